@@ -1,0 +1,77 @@
+/** fanotify's system calls, and the file handles by which it names things. */
+import { libc } from "../libc.ts";
+import { check } from "../errno.ts";
+import { AT, Fd, O } from "../fd.ts";
+import {
+  FAN_CLASS_NOTIF,
+  FAN_CLOEXEC,
+  FAN_MARK_ADD,
+  FAN_MARK_REMOVE,
+  FAN_NONBLOCK,
+  FAN_REPORT_DFID_NAME_TARGET,
+  FAN_UNLIMITED_MARKS,
+  fileHandleLayout,
+  statfsLayout,
+} from "./abi.ts";
+
+/**
+ * fanotify_init(2): a nonblocking group that names events by directory handle, name and target.
+ *
+ * @param unlimitedMarks pass fs.fanotify.max_user_marks by; needs CAP_SYS_ADMIN
+ * @throws {SyscallError} EPERM without CAP_SYS_ADMIN where it is needed; EINVAL before Linux 5.17;
+ *   EMFILE at fs.fanotify.max_user_groups or RLIMIT_NOFILE; ENOSYS if the kernel is built without it
+ */
+export function fanotifyInit({ unlimitedMarks }: { unlimitedMarks: boolean }): Fd {
+  const flags =
+    FAN_CLASS_NOTIF |
+    FAN_CLOEXEC |
+    FAN_NONBLOCK |
+    FAN_REPORT_DFID_NAME_TARGET |
+    (unlimitedMarks ? FAN_UNLIMITED_MARKS : 0);
+  return new Fd(check(libc.fanotify_init(flags, O.RDONLY | O.LARGEFILE), "fanotify_init"));
+}
+
+/**
+ * fanotify_mark(2), FAN_MARK_ADD: add bits to the mark on an inode, making the mark if there is none.
+ *
+ * @param path NUL-terminated; symbolic links are followed
+ * @throws {SyscallError} ENOTDIR for FAN_ONDIR, FAN_EVENT_ON_CHILD or a directory event on something
+ *   that is no directory; ENODEV, EXDEV or EOPNOTSUPP where the filesystem has no usable id or handles;
+ *   ENOSPC at fs.fanotify.max_user_marks; ENOENT, EACCES about `path`
+ */
+export function fanotifyMarkAdd(fd: number, path: Uint8Array, mask: number): void {
+  check(libc.fanotify_mark(fd, FAN_MARK_ADD, mask >>> 0, AT.FDCWD, path), "fanotify_mark");
+}
+
+/** fanotify_mark(2), FAN_MARK_REMOVE: take bits off a mark; the mark goes with its last bit. */
+export function fanotifyMarkRemove(fd: number, path: Uint8Array, mask: number): void {
+  check(libc.fanotify_mark(fd, FAN_MARK_REMOVE, mask >>> 0, AT.FDCWD, path), "fanotify_mark");
+}
+
+const handleBuffer = new Uint8Array(fileHandleLayout.f_handle + fileHandleLayout.max);
+const handleWords = new Int32Array(handleBuffer.buffer);
+const mountId = new Int32Array(1);
+const statfsBuffer = new Uint8Array(statfsLayout.size + 64);
+const statfsWords = new Int32Array(statfsBuffer.buffer);
+
+/**
+ * The identity that fanotify events carry for `path`: fsid, then file_handle, exactly as the bytes of
+ * an information record from its offset 4 on (statfs(2), name_to_handle_at(2)).
+ *
+ * @param path NUL-terminated; a symbolic link is followed
+ * @throws {SyscallError} EOPNOTSUPP where the filesystem has no handles; ENOENT, EACCES about `path`
+ */
+export function fileIdentity(path: Uint8Array): Uint8Array {
+  check(libc.statfs(path, statfsBuffer), "statfs");
+  handleWords[0] = fileHandleLayout.max;
+  const flags = AT.SYMLINK_FOLLOW;
+  check(libc.name_to_handle_at(AT.FDCWD, path, handleBuffer, mountId, flags), "name_to_handle_at");
+  const handleSize = fileHandleLayout.f_handle + handleWords[0]!;
+  const identity = new Uint8Array(8 + handleSize);
+  new Int32Array(identity.buffer, 0, 2).set([
+    statfsWords[statfsLayout.f_fsid >> 2]!,
+    statfsWords[(statfsLayout.f_fsid >> 2) + 1]!,
+  ]);
+  identity.set(handleBuffer.subarray(0, handleSize), 8);
+  return identity;
+}

@@ -1,0 +1,113 @@
+/** Descriptors that close themselves, and the calls on them that never block. */
+import { lastErrno, libc } from "./libc.ts";
+import { check, Errno, SyscallError } from "./errno.ts";
+
+/** open(2) flags, asm-generic (O_DIRECTORY and O_NOFOLLOW differ on arm64). */
+const isArm64 = process.arch === "arm64";
+export const O = {
+  RDONLY: 0,
+  WRONLY: 0o1,
+  RDWR: 0o2,
+  CREAT: 0o100,
+  APPEND: 0o2000,
+  NONBLOCK: 0o4000,
+  DIRECTORY: isArm64 ? 0o40000 : 0o200000,
+  NOFOLLOW: isArm64 ? 0o100000 : 0o400000,
+  LARGEFILE: 0, // 64-bit programs: glibc defines it as 0
+  CLOEXEC: 0o2000000,
+  PATH: 0o10000000,
+} as const;
+
+export const AT = {
+  FDCWD: -100,
+  SYMLINK_NOFOLLOW: 0x100,
+  SYMLINK_FOLLOW: 0x400,
+  EMPTY_PATH: 0x1000,
+} as const;
+
+const F_GETFL = 3;
+const F_SETPIPE_SZ = 1031;
+const FIONREAD = 0x541b;
+const MSG_DONTWAIT = 0x40;
+const MSG_NOSIGNAL = 0x4000;
+
+/** A descriptor that its scope owns: `using` closes it, and close is safe to call twice. */
+export class Fd implements Disposable {
+  #fd: number;
+
+  constructor(fd: number) {
+    this.#fd = fd;
+  }
+
+  /** The number. @throws {SyscallError} EBADF once closed */
+  get number(): number {
+    if (this.#fd < 0) throw new SyscallError("close", Errno.EBADF);
+    return this.#fd;
+  }
+
+  close(): void {
+    if (this.#fd < 0) return;
+    const fd = this.#fd;
+    this.#fd = -1;
+    libc.close(fd); // close(2): the descriptor is gone on Linux even where it reports an error
+  }
+
+  [Symbol.dispose](): void {
+    this.close();
+  }
+}
+
+/** open(2). @param path NUL-terminated. @throws {SyscallError} whatever open gives */
+export function openFd(path: Uint8Array, flags: number, mode = 0): Fd {
+  return new Fd(check(libc.open(path, flags | O.CLOEXEC, mode), "open"));
+}
+
+/** read(2) on a nonblocking descriptor. @returns bytes read, 0 at the end, -1 for "nothing now" */
+export function readNow(fd: number, buffer: Uint8Array): number {
+  for (;;) {
+    const count = libc.read(fd, buffer, buffer.byteLength);
+    if (count >= 0) return count;
+    const errno = lastErrno();
+    if (errno === Errno.EAGAIN) return -1;
+    if (errno !== Errno.EINTR) throw new SyscallError("read", errno);
+  }
+}
+
+/** write(2) on a nonblocking descriptor. @returns bytes taken, -1 for "full". @throws {SyscallError} EPIPE */
+export function writeNow(fd: number, bytes: Uint8Array): number {
+  for (;;) {
+    const count = libc.write(fd, bytes, bytes.byteLength);
+    if (count >= 0) return count;
+    const errno = lastErrno();
+    if (errno === Errno.EAGAIN) return -1;
+    if (errno !== Errno.EINTR) throw new SyscallError("write", errno);
+  }
+}
+
+/** send(2) without blocking, whatever flags the socket has. Results as `writeNow`. */
+export function sendNow(fd: number, bytes: Uint8Array): number {
+  for (;;) {
+    const count = libc.send(fd, bytes, bytes.byteLength, MSG_DONTWAIT | MSG_NOSIGNAL);
+    if (count >= 0) return count;
+    const errno = lastErrno();
+    if (errno === Errno.EAGAIN) return -1;
+    if (errno !== Errno.EINTR) throw new SyscallError("send", errno);
+  }
+}
+
+/** Bytes that a read would find now (ioctl FIONREAD: inotify(7), fanotify(7) and pipes answer it). */
+export function bytesReadable(fd: number): number {
+  const count = new Int32Array(1);
+  check(libc.ioctl(fd, FIONREAD, count), "ioctl FIONREAD");
+  return count[0]!;
+}
+
+/** The status flags that fd was opened with (O_APPEND, O_NONBLOCK, access mode). */
+export function statusFlags(fd: number): number {
+  return check(libc.fcntl(fd, F_GETFL, 0), "fcntl F_GETFL");
+}
+
+/** Ask for a larger pipe: fewer wake-ups for a fast stream. A refusal (EPERM over pipe-max-size) is fine. */
+export function growPipe(fd: number, bytes: number): void {
+  libc.fcntl(fd, F_SETPIPE_SZ, bytes);
+}

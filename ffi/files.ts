@@ -1,0 +1,136 @@
+/** What a thread that must not wait asks of the filesystem: identity, kind and the names in a directory. */
+import { addressOf, libc } from "./libc.ts";
+import { check } from "./errno.ts";
+import { AT, O, openFd } from "./fd.ts";
+
+/** System call numbers where not every libc exports the function (getdents64, statx, close_range). */
+export const systemCallNumbers = {
+  x64: { getdents64: 217, statx: 332, close_range: 436 },
+  arm64: { getdents64: 61, statx: 291, close_range: 436 },
+} as const;
+
+const numbers = systemCallNumbers[process.arch === "arm64" ? "arm64" : "x64"];
+
+export const S_IFMT = 0o170000;
+export const S_IFDIR = 0o040000;
+export const S_IFREG = 0o100000;
+export const S_IFLNK = 0o120000;
+export const S_IFIFO = 0o010000;
+export const S_IFCHR = 0o020000;
+export const S_IFSOCK = 0o140000;
+
+/** struct statx (statx(2)). */
+export const statxLayout = {
+  size: 256,
+  stx_mode: 28,
+  stx_ino: 32,
+  stx_size: 40,
+  stx_ctime: 96,
+  stx_dev_major: 136,
+  stx_dev_minor: 140,
+} as const;
+
+const STATX_BASIC_STATS = 0x7ff;
+
+/** Enough to know a file again, and what it is. */
+export interface FileStatus {
+  /** st_mode & S_IFMT */
+  readonly kind: number;
+  /** "major:minor:inode": the same file has the same, until it is deleted. */
+  readonly inode: string;
+  readonly size: number;
+}
+
+const statxBuffer = new Uint8Array(statxLayout.size);
+const statxView = new DataView(statxBuffer.buffer);
+
+/**
+ * statx(2).
+ *
+ * @param path NUL-terminated; empty with `fd` for the descriptor itself
+ * @throws {SyscallError} ENOENT, EACCES, ENOTDIR, ELOOP, ENAMETOOLONG about `path`
+ */
+export function fileStatus(
+  path: Uint8Array,
+  { fd = AT.FDCWD as number, followSymlink = true } = {},
+): FileStatus {
+  const flags = (path[0] === 0 ? AT.EMPTY_PATH : 0) | (followSymlink ? 0 : AT.SYMLINK_NOFOLLOW);
+  const result = libc.syscall(numbers.statx, fd, path, flags, STATX_BASIC_STATS, statxBuffer);
+  check(result, "statx");
+  const major = statxView.getUint32(statxLayout.stx_dev_major, true);
+  const minor = statxView.getUint32(statxLayout.stx_dev_minor, true);
+  const ino = statxView.getBigUint64(statxLayout.stx_ino, true);
+  return {
+    kind: statxView.getUint16(statxLayout.stx_mode, true) & S_IFMT,
+    inode: `${major}:${minor}:${ino}`,
+    size: Number(statxView.getBigUint64(statxLayout.stx_size, true)),
+  };
+}
+
+/** The file behind a descriptor. @throws {SyscallError} EBADF */
+export function descriptorStatus(fd: number): FileStatus {
+  return fileStatus(new Uint8Array(1), { fd });
+}
+
+const linkBuffer = new Uint8Array(4096);
+
+/** readlink(2). @param path NUL-terminated. @throws {SyscallError} EINVAL if it is no symbolic link */
+export function readLink(path: Uint8Array): Uint8Array {
+  const length = check(libc.readlink(path, linkBuffer, linkBuffer.length), "readlink");
+  return linkBuffer.slice(0, length);
+}
+
+/** struct linux_dirent64 (getdents64(2)). */
+export const direntLayout = { d_reclen: 16, d_type: 18, d_name: 19 } as const;
+export const DT_UNKNOWN = 0;
+export const DT_DIR = 4;
+export const DT_REG = 8;
+export const DT_LNK = 10;
+
+const direntBuffer = new Uint8Array(64 * 1024);
+const direntView = new DataView(direntBuffer.buffer);
+
+/**
+ * getdents64(2): every entry of a directory but "." and "..".
+ *
+ * @param path NUL-terminated
+ * @param visit gets the name (its own copy) and the kernel's DT_* type, DT_UNKNOWN on some filesystems
+ * @throws {SyscallError} ENOENT, EACCES, ENOTDIR about `path`
+ */
+export function listDirectory(
+  path: Uint8Array,
+  visit: (name: Uint8Array, type: number) => void,
+): void {
+  using directory = openFd(path, O.RDONLY | O.DIRECTORY | O.NONBLOCK);
+  for (;;) {
+    const fd = directory.number;
+    const length = libc.syscall(numbers.getdents64, fd, direntBuffer, direntBuffer.length, 0, null);
+    if (check(length, "getdents64") === 0) return;
+    for (const entry of entriesIn(length)) visit(entry.name, entry.type);
+  }
+}
+
+/** Entries are copied out first: `visit` may list another directory with the same buffer. */
+function entriesIn(length: number): { name: Uint8Array; type: number }[] {
+  const entries = [];
+  for (let at = 0; at < length;) {
+    const reclen = direntView.getUint16(at + direntLayout.d_reclen, true);
+    const nameStart = at + direntLayout.d_name;
+    const name = direntBuffer.slice(nameStart, direntBuffer.indexOf(0, nameStart));
+    if (!isDotOrDotDot(name)) entries.push({ name, type: direntBuffer[at + direntLayout.d_type]! });
+    at += reclen;
+  }
+  return entries;
+}
+
+function isDotOrDotDot(name: Uint8Array): boolean {
+  return name[0] === 0x2e && (name.length === 1 || (name.length === 2 && name[1] === 0x2e));
+}
+
+/** Mark every descriptor from `first` on close-on-exec (close_range(2), Linux 5.11; older ones: no effect). */
+export function closeOnExecFrom(first: number): void {
+  const CLOSE_RANGE_CLOEXEC = 4;
+  libc.syscall(numbers.close_range, first, null, CLOSE_RANGE_CLOEXEC, 0, null);
+}
+
+export { addressOf };

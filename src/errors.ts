@@ -1,0 +1,50 @@
+/** The errors that users meet. Each message says the action, the value, the state and then the cure. */
+
+/** A command line that cannot be obeyed: exit code 2. */
+export class UsageError extends Error {
+  override readonly name = "UsageError";
+}
+
+/** One mistake in a configuration, at its place. */
+export interface ConfigProblem {
+  /** As the user gave it. */
+  readonly file: string;
+  /** Both from 1; the column counts characters. 0 if the file as a whole is meant. */
+  readonly line: number;
+  readonly column: number;
+  /** How many characters the caret underlines, at least 1. */
+  readonly length: number;
+  /** The whole line, for showing. */
+  readonly text: string;
+  /** One sentence, the cure included, no full stop. */
+  readonly message: string;
+}
+
+/** A configuration that cannot be used, with everything that is wrong with it: exit code 2. */
+export class ConfigError extends Error {
+  override readonly name = "ConfigError";
+  readonly problems: readonly ConfigProblem[];
+
+  constructor(problems: readonly ConfigProblem[]) {
+    super(problems.map(formatProblem).join("\n"));
+    this.problems = problems;
+  }
+}
+
+/** `file:line:column: message`, the line, and a caret under what is meant. */
+export function formatProblem(problem: ConfigProblem): string {
+  if (problem.line === 0) return `${problem.file}: ${problem.message}`;
+  const where = `${problem.file}:${problem.line}:${problem.column}: ${problem.message}`;
+  const indent = problem.text.slice(0, problem.column - 1).replace(/[^\t]/gu, " ");
+  return `${where}\n  ${problem.text}\n  ${indent}${"^".repeat(problem.length)}`;
+}
+
+/** Something that cannot be watched: exit code 1 at the start, a log line later. */
+export class WatchError extends Error {
+  override readonly name = "WatchError";
+}
+
+/** A command that cannot be started: a log line. */
+export class ActionError extends Error {
+  override readonly name = "ActionError";
+}

@@ -1,0 +1,82 @@
+/** What crosses the two threads: plain data only, copied or transferred. */
+import type { Alternative, BackendChoice, BackendName, Rule, WatchPath } from "../rule/rule.ts";
+
+/** The whole compiled rule set, as the reader needs it. */
+export interface Plan {
+  /** Counts reloads; triggers say by it which rules their indices mean. */
+  readonly generation: number;
+  readonly rules: readonly PlannedRule[];
+  /** At the start, or for `watch`: a path that cannot be watched is an error and not a warning. */
+  readonly everyPathMustWork: boolean;
+}
+
+export interface PlannedRule {
+  readonly name: string;
+  readonly watch: readonly WatchPath[];
+  readonly backend: BackendChoice;
+  readonly condition: readonly Alternative[];
+  /** Whether its triggers are wanted by the main thread. */
+  readonly runs: boolean;
+}
+
+export function planOf(
+  rules: readonly Rule[],
+  { generation, everyPathMustWork }: { generation: number; everyPathMustWork: boolean },
+): Plan {
+  const planned = rules.map(({ name, watch, backend, condition, command }) => {
+    return { name, watch, backend, condition, runs: command !== null };
+  });
+  return { generation, rules: planned, everyPathMustWork };
+}
+
+/** Handed to the reader when it starts. */
+export interface ReaderStart {
+  /** An eventfd: written after each message to the reader, and when it waits for room. */
+  readonly wakeFd: number;
+  /** Int32 counters that both threads share; `sharedCounters` says which. */
+  readonly shared: SharedArrayBuffer;
+  /** Bytes of JSON lines that may wait for a slow reader of stdout. */
+  readonly backlogBytesMax: number;
+  /** Triggers that may wait in the main thread before the reader stops reading. */
+  readonly triggersWaitingMax: number;
+}
+
+/** Indices into `ReaderStart.shared`. */
+export const sharedCounters = {
+  /** Triggers handed over and not yet started. */
+  triggersWaiting: 0,
+  /** 1 while the reader waits for that number to fall. */
+  readerWaits: 1,
+} as const;
+
+export type ToReader =
+  | { readonly kind: "plan"; readonly plan: Plan }
+  /** Read what is queued now, hand over its triggers, flush stdout until the deadline, answer "drained". */
+  | { readonly kind: "drain"; readonly flushMs: number };
+
+export type FromReader =
+  | { readonly kind: "planned"; readonly generation: number; readonly report: WatchReport }
+  | {
+      readonly kind: "triggers";
+      readonly generation: number;
+      readonly count: number;
+      readonly buffer: ArrayBuffer;
+    }
+  | { readonly kind: "log"; readonly level: "info" | "warn" | "error"; readonly text: string }
+  /** The plan asked for every path and one failed. */
+  | { readonly kind: "cannot-watch"; readonly text: string }
+  /** Nobody reads stdout any more. */
+  | { readonly kind: "stdout-gone" }
+  /** @param linesLost lines that a slow reader of stdout did not take before the deadline */
+  | { readonly kind: "drained"; readonly linesLost: number };
+
+/** What is watched now. */
+export interface WatchReport {
+  readonly rules: number;
+  /** Paths of rules that are watched, by backend. */
+  readonly watched: Readonly<Record<BackendName, number>>;
+  /** Kernel marks or watches held, by backend. */
+  readonly marks: Readonly<Record<BackendName, number>>;
+  /** Paths that could not be watched; each was logged. */
+  readonly failed: number;
+}

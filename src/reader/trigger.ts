@@ -1,0 +1,112 @@
+/** Triggers: what the reader thread tells the main thread to run, many in one transferred buffer. */
+
+/** One trigger: a rule was met by one record. */
+export interface Trigger {
+  /** Index into the plan's rules. */
+  readonly rule: number;
+  readonly events: number;
+  /** 0: not known. */
+  readonly pid: number;
+  /** The line of the same record on stdout. */
+  readonly seq: number;
+  readonly path: Uint8Array;
+  /** The old path of a rename; empty for everything else. */
+  readonly from: Uint8Array;
+}
+
+// One trigger in the buffer: five 32-bit words, the two paths, then zeros up to a multiple of 4.
+//   rule, events, pid, length of path, length of from
+// and before them the sequence number as two words (it may pass 2^32).
+const headerWords = 7;
+const headerBytes = headerWords * 4;
+
+/** Collects the triggers of one read. */
+export class TriggerWriter {
+  #bytes = new Uint8Array(64 * 1024);
+  #words = new Int32Array(this.#bytes.buffer);
+  #end = 0;
+  #count = 0;
+
+  get count(): number {
+    return this.#count;
+  }
+
+  /** The path is `pathA` followed by `pathB[bStart, bEnd)`: directory and name lie in two places. */
+  add(
+    rule: number,
+    events: number,
+    pid: number,
+    seq: number,
+    pathA: Uint8Array,
+    pathB: Uint8Array,
+    bStart: number,
+    bEnd: number,
+    from: Uint8Array | null,
+  ): void {
+    const pathLength = pathA.length + (bEnd - bStart);
+    const fromLength = from === null ? 0 : from.length;
+    const size = (headerBytes + pathLength + fromLength + 3) & ~3;
+    if (this.#end + size > this.#bytes.length) this.#grow(size);
+    const word = this.#end >> 2;
+    const words = this.#words;
+    words[word] = (seq % 0x1_0000_0000) | 0;
+    words[word + 1] = (seq / 0x1_0000_0000) | 0;
+    words[word + 2] = rule;
+    words[word + 3] = events;
+    words[word + 4] = pid;
+    words[word + 5] = pathLength;
+    words[word + 6] = fromLength;
+    const at = this.#end + headerBytes;
+    this.#bytes.set(pathA, at);
+    for (let i = bStart, to = at + pathA.length; i < bEnd; i++, to++) this.#bytes[to] = pathB[i]!;
+    if (from !== null) this.#bytes.set(from, at + pathLength);
+    this.#end += size;
+    this.#count++;
+  }
+
+  /** The triggers so far as a buffer of their own; the writer starts anew. */
+  take(): ArrayBuffer {
+    const buffer = this.#bytes.buffer.slice(0, this.#end);
+    this.#end = 0;
+    this.#count = 0;
+    return buffer;
+  }
+
+  #grow(room: number): void {
+    const bytes = new Uint8Array(Math.max(this.#bytes.length * 2, this.#end + room));
+    bytes.set(this.#bytes.subarray(0, this.#end));
+    this.#bytes = bytes;
+    this.#words = new Int32Array(bytes.buffer);
+  }
+}
+
+/** Takes the triggers out of a buffer again, one at a time, in order. */
+export class TriggerReader {
+  readonly #bytes: Uint8Array;
+  readonly #words: Int32Array;
+  #next = 0;
+
+  constructor(buffer: ArrayBuffer) {
+    this.#bytes = new Uint8Array(buffer);
+    this.#words = new Int32Array(buffer);
+  }
+
+  /** The next trigger, or null at the end. Its paths are views into the buffer. */
+  take(): Trigger | null {
+    if (this.#next === this.#bytes.length) return null;
+    const words = this.#words;
+    const word = this.#next >> 2;
+    const pathStart = this.#next + headerBytes;
+    const fromStart = pathStart + words[word + 5]!;
+    const end = fromStart + words[word + 6]!;
+    this.#next = (end + 3) & ~3;
+    return {
+      seq: (words[word]! >>> 0) + words[word + 1]! * 0x1_0000_0000,
+      rule: words[word + 2]!,
+      events: words[word + 3]!,
+      pid: words[word + 4]!,
+      path: this.#bytes.subarray(pathStart, fromStart),
+      from: this.#bytes.subarray(fromStart, end),
+    };
+  }
+}
