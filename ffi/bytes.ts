@@ -32,7 +32,7 @@ export function lossyText(bytes: Uint8Array): string {
 
 /** One char for one byte: an exact key for a Map, and the way back is `fromLatin1`. */
 export function latin1(bytes: Uint8Array): string {
-  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).latin1Slice();
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString("latin1");
 }
 
 export function fromLatin1(text: string): Uint8Array {

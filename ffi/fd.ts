@@ -21,15 +21,16 @@ export const O = {
 export const AT = {
   FDCWD: -100,
   SYMLINK_NOFOLLOW: 0x100,
+  HANDLE_FID: 0x200, // Linux 6.5, name_to_handle_at(2) only
   SYMLINK_FOLLOW: 0x400,
   EMPTY_PATH: 0x1000,
 } as const;
 
-const F_GETFL = 3;
-const F_SETPIPE_SZ = 1031;
-const FIONREAD = 0x541b;
-const MSG_DONTWAIT = 0x40;
-const MSG_NOSIGNAL = 0x4000;
+export const F_GETFL = 3;
+export const F_SETPIPE_SZ = 1031;
+export const FIONREAD = 0x541b;
+export const MSG_DONTWAIT = 0x40;
+export const MSG_NOSIGNAL = 0x4000;
 
 /** A descriptor that its scope owns: `using` closes it, and close is safe to call twice. */
 export class Fd implements Disposable {
@@ -110,4 +111,16 @@ export function statusFlags(fd: number): number {
 /** Ask for a larger pipe: fewer wake-ups for a fast stream. A refusal (EPERM over pipe-max-size) is fine. */
 export function growPipe(fd: number, bytes: number): void {
   libc.fcntl(fd, F_SETPIPE_SZ, bytes);
+}
+
+/** pipe2(2): nonblocking, close-on-exec. @throws {SyscallError} EMFILE, ENFILE */
+export function openPipe(): { readonly read: Fd; readonly write: Fd } {
+  const fds = new Int32Array(2);
+  check(libc.pipe2(fds, O.CLOEXEC | O.NONBLOCK), "pipe2");
+  return { read: new Fd(fds[0]!), write: new Fd(fds[1]!) };
+}
+
+/** dup2(2): from now on `fd` is what `by` is. @throws {SyscallError} EBADF */
+export function replaceDescriptor(by: number, fd: number): void {
+  check(libc.dup2(by, fd), "dup2");
 }

@@ -30,7 +30,7 @@ export const statxLayout = {
   stx_dev_minor: 140,
 } as const;
 
-const STATX_BASIC_STATS = 0x7ff;
+export const STATX_BASIC_STATS = 0x7ff;
 
 /** Enough to know a file again, and what it is. */
 export interface FileStatus {
@@ -127,10 +127,12 @@ function isDotOrDotDot(name: Uint8Array): boolean {
   return name[0] === 0x2e && (name.length === 1 || (name.length === 2 && name[1] === 0x2e));
 }
 
+export const CLOSE_RANGE_CLOEXEC = 0x4;
+const everyDescriptor = 0xffff_ffffn; // close_range(2) takes unsigned ints: up to the last one
+
 /** Mark every descriptor from `first` on close-on-exec (close_range(2), Linux 5.11; older ones: no effect). */
 export function closeOnExecFrom(first: number): void {
-  const CLOSE_RANGE_CLOEXEC = 4;
-  libc.syscall(numbers.close_range, first, null, CLOSE_RANGE_CLOEXEC, 0, null);
+  libc.syscall(numbers.close_range, first, everyDescriptor, CLOSE_RANGE_CLOEXEC, 0, null);
 }
 
 export { addressOf };

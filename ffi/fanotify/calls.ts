@@ -1,6 +1,6 @@
 /** fanotify's system calls, and the file handles by which it names things. */
-import { libc } from "../libc.ts";
-import { check } from "../errno.ts";
+import { lastErrno, libc } from "../libc.ts";
+import { check, Errno } from "../errno.ts";
 import { AT, Fd, O } from "../fd.ts";
 import {
   FAN_CLASS_NOTIF,
@@ -63,9 +63,7 @@ const statfsWords = new Int32Array(statfsBuffer.buffer);
  */
 export function fileIdentity(path: Uint8Array): Uint8Array {
   check(libc.statfs(path, statfsBuffer), "statfs");
-  handleWords[0] = fileHandleLayout.max;
-  const flags = AT.SYMLINK_FOLLOW;
-  check(libc.name_to_handle_at(AT.FDCWD, path, handleBuffer, mountId, flags), "name_to_handle_at");
+  readHandle(path);
   const handleSize = fileHandleLayout.f_handle + handleWords[0]!;
   const identity = new Uint8Array(8 + handleSize);
   new Int32Array(identity.buffer, 0, 2).set([
@@ -74,4 +72,19 @@ export function fileIdentity(path: Uint8Array): Uint8Array {
   ]);
   identity.set(handleBuffer.subarray(0, handleSize), 8);
   return identity;
+}
+
+/**
+ * Fills `handleBuffer`. fanotify needs handles that only tell files apart, and so do we: AT_HANDLE_FID
+ * (Linux 6.5) also answers where nothing can be opened by handle, overlayfs above all. Older kernels
+ * say EINVAL to it.
+ */
+function readHandle(path: Uint8Array): void {
+  const ask = (flags: number): number => {
+    handleWords[0] = fileHandleLayout.max;
+    return libc.name_to_handle_at(AT.FDCWD, path, handleBuffer, mountId, flags);
+  };
+  let result = ask(AT.SYMLINK_FOLLOW | AT.HANDLE_FID);
+  if (result < 0 && lastErrno() === Errno.EINVAL) result = ask(AT.SYMLINK_FOLLOW);
+  check(result, "name_to_handle_at");
 }

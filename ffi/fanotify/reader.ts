@@ -56,7 +56,8 @@ export class FanotifyReader {
     }
     const fits =
       metadataLen >= layout.size && eventLen >= metadataLen && at + eventLen <= this.#end;
-    if (!fits || (eventLen & 3) !== 0) throw impossible("event", at, eventLen, this.#end);
+    const aligned = ((eventLen | metadataLen) & 3) === 0;
+    if (!fits || !aligned) throw impossible("event", at, eventLen, this.#end);
     this.mask = this.words[word + (layout.mask >> 2)]! >>> 0;
     this.fd = this.words[word + (layout.fd >> 2)]!;
     this.pid = this.words[word + (layout.pid >> 2)]!;

@@ -40,11 +40,10 @@ export class InotifyReader {
     if (at + layout.size > this.#end) throw truncated(at, layout.size, this.#end);
     const words = this.#words;
     const word = at >> 2;
-    const len = words[word + (layout.len >> 2)]!;
+    const len = words[word + (layout.len >> 2)]! >>> 0;
     const nameStart = at + layout.size;
     const next = nameStart + len;
-    if (len < 0 || (len & 3) !== 0 || next > this.#end)
-      throw truncated(at, layout.size + len, this.#end);
+    if ((len & 3) !== 0 || next > this.#end) throw truncated(at, layout.size + len, this.#end);
     this.wd = words[word]!;
     this.mask = words[word + (layout.mask >> 2)]! >>> 0;
     this.cookie = words[word + (layout.cookie >> 2)]! >>> 0;
@@ -52,6 +51,22 @@ export class InotifyReader {
     this.nameEnd = this.#endOfName(nameStart, next);
     this.#next = next;
     return true;
+  }
+
+  /**
+   * Whether one of the next records of this read has the same cookie: the other half of a rename.
+   *
+   * @param records how many to look at
+   */
+  seesAhead(cookie: number, records: number): boolean {
+    const words = this.#words;
+    let at = this.#next;
+    for (let i = 0; i < records && at + layout.size <= this.#end; i++) {
+      const word = at >> 2;
+      if (words[word + (layout.cookie >> 2)]! >>> 0 === cookie) return true;
+      at += layout.size + (words[word + (layout.len >> 2)]! >>> 0);
+    }
+    return false;
   }
 
   /** The name ends at its first NUL; the padding behind it is up to 16 bytes. */
