@@ -1,0 +1,178 @@
+/** One event, one JSON line: bytes appended to a buffer that goes to stdout after each read. */
+import { latin1, utf8 } from "../../ffi/bytes.ts";
+import { escapedBytesMax, escapeInto, wasNotUtf8 } from "./json-text.ts";
+
+/** A path in two pieces, as the watch tree has it: the directory's part is escaped once and kept. */
+export interface PathPrefix {
+  /** Raw bytes, with the slash that the name follows; or the whole path of a watched file. */
+  readonly raw: Uint8Array;
+  /** The same as the inside of a JSON string. */
+  readonly json: Uint8Array;
+  readonly isUtf8: boolean;
+}
+
+/** Why facron itself made an event that the kernel did not deliver. */
+export type SyntheticReason = "new-directory" | "appeared";
+
+const lineStart = utf8('{"v":1,"seq":');
+const timeStart = utf8(',"time":"');
+const fromStart = utf8('","from":"');
+const dirTrue = utf8(',"dir":true');
+const pidStart = utf8(',"pid":');
+const pathBytesStart = utf8(',"path_bytes":"');
+const lost = utf8(',"lost":true');
+const syntheticText: Record<SyntheticReason, Uint8Array> = {
+  "new-directory": utf8(',"synthetic":"new-directory"'),
+  appeared: utf8(',"synthetic":"appeared"'),
+};
+const quoteByte = 0x22;
+
+/** Fixed parts of a line are below this; names and prefixes come on top. */
+const fixedBytesMax = 256;
+
+export class JsonLines {
+  #bytes: Uint8Array<ArrayBuffer>;
+  #end = 0;
+  #seq = 0;
+  #lines = 0;
+  /** `","time":"2026-..."` with what follows up to the rules: one clock reading serves one read. */
+  #time: Uint8Array = new Uint8Array(0);
+  readonly #digits = new Uint8Array(20);
+
+  /** @param capacity bytes; the owner takes the lines out before it is passed for long */
+  constructor(capacity: number) {
+    this.#bytes = new Uint8Array(capacity);
+  }
+
+  /** Number of the last line. */
+  get seq(): number {
+    return this.#seq;
+  }
+
+  get byteLength(): number {
+    return this.#end;
+  }
+
+  get lines(): number {
+    return this.#lines;
+  }
+
+  /** The time that the following lines carry. @param microseconds since 1970 */
+  setTime(microseconds: number): void {
+    const seconds = Math.floor(microseconds / 1e6);
+    const fraction = String(microseconds - seconds * 1e6).padStart(6, "0");
+    const date = new Date(seconds * 1000).toISOString().slice(0, 19);
+    this.#time = utf8(`${date}.${fraction}Z",`);
+  }
+
+  /** Lines so far; valid until the next call on this object. */
+  take(): Uint8Array {
+    const bytes = this.#bytes.subarray(0, this.#end);
+    this.#end = 0;
+    this.#lines = 0;
+    return bytes;
+  }
+
+  /**
+   * Append an event's line.
+   *
+   * @param head `"rules":[...],"events":[...],"path":"`, made once for each kind of event
+   * @param name the buffer in which the name lies
+   * @param from the old path of a rename, or null
+   * @returns the line's sequence number
+   */
+  event(
+    head: Uint8Array,
+    prefix: PathPrefix,
+    name: Uint8Array,
+    start: number,
+    end: number,
+    isDirectory: boolean,
+    pid: number,
+    from: PathPrefix | null = null,
+    synthetic: SyntheticReason | null = null,
+  ): number {
+    const names = prefix.json.length + (end - start) * escapedBytesMax + prefix.raw.length * 2;
+    this.#reserve(fixedBytesMax + head.length + names + (from === null ? 0 : from.json.length));
+    this.#start();
+    this.#copy(head);
+    this.#copy(prefix.json);
+    this.#end = escapeInto(this.#bytes, this.#end, name, start, end);
+    const isUtf8 = prefix.isUtf8 && !wasNotUtf8;
+    if (from !== null) {
+      this.#copy(fromStart);
+      this.#copy(from.json);
+    }
+    this.#bytes[this.#end++] = quoteByte;
+    if (isDirectory) this.#copy(dirTrue);
+    if (pid > 0) {
+      this.#copy(pidStart);
+      this.#number(pid);
+    }
+    if (synthetic !== null) this.#copy(syntheticText[synthetic]);
+    if (!isUtf8) this.#pathBytes(prefix.raw, name.subarray(start, end));
+    this.#finish();
+    return this.#seq;
+  }
+
+  /** Append a line about a loss: no path, `"lost":true`. @param head `"events":[...]` */
+  loss(head: Uint8Array): number {
+    this.#reserve(fixedBytesMax + head.length);
+    this.#start();
+    this.#copy(head);
+    this.#copy(lost);
+    this.#finish();
+    return this.#seq;
+  }
+
+  #start(): void {
+    this.#seq++;
+    this.#lines++;
+    this.#copy(lineStart);
+    this.#number(this.#seq);
+    this.#copy(timeStart);
+    this.#copy(this.#time);
+  }
+
+  #finish(): void {
+    this.#bytes[this.#end++] = 0x7d; // }
+    this.#bytes[this.#end++] = 0x0a;
+  }
+
+  /** Base64 of the exact path; names that are not UTF-8 are rare, so a string may be made. */
+  #pathBytes(directory: Uint8Array, name: Uint8Array): void {
+    const text = btoa(latin1(directory) + latin1(name));
+    this.#reserve(fixedBytesMax + text.length);
+    this.#copy(pathBytesStart);
+    this.#copy(utf8(`${text}"`));
+  }
+
+  /** A loop: the pieces are short, and `set` costs more than they do. */
+  #copy(piece: Uint8Array): void {
+    const bytes = this.#bytes;
+    let to = this.#end;
+    for (let i = 0; i < piece.length; i++) bytes[to++] = piece[i]!;
+    this.#end = to;
+  }
+
+  #number(value: number): void {
+    const digits = this.#digits;
+    let at = digits.length;
+    do {
+      const rest = Math.floor(value / 10);
+      digits[--at] = 0x30 + (value - rest * 10);
+      value = rest;
+    } while (value > 0);
+    const bytes = this.#bytes;
+    let to = this.#end;
+    while (at < digits.length) bytes[to++] = digits[at++]!;
+    this.#end = to;
+  }
+
+  #reserve(room: number): void {
+    if (this.#end + room <= this.#bytes.length) return;
+    const bytes = new Uint8Array(Math.max(this.#bytes.length * 2, this.#end + room));
+    bytes.set(this.#bytes.subarray(0, this.#end));
+    this.#bytes = bytes;
+  }
+}

@@ -1,0 +1,245 @@
+/** Which rules a record meets: decided once for each kind of record on a place, then looked up. */
+import { type EventName, entryEvents, eventBits, moveEvents, namesOf } from "../event.ts";
+import { latin1, utf8 } from "../../ffi/bytes.ts";
+import { type Alternative, eventsOf, forgettingEvents, remembers, type WatchPath } from "./rule.ts";
+
+/** What the matcher needs of a rule; its index in the plan is its identity. */
+export interface MatchedRule {
+  readonly name: string;
+  readonly watch: readonly WatchPath[];
+  readonly condition: readonly Alternative[];
+  readonly runs: boolean;
+}
+
+/** What one rule wants to hear about one place. */
+export interface Interest {
+  readonly rule: number;
+  /** Records about the place itself. */
+  readonly self: boolean;
+  /** Records about what is in it. */
+  readonly children: boolean;
+}
+
+/** How a record looks from a place: bits above the events' own. */
+export const viewSelf = 0x2000_0000;
+export const viewDirectory = 0x4000_0000;
+/** A move that is told whole, as `rename`, to the rules that ask for that. */
+export const viewRenamed = 0x1000_0000;
+
+/** The answer for one kind of record. */
+export interface Verdict {
+  /** Nothing to do at all. */
+  readonly isNothing: boolean;
+  /** Rules met whatever happened before, in the plan's order. */
+  readonly met: readonly number[];
+  /** Those of them that run a command. */
+  readonly running: readonly number[];
+  /** Start of the JSON line for exactly these rules. */
+  readonly head: Uint8Array;
+  /** Alternatives that need to remember this record before they are met. */
+  readonly partial: readonly Partial[];
+  /** Remembering alternatives for which the path ends here. */
+  readonly forgetting: readonly Memory[];
+}
+
+interface Partial {
+  readonly rule: number;
+  readonly memory: Memory;
+  /** Bit n: group n of the alternative happened. */
+  readonly groups: number;
+}
+
+/** Pass all of them and nothing is lost: paths remembered by one alternative, oldest forgotten first. */
+export const rememberedPathsMax = 65_536;
+
+/** What has happened so far to each path, for one alternative of one rule. */
+export class Memory {
+  readonly #groupsByPath = new Map<string, number>();
+  readonly #complete: number;
+  readonly alternative: Alternative;
+  /** Paths dropped because `rememberedPathsMax` was passed. */
+  dropped = 0;
+
+  constructor(alternative: Alternative) {
+    this.alternative = alternative;
+    this.#complete = (1 << alternative.groups.length) - 1;
+  }
+
+  get size(): number {
+    return this.#groupsByPath.size;
+  }
+
+  /** Add groups to a path. @returns true if all have happened; then the path starts anew */
+  add(path: string, groups: number): boolean {
+    const now = (this.#groupsByPath.get(path) ?? 0) | groups;
+    this.#groupsByPath.delete(path); // to the end: the order is the age
+    if (now === this.#complete) return true;
+    this.#groupsByPath.set(path, now);
+    if (this.#groupsByPath.size > rememberedPathsMax) this.#dropOldest();
+    return false;
+  }
+
+  forget(path: string): void {
+    this.#groupsByPath.delete(path);
+  }
+
+  #dropOldest(): void {
+    for (const oldest of this.#groupsByPath.keys()) {
+      this.#groupsByPath.delete(oldest);
+      this.dropped++;
+      return;
+    }
+  }
+}
+
+/** The rules of one plan: shared by all places, and owner of what the rules remember. */
+export class RuleSet {
+  readonly rules: readonly MatchedRule[];
+  readonly #memoryByKey = new Map<string, Memory>();
+  readonly #memoryByAlternative = new Map<Alternative, Memory>();
+  readonly #heads = new Map<string, Uint8Array>();
+
+  /** @param before the plan until now: a rule that is still there keeps what it remembers */
+  constructor(rules: readonly MatchedRule[], before: RuleSet | null = null) {
+    this.rules = rules;
+    for (const rule of rules) {
+      for (const alternative of rule.condition) {
+        if (alternative.groups.length > 1) this.#remember(rule, alternative, before);
+      }
+    }
+  }
+
+  memoryOf(alternative: Alternative): Memory {
+    return this.#memoryByAlternative.get(alternative)!;
+  }
+
+  get memories(): Iterable<Memory> {
+    return this.#memoryByKey.values();
+  }
+
+  /** `"rules":["a","b"],"events":["create"],"path":"` */
+  head(rules: readonly number[], events: number): Uint8Array {
+    const key = `${events} ${rules.join(" ")}`;
+    const known = this.#heads.get(key);
+    if (known !== undefined) return known;
+    const names = JSON.stringify(rules.map((rule) => this.rules[rule]!.name));
+    const head = utf8(`"rules":${names},"events":${JSON.stringify(namesOf(events))},"path":"`);
+    this.#heads.set(key, head);
+    return head;
+  }
+
+  /**
+   * The key is what the rule watches and waits for, not its name: a name that holds a line number
+   * changes when a line is put above it. Rules that are the same are told apart by their order.
+   */
+  #remember(rule: MatchedRule, alternative: Alternative, before: RuleSet | null): void {
+    const watch = rule.watch.map(({ path, recursive }) => [latin1(path), recursive]);
+    const text = JSON.stringify([watch, alternative]);
+    let twin = 0;
+    while (this.#memoryByKey.has(`${twin} ${text}`)) twin++;
+    const key = `${twin} ${text}`;
+    const kept = before === null ? undefined : before.#memoryByKey.get(key);
+    const memory = kept ?? new Memory(alternative);
+    this.#memoryByKey.set(key, memory);
+    this.#memoryByAlternative.set(alternative, memory);
+  }
+}
+
+const nothing: Verdict = {
+  isNothing: true,
+  met: [],
+  running: [],
+  head: new Uint8Array(0),
+  partial: [],
+  forgetting: [],
+};
+
+/** What all rules of one place want, and the verdicts given there so far. */
+export class Interests {
+  readonly list: readonly Interest[];
+  readonly #rules: RuleSet;
+  readonly #verdicts = new Map<number, Verdict>();
+  /** Events that some rule here looks at: a line lists no others. */
+  readonly events: number;
+  /** What the kernel has to report for these rules, what they must forget included. */
+  readonly kernelEvents: number;
+  readonly children: boolean;
+  readonly directories: boolean;
+
+  constructor(rules: RuleSet, list: readonly Interest[]) {
+    this.#rules = rules;
+    this.list = list;
+    const conditions = list.map(({ rule }) => rules.rules[rule]!.condition);
+    const alternatives = conditions.flat();
+    this.events = conditions.reduce((events, condition) => events | eventsOf(condition), 0);
+    const forgets = conditions.some(remembers) ? forgettingEvents : 0;
+    this.kernelEvents = this.events | forgets;
+    this.children =
+      list.some((interest) => interest.children) && alternatives.some((a) => a.children);
+    this.directories = alternatives.some((a) => a.directories);
+  }
+
+  /** @param kind event bits, with `viewSelf`, `viewDirectory` and `viewRenamed` */
+  verdict(kind: number): Verdict {
+    const known = this.#verdicts.get(kind);
+    if (known !== undefined) return known;
+    const verdict = this.#decide(kind);
+    this.#verdicts.set(kind, verdict);
+    return verdict;
+  }
+
+  #decide(kind: number): Verdict {
+    const met: number[] = [];
+    const partial: Partial[] = [];
+    const forgetting: Memory[] = [];
+    for (const interest of this.list) {
+      if ((kind & viewSelf) !== 0 ? !interest.self : !interest.children) continue;
+      const { condition } = this.#rules.rules[interest.rule]!;
+      if (condition.some((alternative) => isMetAtOnce(alternative, kind))) met.push(interest.rule);
+      for (const alternative of condition) {
+        if (alternative.groups.length === 1) continue;
+        const memory = this.#rules.memoryOf(alternative);
+        const groups = groupsIn(alternative, kind);
+        if (groups !== 0) partial.push({ rule: interest.rule, memory, groups });
+        if (forgets(alternative, kind)) forgetting.push(memory);
+      }
+    }
+    if (met.length === 0 && partial.length === 0 && forgetting.length === 0) return nothing;
+    const running = met.filter((rule) => this.#rules.rules[rule]!.runs);
+    const head = this.#rules.head(met, kind & this.events);
+    return { isNothing: false, met, running, head, partial, forgetting };
+  }
+}
+
+function isMetAtOnce(alternative: Alternative, kind: number): boolean {
+  return alternative.groups.length === 1 && groupsIn(alternative, kind) === 1;
+}
+
+/** Bit n for each group n that this record brings, 0 if the alternative does not look at such records. */
+function groupsIn(alternative: Alternative, kind: number): number {
+  if ((kind & viewDirectory) !== 0 && !alternative.directories) return 0;
+  // An entry's coming and going is reported by the directory itself (fanotify_mark(2)), so it needs
+  // no FAN_EVENT_ON_CHILD; what happens to the entry's inode does.
+  const seen = (kind & viewSelf) !== 0 || alternative.children ? kind : kind & entryEvents;
+  let bits = 0;
+  alternative.groups.forEach((group, n) => {
+    const toldAlready = (kind & viewRenamed) !== 0 && (group & eventBits.rename) !== 0;
+    if ((seen & group & (toldAlready ? ~moveEvents : -1)) !== 0) bits |= 1 << n;
+  });
+  return bits;
+}
+
+/** A path's history ends with it, unless its ending is what the alternative waits for. */
+function forgets(alternative: Alternative, kind: number): boolean {
+  const listed = alternative.groups.reduce((events, group) => events | group, 0);
+  return (kind & forgettingEvents & ~listed) !== 0;
+}
+
+export const lossHead = utf8(`"events":${JSON.stringify(["q_overflow"] satisfies EventName[])}`);
+
+/** Rules that run or are told when their backend's queue overflows. */
+export function overflowRules(rules: readonly MatchedRule[]): number[] {
+  const waits = (rule: MatchedRule): boolean =>
+    (eventsOf(rule.condition) & eventBits.q_overflow) !== 0;
+  return rules.flatMap((rule, index) => (waits(rule) ? [index] : []));
+}
