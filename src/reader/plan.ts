@@ -1,4 +1,5 @@
 /** What crosses the two threads: plain data only, copied or transferred. */
+import type { MessagePort } from "node:worker_threads";
 import type { Alternative, BackendChoice, BackendName, Rule, WatchPath } from "../rule/rule.ts";
 
 /** The whole compiled rule set, as the reader needs it. */
@@ -41,6 +42,12 @@ export interface ReaderStart {
   readonly triggersWaitingMax: number;
 }
 
+/** The Worker's data: `port` carries `ToReader`, and is looked into when `wakeFd` says so. */
+export interface ReaderThreadData {
+  readonly start: ReaderStart;
+  readonly port: MessagePort;
+}
+
 /** Indices into `ReaderStart.shared`. */
 export const sharedCounters = {
   /** Triggers handed over and not yet started. */
@@ -65,6 +72,8 @@ export type FromReader =
   | { readonly kind: "log"; readonly level: "info" | "warn" | "error"; readonly text: string }
   /** The plan asked for every path and one failed. */
   | { readonly kind: "cannot-watch"; readonly text: string }
+  /** Draining: no more triggers come, only stdout is still being flushed. */
+  | { readonly kind: "all-read" }
   /** Nobody reads stdout any more. */
   | { readonly kind: "stdout-gone" }
   /** @param linesLost lines that a slow reader of stdout did not take before the deadline */

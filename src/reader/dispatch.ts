@@ -1,0 +1,258 @@
+/** Records meet rules here: what a backend delivers becomes JSON lines and triggers. */
+import { latin1 } from "../../ffi/bytes.ts";
+import { eventBits } from "../event.ts";
+import type { JsonLines, PathPrefix, SyntheticReason } from "../output/json-lines.ts";
+import {
+  type Interests,
+  lossHead,
+  overflowRules,
+  type RuleSet,
+  type Verdict,
+  viewDirectory,
+  viewRenamed,
+  viewSelf,
+} from "../rule/matcher.ts";
+import type {
+  Backend,
+  EventSink,
+  GoneReason,
+  Mark,
+  MoveKey,
+  Place,
+  Rename,
+} from "../watch/backend.ts";
+import { isOwnOutput, joined, type Node, pathPrefix } from "../watch/tree.ts";
+import type { WatchTable } from "../watch/watch-table.ts";
+import type { TriggerWriter } from "./trigger.ts";
+
+const noName = new Uint8Array(0);
+
+/** Events after which a name may be that of facron's own output (it was renamed). */
+const namings = eventBits.moved_to | eventBits.create;
+const rootChanges = eventBits.delete_self | eventBits.move_self | eventBits.attrib;
+
+/** One of the places from which a record is seen, while they are collected. */
+interface Sighting {
+  readonly met: readonly number[];
+  readonly events: number;
+  readonly prefix: PathPrefix;
+  readonly name: Uint8Array;
+  readonly isDirectory: boolean;
+  readonly pid: number;
+}
+
+export interface DispatchHooks {
+  /** The buffer of lines is large: write it now. */
+  linesAreMany(): void;
+  /** The kernel said that records are lost. */
+  overflow(backend: Backend): void;
+  /** A record about an entry in a new directory came through. */
+  entrySeen(node: Node, events: number, name: Uint8Array, start: number, end: number): void;
+}
+
+/** More than this in the buffer is written at once: 1 MiB is what a pipe takes at most. */
+const linesBytesMax = 1024 * 1024;
+
+export class Dispatch implements EventSink {
+  readonly lines: JsonLines;
+  readonly triggers: TriggerWriter;
+  readonly #hooks: DispatchHooks;
+  /** The table that the records come from. */
+  #table: WatchTable | null = null;
+  #rules: RuleSet | null = null;
+  #group: Sighting[] | null = null;
+  /** Directories whose entries `entrySeen` wants to hear of; almost always none. */
+  watchedEntries = 0;
+
+  constructor(lines: JsonLines, triggers: TriggerWriter, hooks: DispatchHooks) {
+    this.lines = lines;
+    this.triggers = triggers;
+    this.#hooks = hooks;
+  }
+
+  /** From now on records meet these rules. */
+  setRules(rules: RuleSet): void {
+    this.#rules = rules;
+  }
+
+  /** Read once from a table's backend. @returns bytes read */
+  read(table: WatchTable): number {
+    this.#table = table;
+    return table.backend.read(this);
+  }
+
+  self(node: Node, events: number, isDirectory: boolean, pid: number): void {
+    const interests = node.interests;
+    if (interests === null) return;
+    const kind = events | viewSelf | (isDirectory ? viewDirectory : 0);
+    this.#meet(interests, kind, node, node.self, noName, 0, 0, pid, null);
+    if ((events & rootChanges) !== 0) this.#table!.checkRoot(node.root, "moved");
+  }
+
+  child(
+    node: Node,
+    events: number,
+    isDirectory: boolean,
+    name: Uint8Array,
+    start: number,
+    end: number,
+    pid: number,
+    isRenamed: boolean,
+  ): void {
+    const interests = node.interests;
+    if (interests === null) return;
+    if ((events & namings) !== 0) this.#table!.noticeOwnOutput(node, name, start, end);
+    if (node.ownOutputs !== null && isOwnOutput(node, name, start, end)) return;
+    if (this.watchedEntries > 0) this.#hooks.entrySeen(node, events, name, start, end);
+    const kind = events | (isDirectory ? viewDirectory : 0) | (isRenamed ? viewRenamed : 0);
+    this.#meet(interests, kind, node, node.prefix, name, start, end, pid, null);
+  }
+
+  /** An event that no record said. */
+  synthetic(place: Place, events: number, isDirectory: boolean, reason: SyntheticReason): void {
+    const { node, name } = place;
+    const interests = node.interests;
+    if (interests === null) return;
+    const isSelf = name.length === 0;
+    const kind = events | (isSelf ? viewSelf : 0) | (isDirectory ? viewDirectory : 0);
+    const prefix = isSelf ? node.self : node.prefix;
+    this.#meet(interests, kind, node, prefix, name, 0, name.length, 0, reason);
+  }
+
+  renamed({ from, to, isDirectory, pid }: Rename): void {
+    const kind = eventBits.rename | (isDirectory ? viewDirectory : 0);
+    const met = new Set<number>();
+    for (const { node } of [to, from]) {
+      for (const rule of node.interests?.verdict(kind).met ?? []) met.add(rule);
+    }
+    if (met.size === 0) return;
+    const sighting: Sighting = {
+      met: [...met].sort((a, b) => a - b),
+      events: eventBits.rename,
+      prefix: to.node.prefix,
+      name: to.name,
+      isDirectory,
+      pid,
+    };
+    this.#emit(sighting, prefixOf(from));
+  }
+
+  beginGroup(): void {
+    this.#group = [];
+  }
+
+  /** Places that are one path become one line with all their rules. */
+  endGroup(): void {
+    const group = this.#group ?? [];
+    this.#group = null;
+    const byPath = new Map<string, Sighting>();
+    for (const sighting of group) {
+      const key = latin1(sighting.prefix.raw) + latin1(sighting.name);
+      const same = byPath.get(key);
+      byPath.set(key, same === undefined ? sighting : merged(same, sighting));
+    }
+    for (const sighting of byPath.values()) this.#emit(sighting, null);
+  }
+
+  directoryEntry(node: Node, events: number, name: Uint8Array, key: MoveKey | null): void {
+    this.#table!.directoryEntry(node, events, name, key);
+  }
+
+  markGone(mark: Mark, reason: GoneReason): void {
+    this.#table!.markGone(mark, reason);
+  }
+
+  overflow(backend: Backend): void {
+    this.lines.loss(lossHead);
+    this.#hooks.overflow(backend);
+    const { rules } = this.#rules!;
+    for (const rule of overflowRules(rules)) {
+      const { runs, watch } = rules[rule]!;
+      if (!runs) continue;
+      const path = watch[0]!.path;
+      this.triggers.add(rule, eventBits.q_overflow, 0, this.lines.seq, path, noName, 0, 0, null);
+    }
+  }
+
+  /** The path of every event: look up the verdict, write the line, note the triggers. */
+  #meet(
+    interests: Interests,
+    kind: number,
+    node: Node,
+    prefix: PathPrefix,
+    name: Uint8Array,
+    start: number,
+    end: number,
+    pid: number,
+    synthetic: SyntheticReason | null,
+  ): void {
+    const verdict = interests.verdict(kind);
+    if (verdict.isNothing) return;
+    const isDirectory = (kind & viewDirectory) !== 0;
+    const plain = verdict.partial.length === 0 && verdict.forgetting.length === 0;
+    if (plain && this.#group === null) {
+      const { head, running } = verdict;
+      const seq = this.lines.event(
+        head,
+        prefix,
+        name,
+        start,
+        end,
+        isDirectory,
+        pid,
+        null,
+        synthetic,
+      );
+      for (let i = 0; i < running.length; i++) {
+        const events = kind & interests.events;
+        this.triggers.add(running[i]!, events, pid, seq, prefix.raw, name, start, end, null);
+      }
+      if (this.lines.byteLength > linesBytesMax) this.#hooks.linesAreMany();
+      return;
+    }
+    const copy = name.slice(start, end);
+    const met = plain ? verdict.met : remember(verdict, kind, `${node.id}/${latin1(copy)}`);
+    if (met.length === 0) return;
+    const events = kind & interests.events;
+    const sighting = { met, events, prefix, name: copy, isDirectory, pid };
+    if (this.#group !== null) this.#group.push(sighting);
+    else this.#emit(sighting, null, synthetic);
+  }
+
+  /** The same for the rarer records: several places, several names, or rules that remember. */
+  #emit(
+    { met, events, prefix, name, isDirectory, pid }: Sighting,
+    from: PathPrefix | null,
+    synthetic: SyntheticReason | null = null,
+  ): void {
+    const rules = this.#rules!;
+    const head = rules.head(met, events);
+    const { length } = name;
+    const seq = this.lines.event(head, prefix, name, 0, length, isDirectory, pid, from, synthetic);
+    for (const rule of met) {
+      if (!rules.rules[rule]!.runs) continue;
+      this.triggers.add(rule, events, pid, seq, prefix.raw, name, 0, length, from?.raw ?? null);
+    }
+  }
+}
+
+/** Rules met by this record together with what the path has seen before. */
+function remember(verdict: Verdict, kind: number, path: string): readonly number[] {
+  const isNewFile = (kind & eventBits.moved_to) !== 0;
+  if (isNewFile) for (const memory of verdict.forgetting) memory.forget(path);
+  const met = new Set(verdict.met);
+  for (const { rule, memory, groups } of verdict.partial) {
+    if (memory.add(path, groups)) met.add(rule);
+  }
+  if (!isNewFile) for (const memory of verdict.forgetting) memory.forget(path);
+  return [...met].sort((a, b) => a - b);
+}
+
+function merged(a: Sighting, b: Sighting): Sighting {
+  const met = [...new Set([...a.met, ...b.met])].sort((x, y) => x - y);
+  return { ...a, met, events: a.events | b.events };
+}
+
+function prefixOf({ node, name }: Place): PathPrefix {
+  return pathPrefix(joined(node, name));
+}

@@ -1,0 +1,235 @@
+/** THE MAIN PATH of the reader thread: wait, read, match, write, hand over. */
+import { clearEventfd } from "../../ffi/eventfd.ts";
+import { nowMicroseconds } from "../../ffi/clock.ts";
+import { POLLIN, PollSet } from "../../ffi/poll.ts";
+import { WatchError } from "../errors.ts";
+import { type Log } from "../log.ts";
+import { JsonLines } from "../output/json-lines.ts";
+import { Writer } from "../output/writer.ts";
+import { RuleSet } from "../rule/matcher.ts";
+import { CatchUp } from "../watch/catch-up.ts";
+import { overflowText } from "../watch/explain.ts";
+import { Ladder } from "../watch/ladder.ts";
+import { OwnOutputs } from "../watch/own-outputs.ts";
+import { eventBits } from "../event.ts";
+import type { Node, Root } from "../watch/tree.ts";
+import type { WatchTable } from "../watch/watch-table.ts";
+import { Watcher } from "../watch/watcher.ts";
+import { Dispatch } from "./dispatch.ts";
+import {
+  type FromReader,
+  type Plan,
+  type ReaderStart,
+  sharedCounters,
+  type ToReader,
+} from "./plan.ts";
+import { TriggerWriter } from "./trigger.ts";
+
+const stdoutFd = 1;
+const stderrFd = 2;
+
+const controlSlot = 0;
+const stdoutSlot = 1;
+const firstBackendSlot = 2;
+const slots = 4;
+
+/** Directories listed between two looks at the queues: about a millisecond's work. */
+const directoriesPerSlice = 64;
+
+/** How long the second half of a rename may be on its way; it is queued by the same system call. */
+const renameWaitMs = 20;
+
+const linesCapacity = 256 * 1024;
+
+/** What a root's file may have gone through while another one took its place. */
+const replacedEvents = eventBits.create | eventBits.modify | eventBits.close_write;
+
+export interface ReaderPort {
+  /** The next message from the main thread, or null. */
+  receive(): ToReader | null;
+  send(message: FromReader, transfer?: ArrayBuffer[]): void;
+}
+
+export class ReaderLoop {
+  readonly #start: ReaderStart;
+  readonly #port: ReaderPort;
+  readonly #counters: Int32Array;
+  readonly #stdout = new Writer(stdoutFd);
+  readonly #poll = new PollSet(slots);
+  readonly #lines = new JsonLines(linesCapacity);
+  readonly #triggers = new TriggerWriter();
+  readonly #dispatch: Dispatch;
+  readonly #catchUp: CatchUp;
+  readonly #watcher: Watcher;
+  #plan: Plan | null = null;
+  #rules: RuleSet | null = null;
+  #reportWhenWalked: FromReader | null = null;
+  #isOver = false;
+
+  constructor(start: ReaderStart, port: ReaderPort) {
+    this.#start = start;
+    this.#port = port;
+    this.#counters = new Int32Array(start.shared);
+    this.#dispatch = new Dispatch(this.#lines, this.#triggers, {
+      linesAreMany: () => this.#stdout.write(this.#lines.take()),
+      overflow: (backend) => this.#log.warn(overflowText(backend.name)),
+      entrySeen: (...seen) => this.#catchUp.entrySeen(...seen),
+    });
+    this.#catchUp = new CatchUp((...event) => this.#dispatch.synthetic(...event));
+    const observer = {
+      newDirectory: (node: Node, table: WatchTable) => this.#lookInto(node, table),
+      rootReplaced: (root: Root) => this.#tellReplaced(root),
+    };
+    const ownOutputs = new OwnOutputs([stdoutFd, stderrFd]);
+    this.#watcher = new Watcher(new Ladder(this.#log), { log: this.#log, ownOutputs, observer });
+  }
+
+  /** Runs until the program ends. */
+  run(): void {
+    this.#poll.set(controlSlot, this.#start.wakeFd, POLLIN);
+    while (!this.#isOver) {
+      this.#wait();
+      if (this.#poll.happened(controlSlot) !== 0) this.#takeMessages();
+      const happened = this.#poll.happened(stdoutSlot);
+      if (happened !== 0) this.#stdout.handlePoll(happened);
+      this.#readAll();
+      this.#walkOn();
+      if (this.#stdout.isGone) this.#finish({ kind: "stdout-gone" });
+    }
+  }
+
+  /** Nothing else in this thread ever blocks. */
+  #wait(): void {
+    const hasRoom = this.#hasRoom();
+    this.#poll.set(stdoutSlot, this.#stdout.pollFd, this.#stdout.pollEvents);
+    const tables = this.#watcher.tables;
+    for (let slot = firstBackendSlot; slot < slots; slot++) {
+      const table = tables[slot - firstBackendSlot];
+      const listens = hasRoom && table !== undefined;
+      this.#poll.set(slot, listens ? table.backend.fd : -1, POLLIN);
+    }
+    this.#poll.wait(this.#timeoutMs(tables));
+  }
+
+  #timeoutMs(tables: readonly WatchTable[]): number {
+    if (this.#watcher.isWalking) return 0;
+    return tables.some((table) => table.hasAwayDirectories) ? renameWaitMs : -1;
+  }
+
+  /** Whether more may be read: a slow stdout or slow commands stop the reading, the kernel's queue fills. */
+  #hasRoom(): boolean {
+    if (this.#stdout.backlogBytes >= this.#start.backlogBytesMax) return false;
+    const counters = this.#counters;
+    const isFull = (): boolean =>
+      Atomics.load(counters, sharedCounters.triggersWaiting) >= this.#start.triggersWaitingMax;
+    if (!isFull()) return true;
+    // Announce the wait, then look again: the main thread may have made room in between.
+    Atomics.store(counters, sharedCounters.readerWaits, 1);
+    return !isFull();
+  }
+
+  #readAll(): void {
+    const tables = this.#watcher.tables;
+    for (let i = 0; i < tables.length; i++) {
+      const table = tables[i]!;
+      if (this.#poll.happened(firstBackendSlot + i) !== 0) this.#readOnce(table);
+      else if (table.hasAwayDirectories && table.backend.queuedBytes === 0) table.settle();
+    }
+  }
+
+  /** One read(2), and what follows from it: one write(2), one message. */
+  #readOnce(table: WatchTable): number {
+    this.#lines.setTime(nowMicroseconds());
+    this.#dispatch.watchedEntries = this.#catchUp.openLooks;
+    const length = this.#dispatch.read(table);
+    this.#catchUp.tellDue();
+    this.#handOver();
+    return length;
+  }
+
+  #handOver(): void {
+    this.#stdout.write(this.#lines.take());
+    const failure = this.#stdout.takeFailure();
+    if (failure !== null) {
+      this.#log.error(
+        `Cannot write to stdout: ${failure.error.message}; ${failure.lines} lines are lost`,
+      );
+    }
+    const { count } = this.#triggers;
+    if (count === 0) return;
+    const buffer = this.#triggers.take();
+    Atomics.add(this.#counters, sharedCounters.triggersWaiting, count);
+    const { generation } = this.#plan!;
+    this.#port.send({ kind: "triggers", generation, count, buffer }, [buffer]);
+  }
+
+  #walkOn(): void {
+    for (const table of this.#watcher.tables) table.walk(directoriesPerSlice);
+    this.#catchUp.tellDue();
+    this.#handOver();
+    if (this.#watcher.isWalking || this.#reportWhenWalked === null) return;
+    this.#port.send(this.#reportWhenWalked);
+    this.#reportWhenWalked = null;
+  }
+
+  #takeMessages(): void {
+    clearEventfd(this.#start.wakeFd);
+    for (let message = this.#port.receive(); message !== null; message = this.#port.receive()) {
+      if (message.kind === "plan") this.#apply(message.plan);
+      else this.#drain(message.flushMs);
+    }
+  }
+
+  /** What happened before the reload meets the rules from before it. */
+  #apply(plan: Plan): void {
+    this.#readWhatIsQueued();
+    const rules = new RuleSet(plan.rules, this.#rules);
+    try {
+      const report = this.#watcher.apply(plan, rules);
+      this.#plan = plan;
+      this.#rules = rules;
+      this.#dispatch.setRules(rules);
+      this.#reportWhenWalked = { kind: "planned", generation: plan.generation, report };
+    } catch (error) {
+      if (!(error instanceof WatchError)) throw error;
+      this.#finish({ kind: "cannot-watch", text: error.message });
+    }
+  }
+
+  #drain(flushMs: number): void {
+    this.#readWhatIsQueued();
+    this.#port.send({ kind: "all-read" });
+    const linesLost = this.#stdout.flushWithin(flushMs);
+    this.#finish({ kind: "drained", linesLost });
+  }
+
+  /** Everything up to this moment, and nothing that comes while we read it: that could go on for ever. */
+  #readWhatIsQueued(): void {
+    for (const table of this.#watcher.tables) {
+      const until = table.backend.consumed + table.backend.queuedBytes;
+      while (table.backend.consumed < until && this.#readOnce(table) > 0);
+    }
+  }
+
+  #lookInto(node: Node, table: WatchTable): void {
+    this.#catchUp.look(node, table.backend);
+    this.#dispatch.watchedEntries = this.#catchUp.openLooks;
+  }
+
+  #tellReplaced(root: Root): void {
+    if (root.node === null || root.node.isDirectory) return;
+    const place = { node: root.node, name: new Uint8Array(0) };
+    this.#dispatch.synthetic(place, replacedEvents, false, "appeared");
+  }
+
+  #finish(message: FromReader): void {
+    this.#port.send(message);
+    this.#isOver = true;
+  }
+
+  readonly #log: Log = {
+    info: (text) => this.#port.send({ kind: "log", level: "info", text }),
+    warn: (text) => this.#port.send({ kind: "log", level: "warn", text }),
+    error: (text) => this.#port.send({ kind: "log", level: "error", text }),
+  };
+}

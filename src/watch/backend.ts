@@ -1,0 +1,117 @@
+/** The contract of a backend: one kernel interface that watches inodes and reports what happens to them. */
+import type { BackendName } from "../rule/rule.ts";
+import type { Node } from "./tree.ts";
+
+/** What the kernel is asked to report about one inode: the union of what its places want. */
+export interface Want {
+  /** `eventBits`. */
+  readonly events: number;
+  /** Also what happens to the inodes in this directory. */
+  readonly children: boolean;
+  /** Also what happens to directories. */
+  readonly directories: boolean;
+}
+
+/** A watched inode, as the kernel knows it. */
+export interface Mark {
+  readonly isDirectory: boolean;
+  /** Where the inode is. Almost always one place. */
+  readonly nodes: Node[];
+  /** What the kernel was asked, in its own bits. */
+  mask: number;
+}
+
+/** Where a backend delivers what it read. Names are given as a range of the read buffer. */
+export interface EventSink {
+  /** Something happened to a watched place itself. */
+  self(node: Node, events: number, isDirectory: boolean, pid: number): void;
+
+  /**
+   * Something happened in a watched directory.
+   *
+   * @param isDirectory speaks of the entry
+   * @param isRenamed the move is told by `renamed` too
+   */
+  child(
+    node: Node,
+    events: number,
+    isDirectory: boolean,
+    name: Uint8Array,
+    start: number,
+    end: number,
+    pid: number,
+    isRenamed: boolean,
+  ): void;
+
+  /** An entry was renamed, and both its places are watched. */
+  renamed(rename: Rename): void;
+
+  /** What comes until `endGroup` is one record seen from several places: one path makes one line. */
+  beginGroup(): void;
+  endGroup(): void;
+
+  /**
+   * A directory was created in, moved into, moved out of or deleted from `node`.
+   *
+   * @param key the same for both halves of a move, null if the kernel gives none
+   */
+  directoryEntry(node: Node, events: number, name: Uint8Array, key: MoveKey | null): void;
+
+  /** A watched inode is no longer watched: the kernel took the mark away. */
+  markGone(mark: Mark, reason: GoneReason): void;
+
+  /** The kernel's queue was full: an unknown number of records is lost. */
+  overflow(backend: Backend): void;
+}
+
+/** inotify's cookie, or the mark of the directory that moves. */
+export type MoveKey = number | Mark;
+
+export type GoneReason = "deleted" | "unmounted" | "moved";
+
+/** One side of a rename. */
+export interface Place {
+  readonly node: Node;
+  readonly name: Uint8Array;
+}
+
+export interface Rename {
+  readonly from: Place;
+  readonly to: Place;
+  readonly isDirectory: boolean;
+  readonly pid: number;
+}
+
+export interface Backend {
+  readonly name: BackendName;
+  /** Readable when there are records. */
+  readonly fd: number;
+  /** Events that it can report at all. */
+  readonly supported: number;
+  /** Whether a record about a directory in a watched one says its name, or only the directory itself. */
+  readonly namesSubdirectories: boolean;
+  /** Inodes watched. */
+  readonly marks: number;
+  /** Bytes of records read so far: with FIONREAD it tells when a moment's queue is used up. */
+  readonly consumed: number;
+  /** Bytes of records that wait in the kernel's queue. */
+  readonly queuedBytes: number;
+  /**
+   * Watch an inode, or widen what is asked of one that is watched already.
+   *
+   * @param path NUL-terminated
+   * @throws {SyscallError}
+   */
+  add(path: Uint8Array, isDirectory: boolean, want: Want): Mark;
+
+  /** Ask for exactly this from now on. @throws {SyscallError} */
+  change(mark: Mark, path: Uint8Array, want: Want): void;
+
+  /** Stop watching; what is queued already may still come and is dropped. */
+  remove(mark: Mark, path: Uint8Array): void;
+
+  /** Read once and deliver. @returns bytes read, 0 if there was nothing */
+  read(sink: EventSink): number;
+
+  close(): void;
+}

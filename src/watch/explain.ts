@@ -1,0 +1,71 @@
+/** Why something cannot be watched, in one sentence with the cure. */
+import { readFileSync } from "node:fs";
+import { Errno, errnoText, type SyscallError } from "../../ffi/errno.ts";
+import { quoted } from "../log.ts";
+import type { BackendName } from "../rule/rule.ts";
+
+/** `Cannot watch "/srv/in": ...` */
+export function cannotWatch(path: Uint8Array, error: SyscallError, backend: BackendName): string {
+  return `Cannot watch ${quoted(path)}: ${causeOf(error, backend)}`;
+}
+
+/** A directory below a recursive root: the rest of the tree is watched. */
+export function cannotWatchBelow(
+  path: Uint8Array,
+  error: SyscallError,
+  backend: BackendName,
+): string {
+  return `${cannotWatch(path, error, backend)}; nothing in it will be seen`;
+}
+
+/** The state and the cure, after the colon. */
+export function causeOf(error: SyscallError, backend: BackendName): string {
+  switch (error.errno) {
+    case Errno.ENOENT:
+      return "there is no such file or directory";
+    case Errno.EACCES:
+      return "permission denied; run facron as a user who may read it";
+    case Errno.ENOSPC:
+      return limitReached(backend === "inotify" ? inotifyWatches : fanotifyMarks);
+    case Errno.EMFILE:
+      return limitReached(backend === "inotify" ? inotifyInstances : fanotifyGroups);
+    case Errno.ENAMETOOLONG:
+      return "the path is longer than the kernel takes (4095 bytes)";
+    default:
+      return `${errnoText(error.errno)} (${error.syscall})`;
+  }
+}
+
+const inotifyWatches = "fs.inotify.max_user_watches";
+const inotifyInstances = "fs.inotify.max_user_instances";
+const fanotifyMarks = "fs.fanotify.max_user_marks";
+const fanotifyGroups = "fs.fanotify.max_user_groups";
+
+/** Twice what there is, rounded up to a power of two: room to grow, and a number to paste. */
+function limitReached(sysctl: string): string {
+  const now = sysctlValue(sysctl);
+  if (now === null) return `${sysctl} is reached; raise it with sysctl`;
+  const fitting = 2 ** Math.ceil(Math.log2(now * 2));
+  return `${sysctl} is reached (${now})\n  raise it: sysctl ${sysctl}=${fitting}`;
+}
+
+/** A sysctl's number, null where it cannot be read. Only ever called when something is wrong already. */
+export function sysctlValue(name: string): number | null {
+  try {
+    return Number(readFileSync(`/proc/sys/${name.replaceAll(".", "/")}`, "utf8"));
+  } catch {
+    return null;
+  }
+}
+
+/** What a full queue means and which number makes it longer. */
+export function overflowText(backend: BackendName): string {
+  const sysctl = `fs.${backend}.max_queued_events`;
+  const now = sysctlValue(sysctl);
+  const size = now === null ? "" : ` (${now})`;
+  const fitting = 2 ** Math.ceil(Math.log2((now ?? 16_384) * 4));
+  return (
+    `Events were lost: the kernel's ${backend} queue was full, ${sysctl} was reached${size}\n` +
+    `  raise it before facron starts: sysctl ${sysctl}=${fitting}`
+  );
+}

@@ -1,0 +1,299 @@
+/** The fanotify backend: inode marks, records named by directory handle, entry name and target handle. */
+import { bytesEqual } from "../../ffi/bytes.ts";
+import { entryEvents, eventBits, selfEvents } from "../event.ts";
+import { bytesReadable, type Fd, readNow } from "../../ffi/fd.ts";
+import { SyscallError } from "../../ffi/errno.ts";
+import {
+  fanotifyInit,
+  fanotifyMarkAdd,
+  fanotifyMarkRemove,
+  fileIdentity,
+} from "../../ffi/fanotify/calls.ts";
+import { FanotifyReader, InfoReader } from "../../ffi/fanotify/reader.ts";
+import {
+  FAN_CREATE,
+  FAN_DELETE,
+  FAN_DELETE_SELF,
+  FAN_EVENT_INFO_TYPE_DFID,
+  FAN_EVENT_INFO_TYPE_DFID_NAME,
+  FAN_EVENT_INFO_TYPE_FID,
+  FAN_EVENT_INFO_TYPE_NEW_DFID_NAME,
+  FAN_EVENT_INFO_TYPE_OLD_DFID_NAME,
+  FAN_EVENT_ON_CHILD,
+  FAN_MOVED_FROM,
+  FAN_MOVED_TO,
+  FAN_ONDIR,
+  FAN_Q_OVERFLOW,
+  FAN_RENAME,
+} from "../../ffi/fanotify/abi.ts";
+import type { Backend, EventSink, Mark, Place, Rename, Want } from "./backend.ts";
+import { HandleTable } from "./handle-table.ts";
+import type { Node } from "./tree.ts";
+
+const readBytes = 256 * 1024;
+const dot = 0x2e;
+
+/** Our bits that fanotify has under the same value; `rename` has another one, `unmount` is not there. */
+const sharedBits = 0x1fff;
+const directoryChanges = FAN_CREATE | FAN_DELETE | FAN_MOVED_FROM | FAN_MOVED_TO;
+
+interface FanotifyMark extends Mark {
+  readonly identity: Uint8Array;
+}
+
+export class FanotifyBackend implements Backend {
+  readonly name = "fanotify";
+  readonly namesSubdirectories = false;
+  readonly supported = sharedBits | eventBits.rename | eventBits.q_overflow;
+  readonly #fd: Fd;
+  readonly #ownPid: number;
+  readonly #buffer = new Uint8Array(readBytes);
+  readonly #events = new FanotifyReader(this.#buffer);
+  readonly #info = new InfoReader(this.#events);
+  readonly #markByIdentity = new HandleTable<FanotifyMark>();
+  /** Marks on inodes that are no directories: only with them a target has to be looked up. */
+  #fileMarks = 0;
+  consumed = 0;
+
+  // What the information records of the event in hand say.
+  #directory: FanotifyMark | null = null;
+  #target: FanotifyMark | null = null;
+  #nameStart = 0;
+  #nameEnd = 0;
+  #oldPlace: FanotifyMark | null = null;
+  #oldNameStart = 0;
+  #oldNameEnd = 0;
+  /** The moves that follow a rename belong to it. */
+  #lastRename: Rename | null = null;
+
+  /** @param ownPid what this process does is not reported. @throws {SyscallError} as `fanotifyInit` */
+  constructor(ownPid: number) {
+    this.#ownPid = ownPid;
+    this.#fd = fanotifyInit({ unlimitedMarks: true });
+  }
+
+  get fd(): number {
+    return this.#fd.number;
+  }
+
+  get marks(): number {
+    return this.#markByIdentity.size;
+  }
+
+  get queuedBytes(): number {
+    return bytesReadable(this.fd);
+  }
+
+  close(): void {
+    this.#fd.close();
+  }
+
+  /** A want without events only makes the inode known, so that records about it find their place. */
+  add(path: Uint8Array, isDirectory: boolean, want: Want): Mark {
+    const identity = fileIdentity(path);
+    const known = this.#find(identity);
+    const mask = kernelMask(want, isDirectory);
+    const missing = known === null ? mask : (mask & ~known.mask) >>> 0;
+    if (missing !== 0) fanotifyMarkAdd(this.fd, path, missing);
+    if (known !== null) {
+      known.mask = (known.mask | missing) >>> 0;
+      return known;
+    }
+    const mark = { identity, isDirectory, mask, nodes: [] };
+    this.#markByIdentity.set(identity, mark);
+    if (!isDirectory) this.#fileMarks++;
+    return mark;
+  }
+
+  change(mark: Mark, path: Uint8Array, want: Want): void {
+    const mask = kernelMask(want, mark.isDirectory);
+    const missing = (mask & ~mark.mask) >>> 0;
+    const surplus = (mark.mask & ~mask) >>> 0;
+    if (missing !== 0) fanotifyMarkAdd(this.fd, path, missing);
+    if (surplus !== 0) fanotifyMarkRemove(this.fd, path, surplus);
+    mark.mask = mask;
+  }
+
+  remove(mark: Mark, path: Uint8Array): void {
+    const { identity } = mark as FanotifyMark;
+    if (this.#find(identity) !== mark) return;
+    this.#drop(mark as FanotifyMark);
+    if (mark.mask === 0) return;
+    try {
+      fanotifyMarkRemove(this.fd, path, mark.mask);
+    } catch (error) {
+      // The inode is no longer at this path, or no longer at all: its records find no mark here.
+      if (!(error instanceof SyscallError)) throw error;
+    }
+  }
+
+  read(sink: EventSink): number {
+    const length = readNow(this.fd, this.#buffer);
+    if (length <= 0) return 0;
+    this.consumed += length;
+    const events = this.#events;
+    events.reset(length);
+    while (events.next()) this.#deliver(sink);
+    return length;
+  }
+
+  #deliver(sink: EventSink): void {
+    const { mask, pid } = this.#events;
+    if ((mask & FAN_Q_OVERFLOW) !== 0) return sink.overflow(this);
+    if (pid === this.#ownPid) return;
+    this.#readInfo();
+    if ((mask & FAN_RENAME) !== 0) return this.#deliverRename(sink);
+    const directory = this.#directory;
+    if (directory !== null) {
+      const isSelf = this.#nameStart === this.#nameEnd || this.#nameIsDot();
+      if (isSelf) this.#deliverDirectorySelf(sink, directory);
+      else this.#deliverEntry(sink, directory);
+    } else if (this.#target !== null) this.#deliverTo(sink, this.#target.nodes);
+  }
+
+  /** Find the marks that the record is about; its names stay where they lie. */
+  #readInfo(): void {
+    const info = this.#info;
+    const { words, infoStart, infoEnd } = this.#events;
+    this.#directory = null;
+    this.#target = null;
+    this.#oldPlace = null;
+    this.#nameStart = this.#nameEnd = 0;
+    const wantsTarget = this.#fileMarks > 0 || (this.#events.mask & FAN_ONDIR) !== 0;
+    info.reset(infoStart, infoEnd);
+    while (info.next()) {
+      const { type, identityStart, identityEnd } = info;
+      if (
+        type === FAN_EVENT_INFO_TYPE_DFID_NAME ||
+        type === FAN_EVENT_INFO_TYPE_DFID ||
+        type === FAN_EVENT_INFO_TYPE_NEW_DFID_NAME
+      ) {
+        this.#directory = this.#markByIdentity.get(words, identityStart, identityEnd);
+        this.#nameStart = info.nameStart;
+        this.#nameEnd = info.nameEnd;
+      } else if (type === FAN_EVENT_INFO_TYPE_OLD_DFID_NAME) {
+        this.#oldPlace = this.#markByIdentity.get(words, identityStart, identityEnd);
+        this.#oldNameStart = info.nameStart;
+        this.#oldNameEnd = info.nameEnd;
+      } else if (type === FAN_EVENT_INFO_TYPE_FID && wantsTarget) {
+        this.#target = this.#markByIdentity.get(words, identityStart, identityEnd);
+      }
+    }
+  }
+
+  #nameIsDot(): boolean {
+    return this.#nameEnd - this.#nameStart === 1 && this.#buffer[this.#nameStart] === dot;
+  }
+
+  /** An entry of a watched directory; if it is a watched file as well, this is one record for both. */
+  #deliverEntry(sink: EventSink, directory: FanotifyMark): void {
+    const { mask } = this.#events;
+    const target = this.#target;
+    const alsoFile = target !== null && !target.isDirectory && (mask & entryEvents) === 0;
+    const several = alsoFile || directory.nodes.length > 1;
+    if (!several) return this.#deliverChild(sink, directory.nodes[0]!);
+    sink.beginGroup();
+    for (const node of [...directory.nodes]) this.#deliverChild(sink, node);
+    if (alsoFile) this.#deliverTo(sink, target.nodes);
+    sink.endGroup();
+  }
+
+  #deliverChild(sink: EventSink, node: Node): void {
+    const { mask, pid } = this.#events;
+    const isDirectory = (mask & FAN_ONDIR) !== 0;
+    const events = mask & sharedBits;
+    const isRenamed = (mask & (FAN_MOVED_FROM | FAN_MOVED_TO)) !== 0 && this.#isToldAsRename(node);
+    const start = this.#nameStart;
+    const end = this.#nameEnd;
+    sink.child(node, events, isDirectory, this.#buffer, start, end, pid, isRenamed);
+    if (isDirectory && (mask & directoryChanges) !== 0) {
+      const name = this.#buffer.slice(this.#nameStart, this.#nameEnd);
+      sink.directoryEntry(node, events & entryEvents, name, this.#target);
+    }
+  }
+
+  /** A directory that is watched, or is in one that is: its own places, and its name in the parents. */
+  #deliverDirectorySelf(sink: EventSink, directory: FanotifyMark): void {
+    const { mask, pid } = this.#events;
+    const events = mask & sharedBits;
+    // Below a recursive root the rules hear of a directory as an entry of its parent, as with inotify.
+    const told = events & ~selfEvents;
+    sink.beginGroup();
+    for (const node of [...directory.nodes]) {
+      const { parent, name } = node;
+      if (parent === null) sink.self(node, events, true, pid);
+      else if (told !== 0) sink.child(parent, told, true, name, 0, name.length, pid, false);
+    }
+    sink.endGroup();
+    if ((mask & FAN_DELETE_SELF) !== 0) this.#lose(sink, directory);
+  }
+
+  #deliverTo(sink: EventSink, nodes: readonly Node[]): void {
+    const { mask, pid } = this.#events;
+    const isDirectory = (mask & FAN_ONDIR) !== 0;
+    for (const node of [...nodes]) sink.self(node, mask & sharedBits, isDirectory, pid);
+    if ((mask & FAN_DELETE_SELF) !== 0 && nodes.length > 0) {
+      this.#lose(sink, nodes[0]!.mark as FanotifyMark);
+    }
+  }
+
+  /**
+   * FAN_RENAME comes before the FAN_MOVED_FROM and FAN_MOVED_TO of the same rename (observed on Linux
+   * 6.18); with one side out of sight those two tell it.
+   */
+  #deliverRename(sink: EventSink): void {
+    const { mask, pid } = this.#events;
+    const from = placeIn(this.#oldPlace, this.#buffer.slice(this.#oldNameStart, this.#oldNameEnd));
+    const to = placeIn(this.#directory, this.#buffer.slice(this.#nameStart, this.#nameEnd));
+    this.#lastRename = null;
+    if (from === null || to === null) return;
+    const rename = { from, to, isDirectory: (mask & FAN_ONDIR) !== 0, pid };
+    this.#lastRename = rename;
+    sink.renamed(rename);
+  }
+
+  /** Whether the move in hand is a side of the rename that was just told. */
+  #isToldAsRename(node: Node): boolean {
+    const rename = this.#lastRename;
+    if (rename === null) return false;
+    const name = this.#buffer.subarray(this.#nameStart, this.#nameEnd);
+    const side = (this.#events.mask & FAN_MOVED_FROM) !== 0 ? rename.from : rename.to;
+    return side.node.mark === node.mark && bytesEqual(side.name, name);
+  }
+
+  #lose(sink: EventSink, mark: FanotifyMark): void {
+    if (this.#find(mark.identity) !== mark) return;
+    this.#drop(mark);
+    sink.markGone(mark, "deleted");
+  }
+
+  #drop(mark: FanotifyMark): void {
+    this.#markByIdentity.delete(mark.identity);
+    if (!mark.isDirectory) this.#fileMarks--;
+  }
+
+  #find(identity: Uint8Array): FanotifyMark | null {
+    const words = new Int32Array(((identity.length + 3) & ~3) >> 2);
+    new Uint8Array(words.buffer).set(identity);
+    return this.#markByIdentity.get(words, 0, identity.length);
+  }
+}
+
+function placeIn(mark: Mark | null, name: Uint8Array): Place | null {
+  const node = mark?.nodes[0];
+  return node === undefined ? null : { node, name };
+}
+
+/**
+ * FAN_ONDIR, FAN_EVENT_ON_CHILD and the events of entries are refused on what is no directory: ENOTDIR,
+ * with FAN_REPORT_TARGET_FID (fanotify_mark(2)).
+ */
+function kernelMask(want: Want, isDirectory: boolean): number {
+  const shared = want.events & sharedBits;
+  if (want.events === 0) return 0;
+  if (!isDirectory) return (shared & ~entryEvents) >>> 0;
+  const rename = (want.events & eventBits.rename) !== 0 ? FAN_RENAME : 0;
+  const children = want.children ? FAN_EVENT_ON_CHILD : 0;
+  const directories = want.directories ? FAN_ONDIR : 0;
+  return (shared | rename | children | directories) >>> 0;
+}

@@ -1,0 +1,196 @@
+/** The inotify backend: one descriptor, one watch descriptor an inode, names from the records. */
+import { entryEvents, eventBits } from "../event.ts";
+import { bytesReadable, type Fd, readNow } from "../../ffi/fd.ts";
+import { SyscallError } from "../../ffi/errno.ts";
+import { inotifyAddWatch, inotifyInit, inotifyRemoveWatch } from "../../ffi/inotify/calls.ts";
+import { InotifyReader } from "../../ffi/inotify/reader.ts";
+import {
+  IN_CREATE,
+  IN_DELETE,
+  IN_EXCL_UNLINK,
+  IN_IGNORED,
+  IN_ISDIR,
+  IN_MASK_ADD,
+  IN_MOVED_FROM,
+  IN_MOVED_TO,
+  IN_Q_OVERFLOW,
+  IN_UNMOUNT,
+} from "../../ffi/inotify/abi.ts";
+import type { Backend, EventSink, Mark, Place, Rename, Want } from "./backend.ts";
+import type { Node } from "./tree.ts";
+
+/** Room for 8,000 records with short names: one write to stdout for each read of a busy queue. */
+const readBytes = 256 * 1024;
+
+/** A rename's halves are almost always adjacent; inotify(7) allows others between. */
+const recordsAheadMax = 16;
+
+/** Our bits that inotify has under the same value. `rename` is made of two of them, `open_exec` is not there. */
+const sharedBits = 0x0fff | eventBits.unmount | eventBits.q_overflow;
+
+const directoryChanges = IN_CREATE | IN_DELETE | IN_MOVED_FROM | IN_MOVED_TO;
+
+interface InotifyMark extends Mark {
+  readonly wd: number;
+  unmounted: boolean;
+}
+
+interface FirstHalf extends Place {
+  readonly cookie: number;
+}
+
+export class InotifyBackend implements Backend {
+  readonly name = "inotify";
+  readonly namesSubdirectories = true;
+  readonly supported = sharedBits | eventBits.rename;
+  readonly #fd: Fd;
+  readonly #buffer = new Uint8Array(readBytes);
+  readonly #records = new InotifyReader(this.#buffer);
+  readonly #markByWd = new Map<number, InotifyMark>();
+  /** The first half of a rename whose second is in the same read. */
+  #first: FirstHalf | null = null;
+  consumed = 0;
+
+  /** @throws {SyscallError} EMFILE at fs.inotify.max_user_instances */
+  constructor() {
+    this.#fd = inotifyInit();
+  }
+
+  get fd(): number {
+    return this.#fd.number;
+  }
+
+  get marks(): number {
+    return this.#markByWd.size;
+  }
+
+  get queuedBytes(): number {
+    return bytesReadable(this.fd);
+  }
+
+  close(): void {
+    this.#fd.close();
+  }
+
+  add(path: Uint8Array, isDirectory: boolean, want: Want): Mark {
+    const mask = kernelMask(want);
+    // IN_MASK_ADD: without it the mask of an inode that is watched at another place would be replaced.
+    const wd = inotifyAddWatch(this.fd, path, mask | IN_MASK_ADD);
+    const known = this.#markByWd.get(wd);
+    if (known !== undefined) {
+      known.mask = (known.mask | mask) >>> 0;
+      return known;
+    }
+    const mark = { wd, isDirectory, mask, nodes: [], unmounted: false };
+    this.#markByWd.set(wd, mark);
+    return mark;
+  }
+
+  change(mark: Mark, path: Uint8Array, want: Want): void {
+    const mask = kernelMask(want);
+    if (mask === mark.mask) return;
+    const { wd } = mark as InotifyMark;
+    const answered = inotifyAddWatch(this.fd, path, mask);
+    if (answered === wd) mark.mask = mask;
+    // The path leads to another inode by now, which nobody asked to watch.
+    else if (!this.#markByWd.has(answered)) inotifyRemoveWatch(this.fd, answered);
+  }
+
+  remove(mark: Mark): void {
+    const { wd } = mark as InotifyMark;
+    if (!this.#markByWd.delete(wd)) return;
+    try {
+      inotifyRemoveWatch(this.fd, wd);
+    } catch (error) {
+      // EINVAL: the inode was deleted, and its watch with it.
+      if (!(error instanceof SyscallError)) throw error;
+    }
+  }
+
+  read(sink: EventSink): number {
+    const length = readNow(this.fd, this.#buffer);
+    if (length <= 0) return 0;
+    this.consumed += length;
+    const records = this.#records;
+    records.reset(length);
+    while (records.next()) this.#deliver(sink);
+    return length;
+  }
+
+  #deliver(sink: EventSink): void {
+    const { mask, wd } = this.#records;
+    if ((mask & IN_Q_OVERFLOW) !== 0) return sink.overflow(this);
+    const mark = this.#markByWd.get(wd);
+    if (mark === undefined) return; // removed while the record was queued
+    if ((mask & (IN_IGNORED | IN_UNMOUNT)) !== 0) this.#lose(sink, mark, mask);
+    const events = mask & sharedBits;
+    if (events === 0) return;
+    const several = mark.nodes.length > 1;
+    if (several) sink.beginGroup();
+    for (const node of several ? [...mark.nodes] : mark.nodes)
+      this.#deliverTo(sink, node, events, mask);
+    if (several) sink.endGroup();
+  }
+
+  #deliverTo(sink: EventSink, node: Node, events: number, mask: number): void {
+    const { bytes, nameStart, nameEnd, cookie } = this.#records;
+    const isDirectory = (mask & IN_ISDIR) !== 0;
+    if (nameStart === nameEnd) return sink.self(node, events, isDirectory || node.isDirectory, 0);
+    const isMove = (mask & (IN_MOVED_FROM | IN_MOVED_TO)) !== 0;
+    const pairs = isMove && (asksForRename(node) || this.#first !== null);
+    const rename = pairs ? this.#pairMove(node, isDirectory) : "unpaired";
+    const isRenamed = rename !== "unpaired";
+    sink.child(node, events, isDirectory, bytes, nameStart, nameEnd, 0, isRenamed);
+    if (typeof rename === "object") sink.renamed(rename);
+    if (isDirectory && (mask & directoryChanges) !== 0) {
+      const key = cookie === 0 ? null : cookie;
+      sink.directoryEntry(node, events & entryEvents, bytes.slice(nameStart, nameEnd), key);
+    }
+  }
+
+  /**
+   * inotify(7), "Dealing with rename() events": both halves carry one cookie, and the second follows
+   * soon. A first half is "paired" if the second is seen ahead in this read; the second makes the rename.
+   */
+  #pairMove(node: Node, isDirectory: boolean): Rename | "paired" | "unpaired" {
+    const { bytes, nameStart, nameEnd, cookie, mask } = this.#records;
+    if ((mask & IN_MOVED_FROM) !== 0) {
+      if (!asksForRename(node) || !this.#records.seesAhead(cookie, recordsAheadMax))
+        return "unpaired";
+      this.#first = { cookie, node, name: bytes.slice(nameStart, nameEnd) };
+      return "paired";
+    }
+    const first = this.#first;
+    if (first === null || first.cookie !== cookie) return "unpaired";
+    this.#first = null;
+    return {
+      from: first,
+      to: { node, name: bytes.slice(nameStart, nameEnd) },
+      isDirectory,
+      pid: 0,
+    };
+  }
+
+  #lose(sink: EventSink, mark: InotifyMark, mask: number): void {
+    if ((mask & IN_UNMOUNT) !== 0) {
+      mark.unmounted = true; // IN_IGNORED follows
+      return;
+    }
+    this.#markByWd.delete(mark.wd);
+    sink.markGone(mark, mark.unmounted ? "unmounted" : "deleted");
+  }
+}
+
+function asksForRename(node: Node): boolean {
+  return ((node.interests?.events ?? 0) & eventBits.rename) !== 0;
+}
+
+/**
+ * IN_EXCL_UNLINK: a file that is deleted while it is open is gone from the directory; without the flag
+ * its writes would still come, under a name that may be another file's by now.
+ */
+function kernelMask(want: Want): number {
+  const renames = (want.events & eventBits.rename) !== 0 ? IN_MOVED_FROM | IN_MOVED_TO : 0;
+  const watched = want.events & 0x0fff;
+  return ((watched | renames | IN_EXCL_UNLINK) >>> 0) as number;
+}

@@ -1,0 +1,72 @@
+/** Which backend serves a rule: the one its events name, or the best that works here. */
+import { Errno, SyscallError } from "../../ffi/errno.ts";
+import type { Log } from "../log.ts";
+import type { BackendName } from "../rule/rule.ts";
+import type { Backend } from "./backend.ts";
+import { causeOf } from "./explain.ts";
+import { FanotifyBackend } from "./fanotify.ts";
+import { InotifyBackend } from "./inotify.ts";
+
+/** How backends are opened; tests put a kernel without fanotify here. */
+export type OpenBackend = Readonly<Record<BackendName, () => Backend>>;
+
+const openReal: OpenBackend = {
+  inotify: () => new InotifyBackend(),
+  fanotify: () => new FanotifyBackend(process.pid),
+};
+
+/** Opens each backend when the first rule needs it, and remembers why one cannot be had. */
+export class Ladder {
+  readonly #open: OpenBackend;
+  readonly #log: Log;
+  readonly #backends = new Map<BackendName, Backend | SyscallError>();
+
+  constructor(log: Log, open = openReal) {
+    this.#log = log;
+    this.#open = open;
+  }
+
+  /** @returns the backend, or the error for which there is none */
+  backend(name: BackendName): Backend | SyscallError {
+    const known = this.#backends.get(name);
+    if (known !== undefined) return known;
+    const opened = this.#tryOpen(name);
+    this.#backends.set(name, opened);
+    return opened;
+  }
+
+  #tryOpen(name: BackendName): Backend | SyscallError {
+    try {
+      return this.#open[name]();
+    } catch (error) {
+      if (!(error instanceof SyscallError)) throw error;
+      if (name === "fanotify") this.#log.info(`Using inotify: ${whyNotFanotify(error)}`);
+      return error;
+    }
+  }
+}
+
+/** Errors of fanotify_mark and name_to_handle_at that say "not on this filesystem" (fanotify_mark(2)). */
+export function isUnsupportedFilesystem(error: SyscallError): boolean {
+  const { errno } = error;
+  return (
+    errno === Errno.ENODEV ||
+    errno === Errno.EXDEV ||
+    errno === Errno.EOPNOTSUPP ||
+    errno === Errno.EOVERFLOW
+  );
+}
+
+/** Why fanotify does not serve: one clause. */
+export function whyNotFanotify(error: SyscallError): string {
+  switch (error.errno) {
+    case Errno.EPERM:
+      return "fanotify needs root (CAP_SYS_ADMIN)";
+    case Errno.EINVAL:
+      return "this kernel's fanotify cannot name files (FAN_REPORT_TARGET_FID, Linux 5.17)";
+    case Errno.ENOSYS:
+      return "this kernel has no fanotify";
+    default:
+      return `fanotify cannot be used: ${causeOf(error, "fanotify")}`;
+  }
+}

@@ -1,0 +1,66 @@
+/** What the kernel is asked at a place: what the rules want, and what facron needs to keep its tree true. */
+import { eventBits } from "../event.ts";
+import type { Mark, Want } from "./backend.ts";
+import type { Node, Root } from "./tree.ts";
+
+const nothing: Want = { events: 0, children: false, directories: false };
+
+const directoryUpkeep =
+  eventBits.create | eventBits.delete | eventBits.moved_from | eventBits.moved_to;
+
+/** A watched path that is deleted or replaced must not leave a dead watch behind without a word. */
+const rootUpkeep = eventBits.delete_self | eventBits.move_self;
+
+/** An inode's events that a directory inside a watched directory can have. */
+const directoryEvents =
+  eventBits.access | eventBits.attrib | eventBits.close_nowrite | eventBits.open;
+
+/** What is asked for a place of this root. */
+export function wantAt(root: Root, isTop: boolean, isDirectory: boolean): Want {
+  const interests = isTop ? root.top : root.below;
+  if (interests === null) return nothing;
+  const tracks = isDirectory && follows(root);
+  const events =
+    interests.kernelEvents |
+    (isTop ? rootUpkeep : 0) |
+    // A file that is replaced by rename while somebody has it open: its link count changes at once,
+    // delete_self comes only with the last close.
+    (isTop && !isDirectory ? eventBits.attrib : 0) |
+    (tracks ? directoryUpkeep : 0);
+  return {
+    events,
+    children: interests.children,
+    directories: interests.directories || tracks || isTop,
+  };
+}
+
+/**
+ * Whether sub-directories have to be known by their handles, because rules hear of their being opened,
+ * read or changed and the backend's records do not name them.
+ */
+export function needsHandles(root: Root): boolean {
+  if (root.namesSubdirectories) return false;
+  const { events, children, directories } = root.top;
+  return children && directories && (events & directoryEvents) !== 0;
+}
+
+/** Whether the directories below a root are in the tree: watched, or known by their handles. */
+export function follows(root: Root): boolean {
+  return root.below !== null || needsHandles(root);
+}
+
+/** The union over all places of an inode. */
+export function wantOf(mark: Mark): Want {
+  let { events, children, directories } = nothing;
+  for (const node of mark.nodes) {
+    const want = wantAt(node.root, isTop(node), node.isDirectory);
+    events |= want.events;
+    children ||= want.children;
+    directories ||= want.directories;
+  }
+  return { events, children, directories };
+}
+
+function isTop(node: Node): boolean {
+  return node.parent === null;
+}
