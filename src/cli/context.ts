@@ -1,0 +1,28 @@
+/** What a command line is given besides its words: everything that `main.ts` alone may touch. */
+import type { DaemonOptions } from "../daemon/daemon.ts";
+import { UsageError } from "../errors.ts";
+import { quoted } from "../log.ts";
+
+export interface Context {
+  /** As the user typed them, without the program's name. */
+  readonly words: readonly string[];
+  /** The working directory, where relative paths start. */
+  readonly cwd: string;
+  readonly daemon: Pick<
+    DaemonOptions,
+    "log" | "cwd" | "helper" | "readerUrl" | "signals" | "onReady"
+  >;
+}
+
+/** @throws {UsageError} unless `text` is a whole number from 1 on */
+export function positiveNumber(
+  option: string,
+  text: string | undefined,
+  otherwise: number,
+): number {
+  if (text === undefined) return otherwise;
+  if (/^[1-9]\d{0,5}$/.test(text)) return Number(text);
+  throw new UsageError(
+    `Option ${option} needs a whole number from 1 to 999999: got ${quoted(text)}`,
+  );
+}

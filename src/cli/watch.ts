@@ -1,0 +1,68 @@
+/** `facron watch PATH...`: the stream of events without a configuration file. */
+import { readFileSync } from "node:fs";
+import { type ArgsDef, parseArgs } from "citty";
+import { fromLatin1, latin1, lossyText, utf8 } from "../../ffi/bytes.ts";
+import { parseEventList } from "../config/event-names.ts";
+import { absolutePath } from "../config/watch-path.ts";
+import { type DaemonEnd, runDaemon } from "../daemon/daemon.ts";
+import { UsageError } from "../errors.ts";
+import { changeEvents } from "../event.ts";
+import { quoted } from "../log.ts";
+import type { BackendChoice, Rule } from "../rule/rule.ts";
+import { type Shape, strictArguments } from "./arguments.ts";
+import type { Context } from "./context.ts";
+import { defaultMaxRunning } from "./run.ts";
+
+const args = {
+  recursive: { type: "boolean", alias: "r" },
+  events: { type: "string", alias: ["e", "event"], valueHint: "EVENT[,EVENT]" },
+  backend: { type: "string", alias: "b", valueHint: "auto|fanotify|inotify" },
+} satisfies ArgsDef;
+
+export const watchShape: Shape = { args, words: "PATH", lists: ["events"] };
+
+const backends = ["auto", "fanotify", "inotify"] as const satisfies BackendChoice[];
+
+/** @param context its words are those behind `watch` */
+export function watch(context: Context): Promise<DaemonEnd> {
+  const given = parseArgs(strictArguments(context.words, watchShape), args);
+  const paths = given._;
+  if (paths.length === 0) throw new UsageError("No PATH to watch: facron watch /srv/in");
+  const rule: Rule = {
+    name: "watch",
+    watch: paths.map((path) => {
+      if (path === "") throw new UsageError('Cannot watch "": the path is empty');
+      return { path: pathBytes(path, context.cwd), recursive: given.recursive === true };
+    }),
+    backend: backendOf(given.backend),
+    condition: [{ groups: [eventsOf(given.events)], children: true, directories: true }],
+    command: null,
+  };
+  return runDaemon({
+    ...context.daemon,
+    load: () => ({ rules: [rule], warnings: [] }),
+    everyPathMustWork: true,
+    maxRunning: defaultMaxRunning,
+  });
+}
+
+function eventsOf(list: string | undefined): number {
+  return list === undefined ? changeEvents : parseEventList(list);
+}
+
+function backendOf(name: string | undefined): BackendChoice {
+  const known = backends.find((backend) => backend === (name ?? "auto"));
+  if (known !== undefined) return known;
+  throw new UsageError(`Unknown backend ${quoted(name!)}: use auto, fanotify or inotify`);
+}
+
+/** The bytes that were typed: JavaScript's copy of an argument has lost what is not UTF-8. */
+function pathBytes(path: string, cwd: string): Uint8Array {
+  const bytes = path.includes("\uFFFD") ? (typedBytes(path) ?? utf8(path)) : utf8(path);
+  return absolutePath(latin1(bytes), latin1(utf8(cwd)));
+}
+
+function typedBytes(path: string): Uint8Array | null {
+  const words = latin1(readFileSync("/proc/self/cmdline")).split("\0").map(fromLatin1);
+  return words.find((word) => lossyText(word) === path) ?? null;
+}

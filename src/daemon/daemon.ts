@@ -1,0 +1,208 @@
+/** THE MAIN PATH of the main thread: load, watch, run commands, reload, and come to a clean end. */
+import { Runner } from "../action/runner.ts";
+import { prepareForCommands } from "../action/limits.ts";
+import { spawnCommand } from "../action/spawn.ts";
+import { ConfigError, type ConfigProblem, formatProblem } from "../errors.ts";
+import type { Log } from "../log.ts";
+import { type FromReader, planOf, type WatchReport } from "../reader/plan.ts";
+import type { Rule } from "../rule/rule.ts";
+import { ReaderThread } from "./reader-thread.ts";
+import type { Signals } from "./signals.ts";
+import { watchReportText } from "./report.ts";
+
+/** What a configuration file, or a command line, comes to. */
+export interface Loaded {
+  readonly rules: readonly Rule[];
+  readonly warnings: readonly ConfigProblem[];
+}
+
+export interface DaemonOptions {
+  /** Called at the start and at each reload. @throws {ConfigError} */
+  readonly load: () => Loaded;
+  /** One path that cannot be watched ends the program: for `watch`, whose user stands beside it. */
+  readonly everyPathMustWork: boolean;
+  readonly maxRunning: number;
+  readonly log: Log;
+  /** Where relative programs start; a daemon's own working directory is "/". */
+  readonly cwd: string;
+  /** How facron starts itself as the hidden helper. */
+  readonly helper: readonly string[];
+  readonly readerUrl: URL;
+  readonly signals: Signals;
+  /** Every watch is set. */
+  readonly onReady: () => void;
+}
+
+/** How the daemon ended. */
+export interface DaemonEnd {
+  /** False: something failed while it ran. */
+  readonly isClean: boolean;
+  /** A signal that has to be raised again, so that the shell sees what ended us. */
+  readonly signal: "SIGINT" | null;
+}
+
+const stderrFd = 2;
+
+/** From SIGTERM on: commands may end by themselves for so long, and slow readers may read. */
+const graceMs = 10_000;
+
+/** From SIGTERM to a command until SIGKILL. */
+const killAfterMs = 5_000;
+
+/** @throws {ConfigError} if the configuration cannot be used at the start */
+export function runDaemon(options: DaemonOptions): Promise<DaemonEnd> {
+  const daemon = new Daemon(options);
+  daemon.start();
+  return daemon.end;
+}
+
+class Daemon {
+  readonly #options: DaemonOptions;
+  readonly #log: Log;
+  readonly #end = Promise.withResolvers<DaemonEnd>();
+  readonly #runner: Runner;
+  #reader: ReaderThread | null = null;
+  #generation = 0;
+  /** The rules of each plan that triggers may still speak of: the last one that was set, and newer ones. */
+  readonly #rulesByGeneration = new Map<number, readonly Rule[]>();
+  #isReady = false;
+  #isReloading = false;
+  #reloadAgain = false;
+  #stopSignal: "SIGINT" | "SIGTERM" | null = null;
+  #isStopping = false;
+  #stoppedAt = 0;
+  #commandsEnded: Promise<unknown> | null = null;
+
+  constructor(options: DaemonOptions) {
+    this.#options = options;
+    this.#log = options.log;
+    const { cwd, helper, log, maxRunning } = options;
+    this.#runner = new Runner({
+      maxRunning,
+      log,
+      spawn: (argv, onExit) => spawnCommand(argv, { cwd, stderrFd, helper, onExit }),
+      onStarted: (count) => this.#reader?.madeRoom(count),
+    });
+  }
+
+  get end(): Promise<DaemonEnd> {
+    return this.#end.promise;
+  }
+
+  start(): void {
+    const loaded = this.#options.load();
+    prepareForCommands(this.#log, this.#options.maxRunning);
+    this.#reader = new ReaderThread({
+      url: this.#options.readerUrl,
+      onMessage: (message) => this.#take(message),
+      onDeath: (reason) =>
+        this.#fail(`The reader thread died, nothing is watched any more: ${reason}`),
+    });
+    this.#setPlan(loaded);
+    this.#options.signals.listen({
+      reload: () => this.#reload(),
+      stop: (signal) => this.#stop(signal),
+    });
+  }
+
+  #take(message: FromReader): void {
+    switch (message.kind) {
+      case "triggers": {
+        const rules = this.#rulesByGeneration.get(message.generation)!;
+        return this.#runner.enqueue(rules, message.buffer, message.count);
+      }
+      case "log":
+        return this.#log[message.level](message.text);
+      case "planned":
+        return this.#planned(message.generation, message.report);
+      case "cannot-watch":
+        return this.#fail(message.text);
+      case "all-read":
+        return this.#letCommandsEnd();
+      case "stdout-gone":
+        this.#log.info("Nobody reads stdout any more: ending");
+        this.#isStopping = true;
+        this.#letCommandsEnd();
+        return this.#finishAfterCommands();
+      case "drained":
+        if (message.linesLost > 0) {
+          this.#log.warn(`${message.linesLost} lines are lost: stdout was not read in time`);
+        }
+        return this.#finishAfterCommands();
+    }
+  }
+
+  #setPlan({ rules, warnings }: Loaded): void {
+    for (const warning of warnings) this.#log.warn(formatProblem(warning));
+    this.#generation++;
+    this.#rulesByGeneration.set(this.#generation, rules);
+    const { everyPathMustWork } = this.#options;
+    const plan = planOf(rules, { generation: this.#generation, everyPathMustWork });
+    this.#reader!.send({ kind: "plan", plan });
+  }
+
+  /** The reader follows the plan; it sends no more triggers of older ones. */
+  #planned(generation: number, report: WatchReport): void {
+    for (const older of this.#rulesByGeneration.keys()) {
+      if (older < generation) this.#rulesByGeneration.delete(older);
+    }
+    const watched = report.watched.inotify + report.watched.fanotify;
+    if (!this.#isReady && watched === 0 && report.failed > 0) {
+      return this.#fail("None of the configured paths can be watched");
+    }
+    this.#log.info(`${this.#isReady ? "reloaded, " : ""}${watchReportText(report)}`);
+    if (!this.#isReady) {
+      this.#isReady = true;
+      this.#log.info("ready");
+      this.#options.onReady();
+    }
+    this.#isReloading = false;
+    if (this.#reloadAgain) this.#reload();
+  }
+
+  /** A configuration with errors leaves everything as it is. */
+  #reload(): void {
+    if (this.#isStopping) return;
+    this.#reloadAgain = this.#isReloading;
+    if (this.#isReloading) return;
+    try {
+      const loaded = this.#options.load();
+      this.#isReloading = true;
+      this.#setPlan(loaded);
+    } catch (error) {
+      if (!(error instanceof ConfigError)) throw error;
+      for (const problem of error.problems) this.#log.error(formatProblem(problem));
+      this.#log.error("Cannot reload: the configuration has errors; the old one stays in force");
+    }
+  }
+
+  /** Read what happened until now, run what it asks for, let commands end; a second signal hurries. */
+  #stop(signal: "SIGINT" | "SIGTERM"): void {
+    this.#stopSignal = signal;
+    if (this.#isStopping) return this.#runner.hurry();
+    this.#isStopping = true;
+    this.#stoppedAt = performance.now();
+    this.#log.info(`${signal}: reading what is queued, then ending`);
+    this.#reader!.send({ kind: "drain", flushMs: graceMs });
+  }
+
+  #letCommandsEnd(): void {
+    const spent = this.#stoppedAt === 0 ? 0 : performance.now() - this.#stoppedAt;
+    this.#commandsEnded ??= this.#runner.stop({
+      graceMs: Math.max(graceMs - spent, 0),
+      killAfterMs,
+    });
+  }
+
+  #finishAfterCommands(): void {
+    void this.#commandsEnded?.then(() => {
+      const signal = this.#stopSignal === "SIGINT" ? "SIGINT" : null;
+      this.#end.resolve({ isClean: true, signal });
+    });
+  }
+
+  #fail(text: string): void {
+    this.#log.error(text);
+    this.#end.resolve({ isClean: false, signal: null });
+  }
+}

@@ -1,0 +1,79 @@
+/** The reader thread, seen from the main thread: started, told, woken, and never allowed to die alone. */
+import { MessageChannel, type MessagePort, Worker } from "node:worker_threads";
+import { openEventfd, signalEventfd } from "../../ffi/eventfd.ts";
+import {
+  type FromReader,
+  type ReaderStart,
+  type ReaderThreadData,
+  sharedCounters,
+  type ToReader,
+} from "../reader/plan.ts";
+
+/** JSON lines that may wait for a slow reader of stdout: some 400,000 events. */
+const backlogBytesMax = 64 * 1024 * 1024;
+
+/** Triggers that may wait for their command: with short paths some 80 MiB. */
+const triggersWaitingMax = 1_000_000;
+
+/** The reader is told of room when an eighth is free, so that it does not stop again at once. */
+const resumeBelow = triggersWaitingMax - triggersWaitingMax / 8;
+
+export interface ReaderThreadOptions {
+  /** The worker's file: `main.ts` knows where it lies, compiled or not. */
+  readonly url: URL;
+  readonly onMessage: (message: FromReader) => void;
+  /** The thread ended without having been asked to. */
+  readonly onDeath: (reason: string) => void;
+}
+
+export class ReaderThread {
+  readonly #worker: Worker;
+  readonly #port: MessagePort;
+  readonly #wakeFd = openEventfd();
+  readonly #counters = new Int32Array(new SharedArrayBuffer(8));
+  #isOver = false;
+
+  constructor({ url, onMessage, onDeath }: ReaderThreadOptions) {
+    const channel = new MessageChannel();
+    this.#port = channel.port1;
+    const start: ReaderStart = {
+      wakeFd: this.#wakeFd.number,
+      shared: this.#counters.buffer as SharedArrayBuffer,
+      backlogBytesMax,
+      triggersWaitingMax,
+    };
+    const workerData: ReaderThreadData = { start, port: channel.port2 };
+    this.#worker = new Worker(url, { workerData, transferList: [channel.port2] });
+    this.#worker.on("message", (message: FromReader) => {
+      if (endings.has(message.kind)) this.#isOver = true;
+      onMessage(message);
+    });
+    const died = (reason: string): void => {
+      if (this.#isOver) return;
+      this.#isOver = true;
+      onDeath(reason);
+    };
+    this.#worker.on("error", (error: Error) => died(error.stack ?? error.message));
+    this.#worker.on("exit", (code) => died(`it ended with code ${code}`));
+  }
+
+  send(message: ToReader): void {
+    this.#port.postMessage(message);
+    signalEventfd(this.#wakeFd.number);
+  }
+
+  /** So many triggers no longer wait. */
+  madeRoom(triggers: number): void {
+    const before = Atomics.sub(this.#counters, sharedCounters.triggersWaiting, triggers);
+    if (before - triggers >= resumeBelow) return;
+    const waits = Atomics.exchange(this.#counters, sharedCounters.readerWaits, 0);
+    if (waits === 1) signalEventfd(this.#wakeFd.number);
+  }
+}
+
+/** After these the reader's loop has ended as it should. */
+const endings: ReadonlySet<FromReader["kind"]> = new Set([
+  "cannot-watch",
+  "stdout-gone",
+  "drained",
+]);

@@ -1,0 +1,17 @@
+/** What is watched, in one line of the log. */
+import type { WatchReport } from "../reader/plan.ts";
+import type { BackendName } from "../rule/rule.ts";
+
+/** "watching 3 paths for 4 rules: fanotify 2 (15 marks), inotify 1 (1 mark)" */
+export function watchReportText({ rules, watched, marks }: WatchReport): string {
+  const paths = watched.fanotify + watched.inotify;
+  const backends = (["fanotify", "inotify"] as const satisfies BackendName[])
+    .filter((name) => watched[name] > 0)
+    .map((name) => `${name} ${watched[name]} (${counted(marks[name], "mark")})`);
+  const how = backends.length === 0 ? "" : `: ${backends.join(", ")}`;
+  return `watching ${counted(paths, "path")} for ${counted(rules, "rule")}${how}`;
+}
+
+function counted(count: number, noun: string): string {
+  return `${count} ${noun}${count === 1 ? "" : "s"}`;
+}

@@ -1,0 +1,36 @@
+/** Signals: USR1 and HUP reload, TERM and INT end. */
+
+export interface SignalHandlers {
+  readonly reload: () => void;
+  readonly stop: (signal: "SIGINT" | "SIGTERM") => void;
+}
+
+/** Listens from its making on: a signal before `listen` is not lost and does not kill. */
+export class Signals {
+  #handlers: SignalHandlers | null = null;
+  #early: NodeJS.Signals[] = [];
+
+  constructor() {
+    for (const signal of ["SIGUSR1", "SIGHUP", "SIGTERM", "SIGINT"] as const) {
+      process.on(signal, () => this.#take(signal));
+    }
+  }
+
+  listen(handlers: SignalHandlers): void {
+    this.#handlers = handlers;
+    for (const signal of this.#early.splice(0)) this.#take(signal);
+  }
+
+  #take(signal: NodeJS.Signals): void {
+    const handlers = this.#handlers;
+    if (handlers === null) this.#early.push(signal);
+    else if (signal === "SIGTERM" || signal === "SIGINT") handlers.stop(signal);
+    else handlers.reload();
+  }
+}
+
+/** End as the signal would have ended us, so that the shell or the supervisor sees it. */
+export function raiseAgain(signal: NodeJS.Signals): void {
+  process.removeAllListeners(signal);
+  process.kill(process.pid, signal);
+}
