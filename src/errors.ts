@@ -35,8 +35,13 @@ export class ConfigError extends Error {
 export function formatProblem(problem: ConfigProblem): string {
   if (problem.line === 0) return `${problem.file}: ${problem.message}`;
   const where = `${problem.file}:${problem.line}:${problem.column}: ${problem.message}`;
-  const indent = problem.text.slice(0, problem.column - 1).replace(/[^\t]/gu, " ");
-  return `${where}\n  ${problem.text}\n  ${indent}${"^".repeat(problem.length)}`;
+  const characters = Array.from(problem.text);
+  const before = characters.slice(0, problem.column - 1);
+  const meant = characters.slice(problem.column - 1, problem.column - 1 + problem.length);
+  // A terminal shows some characters two columns wide; a tab must stay one to reach the same place.
+  const indent = before.map((char) => (char === "\t" ? char : " ".repeat(Bun.stringWidth(char))));
+  const caret = "^".repeat(Math.max(Bun.stringWidth(meant.join("")), 1));
+  return `${where}\n  ${problem.text}\n  ${indent.join("")}${caret}`;
 }
 
 /** Something that cannot be watched: exit code 1 at the start, a log line later. */

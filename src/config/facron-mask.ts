@@ -1,0 +1,70 @@
+/** The mask of a facron table: `|` joins events that must all happen, `,` separates alternatives. */
+import { meaningOf, unknownEvent, type Meaning } from "./event-names.ts";
+import { conditionOf, type Mask, type NamedEvent } from "./facron-condition.ts";
+import type { Field } from "./facron-fields.ts";
+import { quotedWord, type Findings } from "./findings.ts";
+import type { Span } from "./span.ts";
+
+/** The mask in `field`; null if there is something wrong with it, which `findings` then have. */
+export function readMask(field: Field, findings: Findings): Mask | null {
+  if (field.isQuoted) {
+    findings.error(field, `Quoted mask ${quotedWord(field.text)}: write it without quotes`);
+    return null;
+  }
+  const before = findings.errorCount;
+  const alternatives = split(field, ",").map((part) => namesIn(part, findings));
+  if (findings.errorCount > before) return null;
+  return conditionOf(
+    field,
+    alternatives.filter((names) => names.length > 0),
+    findings,
+  );
+}
+
+/** Whether `text` can only be a mask: FAN_ and IN_ names that exist, and separators. */
+export function isSurelyMask(text: string): boolean {
+  if (!hasPrefix(text)) return false;
+  const names = text.split(/[|,]/).filter((name) => name !== "");
+  return names.every((name) => hasPrefix(name) && meaningOf(name) !== null);
+}
+
+export function hasPrefix(name: string): boolean {
+  return /^(fan|in)_/i.test(name);
+}
+
+interface Piece extends Span {
+  readonly text: string;
+}
+
+/** What is between the separators, empty pieces left out: `A||B` and `A|` are tolerated as in 1.1. */
+function split(whole: Piece, separator: "," | "|"): Piece[] {
+  const pieces: Piece[] = [];
+  let from = whole.from;
+  for (const text of whole.text.split(separator)) {
+    if (text !== "") pieces.push({ text, from, length: text.length });
+    from += text.length + 1;
+  }
+  return pieces;
+}
+
+/** The names of one alternative that may stand in a mask. */
+function namesIn(alternative: Piece, findings: Findings): NamedEvent[] {
+  const names: NamedEvent[] = [];
+  for (const piece of split(alternative, "|")) {
+    const meaning = meaningOf(piece.text);
+    if (isUsable(meaning)) names.push({ ...piece, meaning });
+    else findings.error(piece, whyNot(piece.text, meaning));
+  }
+  return names;
+}
+
+type Usable = NamedEvent["meaning"];
+
+function isUsable(meaning: Meaning | null): meaning is Usable {
+  return meaning !== null && meaning.kind !== "refused";
+}
+
+function whyNot(name: string, meaning: Exclude<Meaning, Usable> | null): string {
+  if (meaning === null) return unknownEvent(name, quotedWord(name));
+  return `Cannot use ${quotedWord(name)}: ${meaning.reason}`;
+}

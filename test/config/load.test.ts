@@ -1,0 +1,134 @@
+import { afterAll, expect, test } from "bun:test";
+import { chmodSync, mkdtempSync, rmSync, symlinkSync, truncateSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { loadConfiguration } from "../../src/config/load.ts";
+import { ConfigError, type ConfigProblem } from "../../src/errors.ts";
+
+const cwd = mkdtempSync(join(tmpdir(), "facron-load-"));
+afterAll(() => rmSync(cwd, { recursive: true }));
+
+function file(name: string, text: string): string {
+  writeFileSync(join(cwd, name), text);
+  return name;
+}
+
+/** The one problem, of the file as a whole, for which `name` is not loaded. */
+function refusalOf(name: string): ConfigProblem {
+  try {
+    loadConfiguration(name, { cwd });
+  } catch (error) {
+    if (error instanceof ConfigError && error.problems.length === 1) return error.problems[0]!;
+    throw error;
+  }
+  throw new Error(`${name} is loaded`);
+}
+
+test("loadConfiguration reads a facron table, relative to cwd like the paths in it", () => {
+  const name = file("facron.conf", "in FAN_OPEN /bin/sh\n");
+  const { rules, warnings, ...rest } = loadConfiguration(name, { cwd });
+  expect(rest).toEqual({ file: "facron.conf" });
+  expect(warnings).toEqual([]);
+  expect(rules.map((rule) => rule.name)).toEqual(["facron.conf:1"]);
+  expect(Buffer.from(rules[0]!.watch[0]!.path).toString()).toBe(`${cwd}/in`);
+});
+
+test("loadConfiguration follows a symbolic link, and names rules after the link", () => {
+  file("real.conf", "/f open\n");
+  symlinkSync("real.conf", join(cwd, "link.conf"));
+  expect(loadConfiguration("link.conf", { cwd }).rules[0]!.name).toBe("link.conf:1");
+});
+
+test("loadConfiguration returns what the dialect warns of", () => {
+  const name = file("warned.conf", "/f open\n  /g open\n");
+  const { warnings } = loadConfiguration(name, { cwd });
+  expect(warnings).toMatchObject([{ file: "warned.conf", line: 2, column: 3 }]);
+});
+
+test.each([
+  ["an empty file", ""],
+  ["comments alone", "# nothing\n"],
+])("loadConfiguration takes %s for a warning", (_, text) => {
+  const { rules, warnings } = loadConfiguration(file("empty.conf", text), { cwd });
+  expect(rules).toEqual([]);
+  expect(warnings).toMatchObject([{ line: 0, message: expect.stringMatching(/^No rules in "/) }]);
+});
+
+test("loadConfiguration takes /dev/null for an empty file", () => {
+  expect(loadConfiguration("/dev/null", { cwd }).rules).toEqual([]);
+});
+
+test.each([
+  ["gone.conf", "no such file; create it, or name another with --config"],
+  [".", "it is a directory; name a file in it"],
+  ["", "it is a directory; name a file in it"],
+  ["/dev/zero", "it is not a regular file; name one, or /dev/stdin"],
+  ["/etc/passwd/x", "a part of the path is not a directory; correct the path"],
+  ["x".repeat(300), "the name is too long; correct the path"],
+  ["/dev/fd/999999", "no such descriptor; redirect one to it"],
+])("loadConfiguration(%j) is refused: %s", (name, reason) => {
+  expect(refusalOf(name)).toMatchObject({
+    file: name,
+    line: 0,
+    message: `Cannot read ${JSON.stringify(name)}: ${reason}`,
+  });
+});
+
+test("loadConfiguration refuses a name with NUL inside", () => {
+  expect(refusalOf("a\0b").message).toStartWith('Cannot read "a\\x00b": ');
+});
+
+test("loadConfiguration refuses a link to itself", () => {
+  symlinkSync("loop.conf", join(cwd, "loop.conf"));
+  expect(refusalOf("loop.conf").message).toContain("too many symbolic links");
+});
+
+test("loadConfiguration says that TOML is not built yet, file or no file", () => {
+  const message = `Cannot read "rules.TOML": TOML configuration is not built yet; write a facron table, PATH MASK COMMAND on each line`;
+  expect(refusalOf("rules.TOML")).toMatchObject({ line: 0, message });
+});
+
+test("loadConfiguration does not wait for a FIFO", () => {
+  expect(Bun.spawnSync(["mkfifo", join(cwd, "fifo")]).exitCode).toBe(0);
+  expect(refusalOf("fifo").message).toContain("it is not a regular file");
+});
+
+test("loadConfiguration refuses a file of over 16 MiB", () => {
+  const name = file("huge.conf", "# all of it is a comment");
+  truncateSync(join(cwd, name), 16 * 1024 * 1024 + 1);
+  expect(refusalOf(name).message).toContain("it has more than 16 MiB");
+});
+
+test("loadConfiguration reads a file of exactly 16 MiB", () => {
+  const name = file("large.conf", `#${"x".repeat(16 * 1024 * 1024 - 9)}\n/f open`);
+  expect(loadConfiguration(name, { cwd }).rules).toHaveLength(1);
+});
+
+test.skipIf(process.getuid?.() === 0)(
+  "loadConfiguration refuses a file it may not read (skipped as root)",
+  () => {
+    const name = file("secret.conf", "");
+    chmodSync(join(cwd, name), 0);
+    expect(refusalOf(name).message).toContain("permission denied");
+  },
+);
+
+/** The names of the rules that a bun of its own loads, run by a shell as `command` says. */
+function loadedBy(command: string): string {
+  const script = `
+    import { loadConfiguration } from ${JSON.stringify(join(import.meta.dir, "../../src/config/load.ts"))};
+    const { rules } = loadConfiguration(process.argv.at(-1), { cwd: "/" });
+    console.log(rules.map(({ name }) => name).join(" "));`;
+  const load = file("load.ts", script);
+  const env = { ...process.env, LOAD: `${process.execPath} ${join(cwd, load)}` };
+  const { stdout, stderr } = Bun.spawnSync(["bash", "-c", command], { cwd, env, timeout: 20_000 });
+  return `${stdout}${stderr}`.trim();
+}
+
+test.each([
+  ["a pipe", `(echo /a open; sleep 0.2; echo /b open) | $LOAD /dev/stdin`, "stdin:1 stdin:2"],
+  ["a file", `echo /a open > in.conf; $LOAD /dev/stdin < in.conf`, "stdin:1"],
+  ["another descriptor", `$LOAD /dev/fd/5 5< <(echo /a open)`, "5:1"],
+])("loadConfiguration reads /dev/stdin to its end: %s", (_, command, names) => {
+  expect(loadedBy(command)).toBe(names);
+});
