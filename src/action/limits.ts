@@ -1,0 +1,110 @@
+/** What commands inherit from facron besides descriptors: as facron was started, not as Bun left it. */
+import { check } from "../../ffi/errno.ts";
+import { libc } from "../../ffi/libc.ts";
+import type { Log } from "../log.ts";
+
+/** RLIMIT_NOFILE: how many files one process may have open (getrlimit(2)). */
+export interface FileLimit {
+  readonly soft: number;
+  readonly hard: number;
+}
+
+/** What became of the soft limit. */
+export interface RestoredLimit {
+  /** What facron was started with, as far as that can be known. */
+  readonly given: number;
+  /** What it is now: more than `given` if facron needs more for its commands. */
+  readonly soft: number;
+}
+
+/** Without a parent to ask: what the kernel gives (INR_OPEN_CUR), and systemd too (DefaultLimitNOFILE). */
+const usualSoftLimit = 1024;
+
+/** A running command holds a pidfd, sometimes a pipe, and while it is started a copy of stderr. */
+const filesPerCommand = 3;
+
+/** Everything else: Bun's own, notification descriptors, what is open for a moment. */
+const filesBesides = 64;
+
+/**
+ * Undo what commands would inherit of Bun or of a careless parent. To be called once, before the
+ * first command, on the thread that starts them.
+ */
+export function prepareForCommands(log: Log, maxRunning: number): RestoredLimit {
+  resetSignals();
+  return restoreFileLimit(log, maxRunning);
+}
+
+/**
+ * Set our soft limit of open files back to what it was, so that commands inherit that one.
+ *
+ * Bun raises its own soft limit to the hard one before any of our code runs. Measured with Bun
+ * 1.4.5, `bun x.ts` and compiled alike: after `ulimit -S -n 512` with a hard limit of 20,000 it has
+ * 20,000, and so has what it spawns. What it was is written nowhere; the parent's limit is the best
+ * guess. (A parent that lowered it in the child only is not seen through.) A program that counts on
+ * the usual 1024, for select(2) or to close them all, would break or crawl.
+ */
+function restoreFileLimit(log: Log, maxRunning: number): RestoredLimit {
+  const { hard } = fileLimitOf(0)!;
+  const given = Math.min(parentSoftLimit(hard) ?? usualSoftLimit, hard);
+  const needed = maxRunning * filesPerCommand + filesBesides;
+  const soft = Math.min(Math.max(given, needed), hard);
+  setSoftLimit(soft);
+  if (soft > given) {
+    log.info(
+      `Commands may open ${soft} files and not ${given}: facron needs that for max_running = ${maxRunning}`,
+    );
+  }
+  return { given, soft };
+}
+
+/** Init's limits are its own, and 0 is a parent outside of our pid namespace. */
+function parentSoftLimit(ourHard: number): number | null {
+  const parent = process.ppid <= 1 ? null : fileLimitOf(process.ppid);
+  return parent !== null && parent.hard === ourHard ? parent.soft : null;
+}
+
+const RLIMIT_NOFILE = 7; // asm-generic
+
+/**
+ * The limit of a process. Never RLIM_INFINITY: the kernel refuses more than fs.nr_open.
+ *
+ * @param pid 0: our own
+ * @returns null if it is gone, or not ours to ask (EPERM)
+ */
+export function fileLimitOf(pid: number): FileLimit | null {
+  const limit = new BigUint64Array(2); // struct rlimit: rlim_cur, rlim_max
+  if (libc.prlimit(pid, RLIMIT_NOFILE, null, limit) < 0) return null;
+  return { soft: Number(limit[0]), hard: Number(limit[1]) };
+}
+
+/** @throws {SyscallError} EINVAL above the hard limit */
+export function setSoftLimit(soft: number): void {
+  const limit = new BigUint64Array(2);
+  check(libc.prlimit(0, RLIMIT_NOFILE, null, limit), "prlimit");
+  limit[0] = BigInt(soft);
+  check(libc.prlimit(0, RLIMIT_NOFILE, limit, null), "prlimit");
+}
+
+const SIGCHLD = 17;
+const SIG_DFL = 0;
+const SIG_SETMASK = 2;
+
+/** sigset_t of glibc and musl: 1024 bits. */
+const noSignals = new Uint8Array(128);
+
+/**
+ * Undo two things that a parent can leave behind.
+ *
+ * SIGCHLD ignored: children vanish without a status, and Bun reports ECHILD for every one. Blocked
+ * signals: Bun.spawn passes the mask of this thread on (it resets dispositions itself).
+ */
+function resetSignals(): void {
+  libc.signal(SIGCHLD, SIG_DFL);
+  clearSignalMask();
+}
+
+/** sigprocmask(2): block nothing on this thread. */
+export function clearSignalMask(): void {
+  libc.sigprocmask(SIG_SETMASK, noSignals, null);
+}

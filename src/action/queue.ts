@@ -1,0 +1,94 @@
+/** The triggers that wait for a command to end: first in, first out, kept as the bytes they came as. */
+import { type Trigger, TriggerReader } from "../reader/trigger.ts";
+import type { Rule } from "../rule/rule.ts";
+
+/** A trigger with the rules that its index means: a reload changes them for later triggers only. */
+export interface WaitingTrigger {
+  readonly rules: readonly Rule[];
+  /** Its paths are views into a buffer that the queue has let go. */
+  readonly trigger: Trigger;
+}
+
+interface Batch {
+  readonly rules: readonly Rule[];
+  readonly buffer: ArrayBuffer;
+}
+
+/** Buffers of up to half of it are put together: a million lone triggers are not a million objects. */
+const gatherBytes = 64 * 1024;
+
+/** No object per trigger: the bytes, and one small object for each 32 KiB of them or more. */
+export class TriggerQueue {
+  #length = 0;
+  /** The buffer that triggers are taken from, then whole buffers, then the small ones gathered. */
+  #reader: TriggerReader | null = null;
+  #readerRules: readonly Rule[] = [];
+  #batches: Batch[] = [];
+  readonly #gathered = new Uint8Array(gatherBytes);
+  #gatheredEnd = 0;
+  #gatheredRules: readonly Rule[] = [];
+
+  /** How many triggers wait. */
+  get length(): number {
+    return this.#length;
+  }
+
+  /** @param buffer of a TriggerWriter, with `count` triggers in it; it is the queue's from now on */
+  push(rules: readonly Rule[], buffer: ArrayBuffer, count: number): void {
+    this.#length += count;
+    if (buffer.byteLength > gatherBytes / 2) {
+      this.#seal();
+      this.#batches.push({ rules, buffer });
+    } else {
+      this.#gather(rules, new Uint8Array(buffer));
+    }
+  }
+
+  /** The trigger that has waited longest, or null if none waits. */
+  take(): WaitingTrigger | null {
+    for (;;) {
+      const trigger = this.#reader?.take() ?? null;
+      if (trigger !== null) {
+        this.#length--;
+        return { rules: this.#readerRules, trigger };
+      }
+      if (!this.#openNext()) return null;
+    }
+  }
+
+  /** Let all of them go. @returns how many they were */
+  clear(): number {
+    const cleared = this.#length;
+    this.#length = 0;
+    this.#reader = null;
+    this.#batches = [];
+    this.#gatheredEnd = 0;
+    return cleared;
+  }
+
+  /** Triggers may follow one another in any buffer: their layout is the same at each multiple of 4. */
+  #gather(rules: readonly Rule[], triggers: Uint8Array): void {
+    const fits = this.#gatheredEnd + triggers.length <= gatherBytes;
+    if (!fits || rules !== this.#gatheredRules) this.#seal();
+    this.#gathered.set(triggers, this.#gatheredEnd);
+    this.#gatheredEnd += triggers.length;
+    this.#gatheredRules = rules;
+  }
+
+  /** What was gathered becomes a buffer of its own. */
+  #seal(): void {
+    if (this.#gatheredEnd === 0) return;
+    const { buffer } = this.#gathered.slice(0, this.#gatheredEnd);
+    this.#batches.push({ rules: this.#gatheredRules, buffer });
+    this.#gatheredEnd = 0;
+  }
+
+  /** @returns whether there is one more buffer to read */
+  #openNext(): boolean {
+    if (this.#batches.length === 0) this.#seal();
+    const batch = this.#batches.shift();
+    this.#reader = batch === undefined ? null : new TriggerReader(batch.buffer);
+    this.#readerRules = batch?.rules ?? [];
+    return batch !== undefined;
+  }
+}

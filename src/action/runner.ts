@@ -1,0 +1,141 @@
+/** Runs the commands of triggers: in order, and never more than `maxRunning` at once. */
+import type { Log } from "../log.ts";
+import type { Rule } from "../rule/rule.ts";
+import { Counters, fillCommand } from "../rule/template.ts";
+import type { Ending } from "./ending.ts";
+import { TriggerQueue, type WaitingTrigger } from "./queue.ts";
+import { logEnding, logNotStarted, type Running, runningOf, signalGroup } from "./running.ts";
+import { Stop, type Stoppable, type StopOptions, type StopReport } from "./stop.ts";
+
+export interface RunnerOptions {
+  readonly maxRunning: number;
+  readonly log: Log;
+  /** `spawnCommand` with its other options. @throws {ActionError} */
+  readonly spawn: (argv: readonly Uint8Array[], onExit: (ending: Ending) => void) => number;
+  /** So many triggers have left the queue since the last call: the reader may hand over as many. */
+  readonly onStarted: (count: number) => void;
+}
+
+/** A start takes 0.2 ms: signals and the log get a turn after 32, even if none of them succeeds. */
+const startsPerTurn = 32;
+
+export class Runner {
+  readonly #options: RunnerOptions;
+  readonly #queue = new TriggerQueue();
+  readonly #running = new Set<Running>();
+  readonly #counters = new Counters();
+  #startsLater = false;
+  #stop: Stop | null = null;
+
+  constructor(options: RunnerOptions) {
+    this.#options = options;
+  }
+
+  /** Commands that have been started and have not ended. */
+  get running(): number {
+    return this.#running.size;
+  }
+
+  /** Triggers whose command has not been started. */
+  get waiting(): number {
+    return this.#queue.length;
+  }
+
+  /**
+   * Run the commands of these triggers when their turn comes.
+   *
+   * @param rules what the triggers' indices mean
+   * @param buffer of a TriggerWriter, which holds `count` triggers; it is the runner's from now on
+   */
+  enqueue(rules: readonly Rule[], buffer: ArrayBuffer, count: number): void {
+    if (this.#stop === null || this.#stop.starts) {
+      this.#queue.push(rules, buffer, count);
+      this.#startMore();
+    } else {
+      this.#stop.abandon(count);
+      this.#options.onStarted(count);
+    }
+  }
+
+  /**
+   * Come to an end. What waits is still started until `graceMs` is over; then the rest is abandoned
+   * and what runs is terminated. Call it when no more triggers come.
+   *
+   * @returns when every command has ended (its grandchildren are not waited for)
+   */
+  stop(options: StopOptions): Promise<StopReport> {
+    this.#stop ??= new Stop(this.#stoppable(), options, this.#options.log);
+    this.#finishIfIdle();
+    return this.#stop.report;
+  }
+
+  /** In a stop: the next step now. First SIGTERM for what runs, then SIGKILL. */
+  hurry(): void {
+    this.#stop?.hurry();
+  }
+
+  #startMore(): void {
+    if (this.#startsLater) return;
+    let starts = 0;
+    while (this.#running.size < this.#options.maxRunning && starts < startsPerTurn) {
+      const waiting = this.#queue.take();
+      if (waiting === null) break;
+      this.#start(waiting);
+      starts++;
+    }
+    if (starts > 0) this.#options.onStarted(starts);
+    if (starts === startsPerTurn) this.#startMoreLater();
+    this.#finishIfIdle();
+  }
+
+  #startMoreLater(): void {
+    this.#startsLater = true;
+    setImmediate(() => {
+      this.#startsLater = false;
+      this.#startMore();
+    });
+  }
+
+  #start({ rules, trigger }: WaitingTrigger): void {
+    const rule = rules[trigger.rule];
+    if (rule === undefined || rule.command === null) return; // the reader sends no such trigger
+    const argv = fillCommand(rule.command, trigger, this.#counters);
+    const running = runningOf(rule, argv);
+    this.#running.add(running);
+    try {
+      running.pid = this.#options.spawn(argv, (ending) => this.#ended(running, ending));
+    } catch (error) {
+      this.#running.delete(running);
+      logNotStarted(this.#options.log, running, error);
+    }
+  }
+
+  #ended(running: Running, ending: Ending): void {
+    this.#running.delete(running);
+    this.#startMore(); // before the log: the next command need not wait for it
+    logEnding(this.#options.log, running, ending);
+  }
+
+  #finishIfIdle(): void {
+    if (this.#running.size === 0 && this.#queue.length === 0) this.#stop?.finish();
+  }
+
+  #stoppable(): Stoppable {
+    return {
+      running: () => this.#running.size,
+      abandon: () => this.#abandon(),
+      signal: (signal) => this.#signal(signal),
+    };
+  }
+
+  #abandon(): number {
+    const count = this.#queue.clear();
+    if (count > 0) this.#options.onStarted(count);
+    return count;
+  }
+
+  #signal(signal: number): number {
+    for (const running of this.#running) signalGroup(running, signal);
+    return this.#running.size;
+  }
+}

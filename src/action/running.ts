@@ -1,0 +1,50 @@
+/** A command that has been started and has not ended: what the log says of it, and its group. */
+import { libc } from "../../ffi/libc.ts";
+import { type Log, quoted } from "../log.ts";
+import type { Rule } from "../rule/rule.ts";
+import { type Ending, endingText } from "./ending.ts";
+
+/** Text only: it keeps no process object, and no view of a trigger. */
+export interface Running {
+  /** Also its process group; 0 until it has been started. */
+  pid: number;
+  /** `rule "import"`, as its log lines begin. */
+  readonly rule: string;
+  /** Quoted. */
+  readonly program: string;
+  /** performance.now() */
+  readonly startedAt: number;
+}
+
+export function runningOf(rule: Rule, argv: readonly Uint8Array[]): Running {
+  return {
+    pid: 0,
+    rule: `rule ${quoted(rule.name)}`,
+    program: quoted(argv[0] ?? ""),
+    startedAt: performance.now(),
+  };
+}
+
+/** One line: status or signal, and how long it took. */
+export function logEnding(log: Log, running: Running, ending: Ending): void {
+  if (ending.kind === "not-started") return logNotStarted(log, running, ending.error);
+  const { pid, rule, program, startedAt } = running;
+  const afterMs = Math.round(performance.now() - startedAt);
+  const line = `${rule}: ${program} ${endingText(ending)} after ${afterMs} ms (pid ${pid})`;
+  if (ending.kind === "exited" && ending.code === 0) log.info(line);
+  else log.warn(line);
+}
+
+/** One line, whatever happened. */
+export function logNotStarted(log: Log, { rule }: Running, error: unknown): void {
+  log.error(`${rule}: ${error instanceof Error ? error.message : String(error)}`);
+}
+
+/**
+ * kill(2): a signal for the command and all that it started and that stayed in its group.
+ *
+ * One that has ended is our zombie until Bun tells us so, and its number nobody else's meanwhile.
+ */
+export function signalGroup({ pid }: Running, signal: number): void {
+  if (pid > 0) libc.kill(-pid, signal);
+}

@@ -1,0 +1,114 @@
+/** What the tests of the action room share: a log to look at, triggers to hand over, real commands. */
+import { closeSync, openSync, readFileSync } from "node:fs";
+import { utf8 } from "../../ffi/bytes.ts";
+import type { Ending } from "../../src/action/ending.ts";
+import { Runner } from "../../src/action/runner.ts";
+import { spawnCommand } from "../../src/action/spawn.ts";
+import type { Log } from "../../src/log.ts";
+import { TriggerWriter } from "../../src/reader/trigger.ts";
+import type { Rule } from "../../src/rule/rule.ts";
+import type { Word } from "../../src/rule/template.ts";
+import { atTestEnd } from "../helpers/at-test-end.ts";
+
+/** The hidden helper, from source. */
+export const helper = [process.execPath, `${import.meta.dir}/helper-main.ts`, "__exec"];
+
+/** Lines as "level: text". */
+export class MemoryLog implements Log {
+  readonly lines: string[] = [];
+  info = (text: string): void => void this.lines.push(`info: ${text}`);
+  warn = (text: string): void => void this.lines.push(`warn: ${text}`);
+  error = (text: string): void => void this.lines.push(`error: ${text}`);
+}
+
+export interface Ended {
+  readonly pid: number;
+  readonly ending: Ending;
+  /** What it wrote to stdout and stderr. */
+  readonly output: string;
+}
+
+/** Start a command, wait for its end. @throws {ActionError} as spawnCommand */
+export async function runToEnd(
+  argv: readonly Uint8Array[],
+  outputPath: string,
+  cwd = process.cwd(),
+): Promise<Ended> {
+  const stderrFd = openSync(outputPath, "w");
+  try {
+    const { promise, resolve } = Promise.withResolvers<Ending>();
+    const pid = spawnCommand(argv, { cwd, stderrFd, helper, onExit: resolve });
+    const ending = await promise;
+    return { pid, ending, output: readFileSync(outputPath, "utf8") };
+  } finally {
+    closeSync(stderrFd);
+  }
+}
+
+/** The message of an error, whichever way it comes. */
+export async function startErrorOf(argv: readonly Uint8Array[], output: string): Promise<string> {
+  try {
+    const { ending } = await runToEnd(argv, output);
+    return ending.kind === "not-started" ? ending.error.message : ending.kind;
+  } catch (error) {
+    return (error as Error).message;
+  }
+}
+
+/** A rule that runs these words; "{path}" is the trigger's path, "{up}" the counter raised. */
+export function ruleThatRuns(...words: string[]): Rule {
+  const values: Record<string, Word> = {
+    "{path}": [{ value: "path" }],
+    "{up}": [{ value: "counter_up" }],
+  };
+  const command = { words: words.map((word) => values[word] ?? [{ literal: utf8(word) }]) };
+  return { name: "import", watch: [], backend: "auto", condition: [], command };
+}
+
+/** A buffer with one trigger for each path, all of rule 0. */
+export function triggersFor(paths: readonly (string | Uint8Array)[]): ArrayBuffer {
+  const writer = new TriggerWriter();
+  const nothing = new Uint8Array(0);
+  for (const [seq, path] of paths.entries()) {
+    const bytes = typeof path === "string" ? utf8(path) : path;
+    writer.add(0, 8, 0, seq, bytes, nothing, 0, 0, null);
+  }
+  return writer.take();
+}
+
+/** "0", "1", ... as paths. */
+export function numbered(count: number): string[] {
+  return Array.from({ length: count }, (_, index) => String(index));
+}
+
+export interface TestRunner {
+  readonly runner: Runner;
+  readonly log: MemoryLog;
+  /** Sum of what `onStarted` was told. */
+  readonly started: () => number;
+  /** Hand over one trigger for each path. */
+  readonly trigger: (rule: Rule, paths: readonly (string | Uint8Array)[]) => void;
+}
+
+/** A runner of real commands, which are killed at the end of the test. */
+export function testRunner({ maxRunning = 16 } = {}): TestRunner {
+  const log = new MemoryLog();
+  let started = 0;
+  const stderrFd = openSync("/dev/null", "w");
+  const runner = new Runner({
+    maxRunning,
+    log,
+    onStarted: (count) => (started += count),
+    spawn: (argv, onExit) => spawnCommand(argv, { cwd: "/", stderrFd, helper, onExit }),
+  });
+  atTestEnd(async () => {
+    const stopped = runner.stop({ graceMs: 0, killAfterMs: 1000 });
+    runner.hurry();
+    runner.hurry();
+    await stopped;
+    closeSync(stderrFd);
+  });
+  const trigger = (rule: Rule, paths: readonly (string | Uint8Array)[]) =>
+    runner.enqueue([rule], triggersFor(paths), paths.length);
+  return { runner, log, started: () => started, trigger };
+}
