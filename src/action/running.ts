@@ -19,10 +19,21 @@ export interface Running {
 export function runningOf(rule: Rule, argv: readonly Uint8Array[]): Running {
   return {
     pid: 0,
-    rule: `rule ${quoted(rule.name)}`,
+    rule: ruleText(rule),
     program: quoted(argv[0] ?? ""),
     startedAt: performance.now(),
   };
+}
+
+const texts = new WeakMap<Rule, string>();
+
+/** Quoting costs more than the rest of a log line, and a rule's name does not change. */
+function ruleText(rule: Rule): string {
+  const known = texts.get(rule);
+  if (known !== undefined) return known;
+  const text = `rule ${quoted(rule.name)}`;
+  texts.set(rule, text);
+  return text;
 }
 
 /** One line: status or signal, and how long it took. */

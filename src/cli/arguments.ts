@@ -22,6 +22,8 @@ interface Option {
  * Check every word, and put the command line into the one form that citty reads right: each option
  * once, as `--name=value`, then `--`, then the words.
  *
+ * A value that starts with a dash has to be joined, `--config=-odd`: else it is a forgotten value.
+ *
  * @throws {UsageError} unknown option, missing value, value for a flag, option given twice, extra word
  */
 export function strictArguments(raw: readonly string[], shape: Shape): string[] {
@@ -57,7 +59,8 @@ function takeOption(
     return;
   }
   const value = equals < 0 ? rest.shift() : word.slice(equals + 1);
-  if (value === undefined || value === "") {
+  const isForgotten = equals < 0 && value !== undefined && /^-./.test(value);
+  if (value === undefined || value === "" || isForgotten) {
     throw new UsageError(
       `Option ${given} needs a value: ${given} ${hintOf(shape.args, option.name)}`,
     );
@@ -89,13 +92,24 @@ function hintOf(args: ArgsDef, name: string): string {
 }
 
 function unknownOption(given: string, args: ArgsDef): UsageError {
-  const meant = didYouMean(given, optionsOf(args).keys());
-  const cure = meant === null ? "see facron --help" : `did you mean ${meant}?`;
+  const known = optionsOf(args);
+  const letters = /^-[^-]+$/.test(given) ? [...given.slice(1)].map((letter) => `-${letter}`) : [];
+  const isBundle = letters.length > 1 && letters.every((letter) => known.has(letter));
+  // Long ones only: any letter is near to any other, which is no reason to guess.
+  const meant = didYouMean(
+    given,
+    [...known.keys()].filter((option) => option.startsWith("--")),
+  );
+  const guess = meant === null ? "see facron --help" : `did you mean ${meant}?`;
+  const cure = isBundle ? `write ${letters.join(" ")} apart` : guess;
   return new UsageError(`Unknown option ${quoted(given)}: ${cure}`);
 }
 
 function extraWord(word: string): UsageError {
-  return new UsageError(
-    `Unexpected word ${quoted(word)}: this command takes options only, see facron --help`,
-  );
+  const meant = didYouMean(word, ["watch"]);
+  const cure =
+    meant === null
+      ? "this command takes options only, see facron --help"
+      : `did you mean ${meant}? It has to be the first word`;
+  return new UsageError(`Unexpected word ${quoted(word)}: ${cure}`);
 }

@@ -10,6 +10,7 @@ import type { StderrLog } from "./log.ts";
 /** The hidden first word of the process that stays. */
 export const daemonWord = "__daemon";
 
+const stdinFd = 0;
 const stdoutFd = 1;
 const stderrFd = 2;
 
@@ -29,7 +30,7 @@ export async function daemonize(
   const pipe = openPipe();
   const child = Bun.spawn([...self, daemonWord, ...words], {
     detached: true,
-    stdio: ["ignore", stdoutFd, stderrFd, pipe.write.number],
+    stdio: [stdinFd, stdoutFd, stderrFd, pipe.write.number],
   });
   pipe.write.close();
   pollOne(pipe.read.number, POLLIN, -1);
@@ -48,6 +49,7 @@ export function becomeDaemon(): void {
 
 /** Every watch is set: the log goes elsewhere, and whoever started us may go on. */
 export function daemonIsReady(log: StderrLog): void {
+  toDevNull(stdinFd);
   if (!isFile(stderrFd)) {
     log.switchToSyslog();
     toDevNull(stderrFd);

@@ -28,6 +28,7 @@ export class StderrLog implements Log {
     reporters: [this.#reporter()],
     throttle: 0, // a hundred times the same line is a hundred events, not one
   });
+  #pending = "";
   #dropped = 0;
   #retry: Timer | null = null;
   #usesSyslog = false;
@@ -46,7 +47,7 @@ export class StderrLog implements Log {
 
   /** From now on to syslog(3): the daemon has no stderr to speak of. */
   switchToSyslog(): void {
-    this.#writer.flushWithin(retryMs);
+    this.close();
     this.#writer.close();
     openSyslog("facron");
     this.#usesSyslog = true;
@@ -54,6 +55,7 @@ export class StderrLog implements Log {
 
   /** Write what waits, for a moment: called before the program ends. */
   close(): void {
+    this.#writePending();
     this.#writer.flushWithin(retryMs);
   }
 
@@ -66,12 +68,20 @@ export class StderrLog implements Log {
     this.#writeLine(`facron: ${prefixes[type] ?? ""}${text}\n`);
   }
 
+  /** Lines of one turn of the event loop go out in one write: commands end in hundreds. */
   #writeLine(line: string): void {
+    if (this.#pending === "") setImmediate(() => this.#writePending());
+    this.#pending += line;
+  }
+
+  #writePending(): void {
+    const text = this.#pending;
+    this.#pending = "";
     if (this.#writer.backlogBytes > backlogBytesMax) {
-      this.#dropped++;
+      this.#dropped += text.split("\n").length - 1;
     } else {
       this.#sayDropped();
-      this.#writer.write(utf8(line));
+      this.#writer.write(utf8(text));
     }
     if (this.#writer.backlogBytes > 0) this.#retry ??= setTimeout(() => this.#tryAgain(), retryMs);
   }

@@ -18,7 +18,7 @@ const configurationBytesMax = 16 * 1024 * 1024;
 export function readConfiguration(file: string, cwd: string): Uint8Array {
   try {
     const descriptor = descriptorIn(file);
-    return descriptor === null ? readNamed(resolve(cwd, file)) : readAll(descriptor, readPatiently);
+    return descriptor === null ? readNamed(resolve(cwd, file)) : readDescriptor(descriptor);
   } catch (error) {
     const message = `Cannot read ${quoted(file)}: ${reasonFor(error)}`;
     throw new ConfigError([problemOfFile(file, message)]);
@@ -33,6 +33,16 @@ function descriptorIn(file: string): number | null {
   if (file === "/dev/stdin") return 0;
   const match = /^\/dev\/fd\/(\d{1,6})$/.exec(file);
   return match === null ? null : Number(match[1]);
+}
+
+const usedUp = new Set<number>();
+
+/** A pipe is empty after the first time: a reload that finds nothing must not watch nothing. */
+function readDescriptor(fd: number): Uint8Array {
+  if (usedUp.has(fd))
+    throw new Refusal("it was read before; start facron with a file to reload it");
+  usedUp.add(fd);
+  return readAll(fd, readPatiently);
 }
 
 function readNamed(path: string): Uint8Array {

@@ -134,8 +134,9 @@ export class WatchTable {
   }
 
   #sayGone(root: Root, reason: GoneReason): void {
+    const state = reason === "unmounted" ? "its filesystem was unmounted" : "it is no longer there";
     this.#log.warn(
-      `Cannot watch ${quoted(root.path)} any longer: it was ${reason}; ` +
+      `Cannot watch ${quoted(root.path)} any longer: ${state}; ` +
         `when it is there again, reload facron (SIGUSR1)`,
     );
   }
