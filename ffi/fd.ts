@@ -26,6 +26,8 @@ export const AT = {
   EMPTY_PATH: 0x1000,
 } as const;
 
+export const F_SETFD = 2;
+export const FD_CLOEXEC = 1;
 export const F_GETFL = 3;
 export const F_SETPIPE_SZ = 1031;
 export const FIONREAD = 0x541b;
@@ -123,4 +125,9 @@ export function openPipe(): { readonly read: Fd; readonly write: Fd } {
 /** dup2(2): from now on `fd` is what `by` is. @throws {SyscallError} EBADF */
 export function replaceDescriptor(by: number, fd: number): void {
   check(libc.dup2(by, fd), "dup2");
+}
+
+/** Not for programs that we start (fcntl(2)). One that is closed by now is no error. */
+export function setCloseOnExec(fd: number): void {
+  libc.fcntl(fd, F_SETFD, FD_CLOEXEC);
 }

@@ -1,12 +1,12 @@
 /** What a thread that must not wait asks of the filesystem: identity, kind and the names in a directory. */
-import { addressOf, libc } from "./libc.ts";
+import { libc } from "./libc.ts";
 import { check } from "./errno.ts";
 import { AT, O, openFd } from "./fd.ts";
 
-/** System call numbers where not every libc exports the function (getdents64, statx, close_range). */
+/** System call numbers where not every libc exports the function (getdents64, statx). */
 export const systemCallNumbers = {
-  x64: { getdents64: 217, statx: 332, close_range: 436 },
-  arm64: { getdents64: 61, statx: 291, close_range: 436 },
+  x64: { getdents64: 217, statx: 332 },
+  arm64: { getdents64: 61, statx: 291 },
 } as const;
 
 const numbers = systemCallNumbers[process.arch === "arm64" ? "arm64" : "x64"];
@@ -126,13 +126,3 @@ function entriesIn(length: number): { name: Uint8Array; type: number }[] {
 function isDotOrDotDot(name: Uint8Array): boolean {
   return name[0] === 0x2e && (name.length === 1 || (name.length === 2 && name[1] === 0x2e));
 }
-
-export const CLOSE_RANGE_CLOEXEC = 0x4;
-const everyDescriptor = 0xffff_ffffn; // close_range(2) takes unsigned ints: up to the last one
-
-/** Mark every descriptor from `first` on close-on-exec (close_range(2), Linux 5.11; older ones: no effect). */
-export function closeOnExecFrom(first: number): void {
-  libc.syscall(numbers.close_range, first, everyDescriptor, CLOSE_RANGE_CLOEXEC, 0, null);
-}
-
-export { addressOf };

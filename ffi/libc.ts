@@ -52,22 +52,45 @@ const prototypes = {
   pipe2: { args: ["buffer", "i32"], returns: "i32" },
   // ssize_t readlink(const char *pathname, char *buf, size_t bufsiz);
   readlink: { args: ["buffer", "buffer", "u64"], returns: "i32" },
-  // long syscall(long number, ...);   (getdents64, statx and close_range: not every libc exports them)
+  // long syscall(long number, ...);   (getdents64 and statx: not every libc exports them)
   syscall: { args: ["i64", "i64", "ptr", "i64", "i64", "ptr"], returns: "i32" },
 
   // int clock_gettime(clockid_t clockid, struct timespec *tp);
   clock_gettime: { args: ["i32", "buffer"], returns: "i32" },
 
-  // int execve(const char *pathname, char *const argv[], char *const envp[]);
-  execve: { args: ["buffer", "buffer", "buffer"], returns: "i32" },
+  // int posix_spawn(pid_t *pid, const char *path, const posix_spawn_file_actions_t *file_actions,
+  //                 const posix_spawnattr_t *attrp, char *const argv[], char *const envp[]);
+  posix_spawn: {
+    args: ["buffer", "buffer", "buffer", "buffer", "buffer", "buffer"],
+    returns: "i32",
+  },
+  // int posix_spawn_file_actions_init(posix_spawn_file_actions_t *file_actions);
+  posix_spawn_file_actions_init: { args: ["buffer"], returns: "i32" },
+  // int posix_spawn_file_actions_addopen(posix_spawn_file_actions_t *, int fd, const char *path, int oflag, mode_t mode);
+  posix_spawn_file_actions_addopen: {
+    args: ["buffer", "i32", "buffer", "i32", "u32"],
+    returns: "i32",
+  },
+  // int posix_spawn_file_actions_adddup2(posix_spawn_file_actions_t *file_actions, int fd, int newfd);
+  posix_spawn_file_actions_adddup2: { args: ["buffer", "i32", "i32"], returns: "i32" },
+  // int posix_spawnattr_init(posix_spawnattr_t *attr);
+  posix_spawnattr_init: { args: ["buffer"], returns: "i32" },
+  // int posix_spawnattr_setflags(posix_spawnattr_t *attr, short flags);
+  posix_spawnattr_setflags: { args: ["buffer", "i16"], returns: "i32" },
+  // int posix_spawnattr_setpgroup(posix_spawnattr_t *attr, pid_t pgroup);
+  posix_spawnattr_setpgroup: { args: ["buffer", "i32"], returns: "i32" },
+  // int posix_spawnattr_setsigdefault(posix_spawnattr_t *attr, const sigset_t *sigdefault);
+  posix_spawnattr_setsigdefault: { args: ["buffer", "buffer"], returns: "i32" },
+  // int posix_spawnattr_setsigmask(posix_spawnattr_t *attr, const sigset_t *sigmask);
+  posix_spawnattr_setsigmask: { args: ["buffer", "buffer"], returns: "i32" },
+  // pid_t waitpid(pid_t pid, int *wstatus, int options);
+  waitpid: { args: ["i32", "buffer", "i32"], returns: "i32" },
   // int kill(pid_t pid, int sig);
   kill: { args: ["i32", "i32"], returns: "i32" },
   // sighandler_t signal(int signum, sighandler_t handler);
   signal: { args: ["i32", "i64"], returns: "i64" },
   // int sigprocmask(int how, const sigset_t *set, sigset_t *oldset);
   sigprocmask: { args: ["i32", "buffer", "ptr"], returns: "i32" },
-  // pid_t setsid(void);
-  setsid: { args: [], returns: "i32" },
   // int prlimit(pid_t pid, int resource, const struct rlimit *new_limit, struct rlimit *old_limit);
   prlimit: { args: ["i32", "i32", "ptr", "ptr"], returns: "i32" },
 

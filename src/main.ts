@@ -1,5 +1,4 @@
 /** argv in, exit code out: the only place where the program ends. */
-import { runExecHelper } from "./action/exec-helper.ts";
 import { becomeDaemon, daemonIsReady, daemonize, daemonWord } from "./cli/detach.ts";
 import { type ExitCode, exitCode } from "./cli/exit-code.ts";
 import { mainHelp, watchHelp } from "./cli/help.ts";
@@ -13,14 +12,10 @@ import { ConfigError, UsageError } from "./errors.ts";
 import { Writer } from "./output/writer.ts";
 import { utf8 } from "../ffi/bytes.ts";
 
-/** How facron starts itself; the words are not for users. */
-const execHelperWord = "__exec";
-
 /** Compiled, the program is its own executable; else Bun runs this file. */
 const self = Bun.isStandaloneExecutable ? [process.execPath] : [process.execPath, import.meta.path];
 
 async function main(words: readonly string[]): Promise<ExitCode> {
-  if (words[0] === execHelperWord) return runExecHelper(words.slice(1));
   if (words[0] === daemonWord) return start(words.slice(1), { isDaemon: true });
   const options = words.slice(0, words.includes("--") ? words.indexOf("--") : undefined);
   if (options.some((word) => word === "--help" || word === "-h")) {
@@ -43,7 +38,6 @@ async function start(
     const daemon = {
       log,
       cwd,
-      helper: [...self, execHelperWord],
       readerUrl: new URL("./reader/worker.ts", import.meta.url),
       signals: new Signals(),
       onReady: () => (isDaemon ? daemonIsReady(log) : undefined),

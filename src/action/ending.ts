@@ -1,27 +1,11 @@
 /** How a command ended, and how the log says it. */
-import type { ActionError } from "../errors.ts";
 
 export type Ending =
   | { readonly kind: "exited"; readonly code: number }
   /** `signal` is "SIGKILL", or "signal 34" for one without a name. */
   | { readonly kind: "killed"; readonly signal: string }
-  /** It came out after the start: the helper could not become the command. */
-  | { readonly kind: "not-started"; readonly error: ActionError }
   /** waitpid(2) failed: the status is lost. */
   | { readonly kind: "unknown"; readonly reason: string };
-
-/** From what Bun.spawn tells its onExit. */
-export function endingOf(
-  code: number | null,
-  signal: string | number | null,
-  error: { readonly message: string } | undefined,
-): Ending {
-  if (signal !== null) {
-    return { kind: "killed", signal: typeof signal === "string" ? signal : `signal ${signal}` };
-  }
-  if (code !== null) return { kind: "exited", code };
-  return { kind: "unknown", reason: error?.message ?? "no status" };
-}
 
 /** As it follows the name of the program: "exited 0", "was killed by SIGKILL". */
 export function endingText(ending: Ending): string {
@@ -30,8 +14,6 @@ export function endingText(ending: Ending): string {
       return `exited ${ending.code}`;
     case "killed":
       return `was killed by ${ending.signal}`;
-    case "not-started":
-      return "was not started";
     case "unknown":
       return `ended, its status is not known (${ending.reason})`;
   }

@@ -1,7 +1,8 @@
 /** What commands inherit from facron besides descriptors: as facron was started, not as Bun left it. */
+import { readdirSync } from "node:fs";
 import { check } from "../../ffi/errno.ts";
+import { setCloseOnExec } from "../../ffi/fd.ts";
 import { libc } from "../../ffi/libc.ts";
-import type { Log } from "../log.ts";
 
 /** RLIMIT_NOFILE: how many files one process may have open (getrlimit(2)). */
 export interface FileLimit {
@@ -9,53 +10,33 @@ export interface FileLimit {
   readonly hard: number;
 }
 
-/** What became of the soft limit. */
-export interface RestoredLimit {
-  /** What facron was started with, as far as that can be known. */
-  readonly given: number;
-  /** What it is now: more than `given` if facron needs more for its commands. */
-  readonly soft: number;
-}
-
 /** Without a parent to ask: what the kernel gives (INR_OPEN_CUR), and systemd too (DefaultLimitNOFILE). */
 const usualSoftLimit = 1024;
 
-/** A running command holds a pidfd, sometimes a pipe, and while it is started a copy of stderr. */
-const filesPerCommand = 3;
-
-/** Everything else: Bun's own, notification descriptors, what is open for a moment. */
-const filesBesides = 64;
-
 /**
- * Undo what commands would inherit of Bun or of a careless parent. To be called once, before the
- * first command, on the thread that starts them.
+ * Undo what commands would inherit of us, of Bun or of a careless parent. To be called once, before
+ * the first command, on the thread that starts them.
  */
-export function prepareForCommands(log: Log, maxRunning: number): RestoredLimit {
+export function prepareForCommands(): void {
   resetSignals();
-  return restoreFileLimit(log, maxRunning);
+  setSoftLimit(givenSoftLimit());
+  for (const fd of openDescriptors()) if (fd > 2) setCloseOnExec(fd);
 }
 
 /**
- * Set our soft limit of open files back to what it was, so that commands inherit that one.
+ * The soft limit of open files that facron was started with, as far as that can be known: commands
+ * are to inherit that one.
  *
  * Bun raises its own soft limit to the hard one before any of our code runs. Measured with Bun
  * 1.4.5, `bun x.ts` and compiled alike: after `ulimit -S -n 512` with a hard limit of 20,000 it has
- * 20,000, and so has what it spawns. What it was is written nowhere; the parent's limit is the best
+ * 20,000, and so has what it starts. What it was is written nowhere; the parent's limit is the best
  * guess. (A parent that lowered it in the child only is not seen through.) A program that counts on
- * the usual 1024, for select(2) or to close them all, would break or crawl.
+ * the usual 1024, for select(2) or to close them all, would break or crawl. facron itself needs few:
+ * a running command holds none.
  */
-function restoreFileLimit(log: Log, maxRunning: number): RestoredLimit {
+function givenSoftLimit(): number {
   const { hard } = fileLimitOf(0)!;
-  const given = Math.min(parentSoftLimit(hard) ?? usualSoftLimit, hard);
-  const needed = maxRunning * filesPerCommand + filesBesides;
-  const soft = Math.min(Math.max(given, needed), hard);
-  setSoftLimit(soft);
-  if (soft > given) {
-    log.info(
-      `Commands may open ${soft} files and not ${given}: facron needs that for max_running = ${maxRunning}`,
-    );
-  }
-  return { given, soft };
+  return Math.min(parentSoftLimit(hard) ?? usualSoftLimit, hard);
 }
 
 /** Init's limits are its own, and 0 is a parent outside of our pid namespace. */
@@ -96,15 +77,15 @@ const noSignals = new Uint8Array(128);
 /**
  * Undo two things that a parent can leave behind.
  *
- * SIGCHLD ignored: children vanish without a status, and Bun reports ECHILD for every one. Blocked
- * signals: Bun.spawn passes the mask of this thread on (it resets dispositions itself).
+ * SIGCHLD ignored: children vanish without a status. Blocked signals: facron would not hear of its
+ * own. (Commands get every signal at its default and none blocked, see posixSpawn.)
  */
 function resetSignals(): void {
   libc.signal(SIGCHLD, SIG_DFL);
-  clearSignalMask();
+  libc.sigprocmask(SIG_SETMASK, noSignals, null);
 }
 
-/** sigprocmask(2): block nothing on this thread. */
-export function clearSignalMask(): void {
-  libc.sigprocmask(SIG_SETMASK, noSignals, null);
+/** What a shell or a supervisor left open for us is not for our commands. */
+function openDescriptors(): number[] {
+  return readdirSync("/proc/self/fd").map(Number);
 }

@@ -38,7 +38,6 @@ function ruleText(rule: Rule): string {
 
 /** One line: status or signal, and how long it took. */
 export function logEnding(log: Log, running: Running, ending: Ending): void {
-  if (ending.kind === "not-started") return logNotStarted(log, running, ending.error);
   const { pid, rule, program, startedAt } = running;
   const afterMs = Math.round(performance.now() - startedAt);
   const line = `${rule}: ${program} ${endingText(ending)} after ${afterMs} ms (pid ${pid})`;

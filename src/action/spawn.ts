@@ -1,28 +1,31 @@
-/** Starts processes, and is the only file that does: by Bun.spawn, or by way of the hidden helper. */
-import { lossyText, textOrNull, utf8 } from "../../ffi/bytes.ts";
-import { type Fd, openPipe } from "../../ffi/fd.ts";
-import { type Ending, endingOf, endingText } from "./ending.ts";
-import { helperArguments, readHelperReport } from "./exec-helper.ts";
-import { fileLimitOf } from "./limits.ts";
-import { emptyProgramError, type Refused, startError } from "./start-error.ts";
+/** Starts processes and hears of their end: the only file that does. */
+import { readFileSync } from "node:fs";
+import { constants } from "node:os";
+import { utf8 } from "../../ffi/bytes.ts";
+import { SyscallError } from "../../ffi/errno.ts";
+import { posixSpawn, reapAny, StringVector, waitNow, type WaitStatus } from "../../ffi/process.ts";
+import type { Ending } from "./ending.ts";
+import { emptyProgramError, startError } from "./start-error.ts";
 
 export interface SpawnOptions {
-  /** Where a relative program is looked for. The command itself runs in facron's working directory. */
+  /** Where a relative program starts; the command itself runs in facron's working directory. */
   readonly cwd: string;
   /** The command's stdout and stderr. */
   readonly stderrFd: number;
-  /** Command line by which facron starts itself as the hidden helper; word 0 has a slash in it. */
-  readonly helper: readonly string[];
   /** Called once when the command has ended, and never if it could not be started. */
   readonly onExit: (ending: Ending) => void;
 }
 
 /**
- * Start a program without a shell, in a session and process group of its own.
+ * Start a program without a shell, in a process group of its own.
  *
  * It gets /dev/null, `stderrFd` twice and no other descriptor, the environment that facron was
  * started with, every signal at its default and none blocked. Word 0 is a path: PATH is not
  * searched (execv(3), as facron 1.1 had it).
+ *
+ * posix_spawn by FFI and not Bun.spawn: that cannot pass on bytes which are not UTF-8, and its only
+ * way to a process group is setsid(2), which costs a fifth of the starts per second where the
+ * scheduler groups processes by session (sched_autogroup). `npm run bench` shows the difference.
  *
  * @param argv bytes without NUL; not kept
  * @returns its pid, which is also its process group
@@ -31,83 +34,78 @@ export interface SpawnOptions {
 export function spawnCommand(argv: readonly Uint8Array[], options: SpawnOptions): number {
   const program = argv[0];
   if (program === undefined || program.length === 0) throw emptyProgramError();
-  const target = { program, path: lookupPath(program, options.cwd) };
-  const words = textsOf(argv);
-  return words === null ? startHelper(target, argv, options) : startText(target, words, options);
+  const path = lookupPath(program, options.cwd);
+  listenForEnds();
+  try {
+    const pid = posixSpawn(path, words.set(argv), environment(), options.stderrFd);
+    onExitByPid.set(pid, options.onExit);
+    return pid;
+  } catch (error) {
+    if (!(error instanceof SyscallError)) throw error;
+    throw startError({ program, path }, error.errno, error);
+  }
 }
 
+const words = new StringVector();
 const slash = 0x2f;
 
-/** Absolute: Bun.spawn would search PATH for a name without a slash. */
 function lookupPath(program: Uint8Array, cwd: string): Uint8Array {
   return program[0] === slash ? program : Buffer.concat([utf8(`${cwd}/`), program]);
 }
 
-/** Null if one is not UTF-8. (Text is passed on exactly: U+FFFD, U+FEFF and all others, measured.) */
-function textsOf(argv: readonly Uint8Array[]): string[] | null {
-  const words: string[] = [];
-  for (const word of argv) {
-    const text = textOrNull(word);
-    if (text === null) return null;
-    words.push(text);
-  }
-  return words;
+let knownEnvironment: StringVector | null = null;
+
+/** What facron was started with, byte for byte; process.env would hold text. */
+function environment(): StringVector {
+  knownEnvironment ??= new StringVector().set(splitAtNul(readFileSync("/proc/self/environ")));
+  return knownEnvironment;
 }
 
-function startText(target: Refused, words: readonly string[], options: SpawnOptions): number {
-  const { stderrFd, onExit } = options;
-  const [argv0, ...rest] = words as [string, ...string[]];
-  try {
-    return Bun.spawn([lossyText(target.path), ...rest], {
-      argv0, // what the command sees; the word in its place above is what Bun looks up
-      detached: true, // setsid(2)
-      stdio: ["ignore", stderrFd, stderrFd],
-      onExit: (_process, code, signal, error) => onExit(endingOf(code, signal, error)),
-    }).pid;
-  } catch (error) {
-    throw startError(target, errnoOf(error), error);
+function splitAtNul(bytes: Uint8Array): Uint8Array[] {
+  const pieces = [];
+  for (let start = 0, end; (end = bytes.indexOf(0, start)) >= 0; start = end + 1) {
+    pieces.push(bytes.subarray(start, end));
+  }
+  return pieces;
+}
+
+const onExitByPid = new Map<number, (ending: Ending) => void>();
+let listens = false;
+
+function listenForEnds(): void {
+  if (listens) return;
+  listens = true;
+  process.on("SIGCHLD", reap);
+}
+
+/**
+ * One SIGCHLD may stand for many ends, so every command is asked; by its own pid, as the status of
+ * other children is not ours to take. A call that finds a running process costs 0.2 us.
+ */
+function reap(): void {
+  for (const [pid, onExit] of onExitByPid) {
+    const status = waitNow(pid);
+    if (status === null) continue;
+    onExitByPid.delete(pid);
+    onExit(endingOf(status));
+  }
+  // As init of a container we inherit what our commands leave behind.
+  if (process.pid === 1) while (reapAny());
+}
+
+function endingOf(status: WaitStatus): Ending {
+  switch (status.kind) {
+    case "exited":
+      return status;
+    case "killed":
+      return { kind: "killed", signal: signalName(status.signal) };
+    case "unknown":
+      return { kind: "unknown", reason: "somebody else waited for it" };
   }
 }
 
-/** Bun's start-up makes it 10 ms in place of 0.5: only for words that are not UTF-8. */
-function startHelper(
-  target: Refused,
-  argv: readonly Uint8Array[],
-  { stderrFd, helper, onExit }: SpawnOptions,
-): number {
-  const words = [...helper, ...helperArguments(target.path, argv, fileLimitOf(0)!.soft)];
-  let readEnd: Fd | null = null;
-  try {
-    const pipe = openPipe();
-    readEnd = pipe.read;
-    using writeEnd = pipe.write;
-    return Bun.spawn(words, {
-      detached: true,
-      stdio: ["ignore", stderrFd, stderrFd, writeEnd.number],
-      onExit: (_process, code, signal, error) => {
-        using report = pipe.read;
-        onExit(helpedEnding(target, report, endingOf(code, signal, error)));
-      },
-    }).pid;
-  } catch (error) {
-    readEnd?.close();
-    throw startError({ ...target, via: helper[0]! }, errnoOf(error), error);
-  }
-}
+const namesBySignal = new Map(Object.entries(constants.signals).map(([name, n]) => [n, name]));
 
-/** The ending of the command, or of the helper if that never became the command. */
-function helpedEnding(target: Refused, pipe: Fd, ending: Ending): Ending {
-  const report = readHelperReport(pipe.number);
-  if (report.kind === "executed") return ending;
-  if (report.kind === "refused") {
-    return { kind: "not-started", error: startError(target, report.errno) };
-  }
-  const why = `the helper for names that are not UTF-8 ${endingText(ending)} before its time`;
-  return { kind: "not-started", error: startError(target, 0, why) };
-}
-
-/** Bun's errors carry errno negated. @returns 0 if there is none */
-function errnoOf(error: unknown): number {
-  const errno = error instanceof Error && "errno" in error ? error.errno : 0;
-  return typeof errno === "number" ? Math.abs(errno) : 0;
+function signalName(signal: number): string {
+  return namesBySignal.get(signal) ?? `signal ${signal}`;
 }

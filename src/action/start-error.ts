@@ -1,6 +1,6 @@
 /** Why a program could not be started, and what cures it: one sentence for every errno of execve(2). */
 import { closeSync, constants, openSync, readSync, type Stats, statSync } from "node:fs";
-import { lossyText, utf8 } from "../../ffi/bytes.ts";
+import { lossyText } from "../../ffi/bytes.ts";
 import { Errno, errnoText } from "../../ffi/errno.ts";
 import { ActionError } from "../errors.ts";
 import { quoted } from "../log.ts";
@@ -25,30 +25,17 @@ export interface Refused {
   readonly program: Uint8Array;
   /** Where it was looked for. */
   readonly path: Uint8Array;
-  /** What was to be started in its place. */
-  readonly via?: string;
 }
 
-/**
- * The error for a program that execve(2), or fork(2) before it, refused.
- *
- * @param errno 0 if there is none: `cause` has to say it all
- */
+/** The error for a program that execve(2), or fork(2) before it, refused. */
 export function startError(refused: Refused, errno: number, cause?: unknown): ActionError {
-  const { program, via } = refused;
-  const by = via === undefined ? "" : ` by way of ${quoted(via)}`;
-  const path = via === undefined ? refused.path : utf8(via);
-  const reason = errno === 0 ? reasonIn(cause) : reasonFor({ program, path }, errno);
-  return new ActionError(`Cannot start ${quoted(program)}${by}: ${reason}`, { cause });
+  const reason = reasonFor(refused, errno);
+  return new ActionError(`Cannot start ${quoted(refused.program)}: ${reason}`, { cause });
 }
 
 /** Nothing to start: `$#` of a root directory, or an empty word in the configuration. */
 export function emptyProgramError(): ActionError {
   return new ActionError(`Cannot start "": the first word of the command has to name a program`);
-}
-
-function reasonIn(cause: unknown): string {
-  return cause instanceof Error ? cause.message : String(cause);
 }
 
 function reasonFor(refused: Refused, errno: number): string {

@@ -8,10 +8,7 @@ export interface Context {
   readonly words: readonly string[];
   /** The working directory, where relative paths start. */
   readonly cwd: string;
-  readonly daemon: Pick<
-    DaemonOptions,
-    "log" | "cwd" | "helper" | "readerUrl" | "signals" | "onReady"
-  >;
+  readonly daemon: Pick<DaemonOptions, "log" | "cwd" | "readerUrl" | "signals" | "onReady">;
 }
 
 /** @throws {UsageError} unless `text` is a whole number from 1 on */

@@ -25,8 +25,6 @@ export interface DaemonOptions {
   readonly log: Log;
   /** Where relative programs start; a daemon's own working directory is "/". */
   readonly cwd: string;
-  /** How facron starts itself as the hidden helper. */
-  readonly helper: readonly string[];
   readonly readerUrl: URL;
   readonly signals: Signals;
   /** Every watch is set. */
@@ -76,11 +74,11 @@ class Daemon {
   constructor(options: DaemonOptions) {
     this.#options = options;
     this.#log = options.log;
-    const { cwd, helper, log, maxRunning } = options;
+    const { cwd, log, maxRunning } = options;
     this.#runner = new Runner({
       maxRunning,
       log,
-      spawn: (argv, onExit) => spawnCommand(argv, { cwd, stderrFd, helper, onExit }),
+      spawn: (argv, onExit) => spawnCommand(argv, { cwd, stderrFd, onExit }),
       onStarted: (count) => this.#reader?.madeRoom(count),
     });
   }
@@ -91,7 +89,7 @@ class Daemon {
 
   start(): void {
     const loaded = this.#options.load();
-    prepareForCommands(this.#log, this.#options.maxRunning);
+    prepareForCommands();
     this.#reader = new ReaderThread({
       url: this.#options.readerUrl,
       onMessage: (message) => this.#take(message),

@@ -8,6 +8,9 @@ import { POLLERR, POLLHUP, POLLNVAL, POLLOUT, pollOne } from "../../ffi/poll.ts"
 /** What a pipe takes at once, where the system allows it: fewer wake-ups of both sides. */
 const pipeBytes = 1024 * 1024;
 
+/** Put behind a line that was cut, so that the next one starts on its own. */
+const newline = utf8("\n");
+
 /** poll(2): a pipe that says POLLOUT takes at least this much without blocking (PIPE_BUF). */
 const pipeAtomicBytes = 4096;
 
@@ -26,6 +29,9 @@ export class Writer {
   /** How much of the first piece is written already. */
   #offset = 0;
   #isGone = false;
+  /** The last byte written ended no line; and what came behind it was lost. */
+  #isInLine = false;
+  #isCut = false;
   #lost = 0;
   #failure: SyscallError | null = null;
 
@@ -109,7 +115,15 @@ export class Writer {
       if (this.pollFd >= 0) this.handlePoll(pollOne(this.#fd, POLLOUT, Math.ceil(left)));
       else this.flush();
     }
-    return this.#isGone ? 0 : this.#backlog.reduce((lines, piece) => lines + linesIn(piece), 0);
+    return this.#isGone ? 0 : this.#linesWaiting();
+  }
+
+  /** A line that is written in part waits too. */
+  #linesWaiting(): number {
+    const [first, ...others] = this.#backlog;
+    if (first === undefined) return 0;
+    const rest = first.subarray(this.#offset);
+    return [rest, ...others].reduce((lines, piece) => lines + linesIn(piece), 0);
   }
 
   close(): void {
@@ -124,8 +138,10 @@ export class Writer {
   /** One write. @returns bytes taken; 0 if it is full or gone now */
   #attempt(bytes: Uint8Array): number {
     try {
-      const count = this.#writeSome(bytes);
-      return Math.max(count, 0);
+      if (this.#isCut) this.#isCut = this.#writeSome(newline) <= 0;
+      const count = this.#isCut ? 0 : Math.max(this.#writeSome(bytes), 0);
+      if (count > 0) this.#isInLine = bytes[count - 1] !== newline[0];
+      return count;
     } catch (error) {
       if (!(error instanceof SyscallError)) throw error;
       if (error.errno === Errno.EPIPE || error.errno === Errno.ECONNRESET) this.#isGone = true;
@@ -145,6 +161,7 @@ export class Writer {
   /** A full disk, say: the lines are lost, which is said once, and the next ones are tried again. */
   #lose(bytes: Uint8Array, error: SyscallError): number {
     this.#failure = error;
+    this.#isCut = this.#isInLine;
     this.#lost += linesIn(bytes);
     return bytes.length;
   }

@@ -6,9 +6,9 @@ import type { Inherited } from "./inherit-main.ts";
 const main = `${import.meta.dir}/inherit-main.ts`;
 
 /** Run the small facron from a shell; `prefix` goes before it. The shell stays its parent. */
-function inherit(prefix: string, { maxRunning = 16 } = {}): Inherited {
+function inherit(prefix: string): Inherited {
   using dir = tempDir();
-  const command = `${prefix} "${process.execPath}" "${main}" "${dir.join("out")}" ${maxRunning}; exit`;
+  const command = `${prefix} "${process.execPath}" "${main}" "${dir.join("out")}"; exit`;
   const { stdout, stderr, success } = Bun.spawnSync(["/bin/bash", "-c", command]);
   if (!success) throw new Error(stderr.toString());
   return JSON.parse(stdout.toString()) as Inherited;
@@ -18,35 +18,24 @@ const { hard } = fileLimitOf(0)!;
 
 describe("prepareForCommands", () => {
   test("undoes Bun's raising of the soft limit: commands get the one of facron's parent", () => {
-    const { limitAtStart, restored, seen, log } = inherit("ulimit -S -n 512;");
+    const { limitAtStart, seen } = inherit("ulimit -S -n 512;");
     expect(limitAtStart.soft).toBe(hard); // Bun 1.4.5; a change here makes the undoing unnecessary
-    expect(restored).toEqual({ given: 512, soft: 512 });
     expect(seen.map((command) => command.softLimit)).toEqual([512, 512]);
-    expect(log).toEqual([]);
-  });
-
-  test("keeps what facron needs for max_running, and says so", () => {
-    const { restored, seen, log } = inherit("ulimit -S -n 512;", { maxRunning: 200 });
-    expect(restored).toEqual({ given: 512, soft: 664 });
-    expect(seen.map((command) => command.softLimit)).toEqual([664, 664]);
-    expect(log).toEqual([
-      "info: Commands may open 664 files and not 512: facron needs that for max_running = 200",
-    ]);
   });
 
   test("takes 1024 if the parent's hard limit is another one", () => {
-    const { restored } = inherit(`ulimit -S -n 512; prlimit --nofile=:${hard - 1}`);
-    expect(restored).toEqual({ given: 1024, soft: 1024 });
+    const { seen } = inherit(`ulimit -S -n 512; prlimit --nofile=:${hard - 1}`);
+    expect(seen.map((command) => command.softLimit)).toEqual([1024, 1024]);
   });
 
   test("takes the hard limit if that is below 1024", () => {
-    const { restored } = inherit("ulimit -S -n 400; prlimit --nofile=600:600");
-    expect(restored).toEqual({ given: 600, soft: 600 });
+    const { seen } = inherit("ulimit -S -n 400; prlimit --nofile=600:600");
+    expect(seen.map((command) => command.softLimit)).toEqual([600, 600]);
   });
 
-  test("never goes above the hard limit", () => {
-    const { restored } = inherit("ulimit -n 256;", { maxRunning: 1000 });
-    expect(restored).toEqual({ given: 256, soft: 256 });
+  test("closes to commands what the parent left open", () => {
+    for (const { descriptors } of inherit("exec 7</dev/null;").seen)
+      expect(descriptors).toBe("0, 1, 2");
   });
 
   test("undoes what a parent left behind: ignored SIGCHLD, blocked and ignored signals", () => {

@@ -2,8 +2,6 @@ import { describe, expect, test } from "bun:test";
 import { closeSync, copyFileSync, mkdirSync, openSync, readFileSync, symlinkSync } from "node:fs";
 import { fromLatin1, utf8 } from "../../ffi/bytes.ts";
 import { Errno } from "../../ffi/errno.ts";
-import { fileLimitOf, setSoftLimit } from "../../src/action/limits.ts";
-import { spawnCommand } from "../../src/action/spawn.ts";
 import { emptyProgramError, startError } from "../../src/action/start-error.ts";
 import { ActionError } from "../../src/errors.ts";
 import { mountTmpfs } from "../helpers/mount.ts";
@@ -13,8 +11,8 @@ import { startErrorOf } from "./support.ts";
 
 /** A last word that decides which way is taken. */
 const ways: [way: string, word: Uint8Array][] = [
-  ["Bun.spawn", utf8("text")],
-  ["the helper", fromLatin1("\xff")],
+  ["text", utf8("text")],
+  ["bytes that are not UTF-8", fromLatin1("\xff")],
 ];
 
 /** What is made in a directory, and why the program there cannot be started. */
@@ -95,26 +93,6 @@ describe.each(ways)("a program that %s cannot start", (_way, lastWord) => {
     );
   });
 
-  test("would need a descriptor more than facron may have", async () => {
-    using dir = tempDir();
-    const { soft } = fileLimitOf(0)!;
-    const stderrFd = openSync(dir.join("out"), "w");
-    setSoftLimit(3); // each number below is in use
-    let message = "";
-    try {
-      const options = { cwd: "/", stderrFd, helper: [process.execPath], onExit: () => {} };
-      spawnCommand([utf8("/bin/true"), lastWord], options);
-    } catch (error) {
-      message = (error as ActionError).message;
-    } finally {
-      setSoftLimit(soft);
-      closeSync(stderrFd);
-    }
-    expect(message).toContain(
-      "facron has too many open files: lower max_running, or raise the limit",
-    );
-  });
-
   needsRoot("mounts a filesystem")("lies on a filesystem mounted noexec", async () => {
     using dir = tempDir();
     mkdirSync(dir.join("mnt"));
@@ -123,31 +101,6 @@ describe.each(ways)("a program that %s cannot start", (_way, lastWord) => {
     expect(await startErrorOf([utf8(program), lastWord], dir.join("out"))).toEndWith(
       "and for a mount with noexec",
     );
-  });
-});
-
-describe("the helper", () => {
-  const argv = [utf8("/bin/true"), fromLatin1("\xff")];
-
-  test("that is missing is an error with its name", () => {
-    const options = { cwd: "/", stderrFd: 2, helper: ["/no/such/facron"], onExit: () => {} };
-    expect(() => spawnCommand(argv, options)).toThrow(
-      new ActionError('Cannot start "/bin/true" by way of "/no/such/facron": no such file'),
-    );
-  });
-
-  test("that ends before it is the command is not taken for the command", async () => {
-    using dir = tempDir();
-    const program = dir.script("helper", "exit 0");
-    const { promise, resolve } = Promise.withResolvers<unknown>();
-    spawnCommand(argv, { cwd: "/", stderrFd: 2, helper: [program], onExit: resolve });
-    expect(await promise).toMatchObject({
-      kind: "not-started",
-      error: {
-        message:
-          'Cannot start "/bin/true": the helper for names that are not UTF-8 exited 0 before its time',
-      },
-    });
   });
 });
 
@@ -161,9 +114,8 @@ describe("startError", () => {
     expect(messageOf(Errno.ENFILE)).toContain("sysctl fs.file-max");
   });
 
-  test("falls back on strerror, and on the cause without an errno", () => {
+  test("falls back on strerror", () => {
     expect(startError(refused, 5).message).toBe('Cannot start "/bin/x": input/output error');
-    expect(startError(refused, 0, new Error("odd")).message).toBe('Cannot start "/bin/x": odd');
   });
 
   test("quotes a name that would forge a log line", () => {

@@ -10,9 +10,6 @@ import type { Rule } from "../../src/rule/rule.ts";
 import type { Word } from "../../src/rule/template.ts";
 import { atTestEnd } from "../helpers/at-test-end.ts";
 
-/** The hidden helper, from source. */
-export const helper = [process.execPath, `${import.meta.dir}/helper-main.ts`, "__exec"];
-
 /** Lines as "level: text". */
 export class MemoryLog implements Log {
   readonly lines: string[] = [];
@@ -37,7 +34,7 @@ export async function runToEnd(
   const stderrFd = openSync(outputPath, "w");
   try {
     const { promise, resolve } = Promise.withResolvers<Ending>();
-    const pid = spawnCommand(argv, { cwd, stderrFd, helper, onExit: resolve });
+    const pid = spawnCommand(argv, { cwd, stderrFd, onExit: resolve });
     const ending = await promise;
     return { pid, ending, output: readFileSync(outputPath, "utf8") };
   } finally {
@@ -45,11 +42,10 @@ export async function runToEnd(
   }
 }
 
-/** The message of an error, whichever way it comes. */
+/** The message of the error with which a command is not started. */
 export async function startErrorOf(argv: readonly Uint8Array[], output: string): Promise<string> {
   try {
-    const { ending } = await runToEnd(argv, output);
-    return ending.kind === "not-started" ? ending.error.message : ending.kind;
+    return (await runToEnd(argv, output)).ending.kind;
   } catch (error) {
     return (error as Error).message;
   }
@@ -99,7 +95,7 @@ export function testRunner({ maxRunning = 16 } = {}): TestRunner {
     maxRunning,
     log,
     onStarted: (count) => (started += count),
-    spawn: (argv, onExit) => spawnCommand(argv, { cwd: "/", stderrFd, helper, onExit }),
+    spawn: (argv, onExit) => spawnCommand(argv, { cwd: "/", stderrFd, onExit }),
   });
   atTestEnd(async () => {
     const stopped = runner.stop({ graceMs: 0, killAfterMs: 1000 });
