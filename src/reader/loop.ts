@@ -39,6 +39,9 @@ const directoriesPerSlice = 64;
 /** How long the second half of a rename may be on its way; it is queued by the same system call. */
 const renameWaitMs = 20;
 
+/** How long one word about a pause serves. */
+const pauseSilenceMs = 60_000;
+
 const linesCapacity = 256 * 1024;
 
 /** What a root's file may have gone through while another one took its place. */
@@ -65,6 +68,8 @@ export class ReaderLoop {
   #rules: RuleSet | null = null;
   #reportWhenWalked: FromReader | null = null;
   #isOver = false;
+  /** performance.now() before which a pause is not said again. */
+  #silentUntil = 0;
 
   constructor(start: ReaderStart, port: ReaderPort) {
     this.#start = start;
@@ -118,14 +123,33 @@ export class ReaderLoop {
 
   /** Whether more may be read: a slow stdout or slow commands stop the reading, the kernel's queue fills. */
   #hasRoom(): boolean {
-    if (this.#stdout.backlogBytes >= this.#start.backlogBytesMax) return false;
-    const counters = this.#counters;
-    const isFull = (): boolean =>
-      Atomics.load(counters, sharedCounters.triggersWaiting) >= this.#start.triggersWaitingMax;
-    if (!isFull()) return true;
+    const { backlogBytesMax, triggersWaitingMax } = this.#start;
+    if (this.#stdout.backlogBytes >= backlogBytesMax) {
+      this.#sayPause(
+        `stdout is not read, ${backlogBytesMax >> 20} MiB of lines wait for its reader`,
+      );
+      return false;
+    }
+    if (this.#triggersWaiting() < triggersWaitingMax) return true;
     // Announce the wait, then look again: the main thread may have made room in between.
-    Atomics.store(counters, sharedCounters.readerWaits, 1);
-    return !isFull();
+    Atomics.store(this.#counters, sharedCounters.readerWaits, 1);
+    if (this.#triggersWaiting() < triggersWaitingMax) return true;
+    this.#sayPause(`${triggersWaitingMax} commands wait to be started`);
+    return false;
+  }
+
+  #triggersWaiting(): number {
+    return Atomics.load(this.#counters, sharedCounters.triggersWaiting);
+  }
+
+  /** Reading may stop and go on many times a second; the log need not. */
+  #sayPause(why: string): void {
+    const now = performance.now();
+    if (now < this.#silentUntil) return;
+    this.#silentUntil = now + pauseSilenceMs;
+    this.#log.warn(
+      `Reading no more events for now: ${why}; the kernel queues, and then loses, what happens meanwhile`,
+    );
   }
 
   #readAll(): void {

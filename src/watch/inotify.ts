@@ -7,7 +7,6 @@ import { InotifyReader } from "../../ffi/inotify/reader.ts";
 import {
   IN_CREATE,
   IN_DELETE,
-  IN_EXCL_UNLINK,
   IN_IGNORED,
   IN_ISDIR,
   IN_MASK_ADD,
@@ -185,12 +184,8 @@ function asksForRename(node: Node): boolean {
   return ((node.interests?.events ?? 0) & eventBits.rename) !== 0;
 }
 
-/**
- * IN_EXCL_UNLINK: a file that is deleted while it is open is gone from the directory; without the flag
- * its writes would still come, under a name that may be another file's by now.
- */
 function kernelMask(want: Want): number {
   const renames = (want.events & eventBits.rename) !== 0 ? IN_MOVED_FROM | IN_MOVED_TO : 0;
   const watched = want.events & 0x0fff;
-  return ((watched | renames | IN_EXCL_UNLINK) >>> 0) as number;
+  return (watched | renames) >>> 0;
 }
