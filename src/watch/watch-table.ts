@@ -164,12 +164,21 @@ export class WatchTable {
     const before = { follows: follows(root), isRecursive: root.below !== null };
     root.top = top;
     root.below = below;
+    this.#dropIfReplaced(root);
     if (root.node === null) return this.#placeRoot(root);
     const changes = follows(root) !== before.follows || (below !== null) !== before.isRecursive;
     if (changes) for (const child of childrenOf(root.node)) this.#drop(child);
     this.#refreshBelow(root.node);
     if (changes && root.node.isDirectory && follows(root))
       this.#toWalk.push({ node: root.node, isNew: false });
+  }
+
+  /** A reload resolves every path anew: a symbolic link may lead elsewhere by now. */
+  #dropIfReplaced(root: Root): void {
+    if (root.node === null) return;
+    if (statusOrNull(cString(root.path))?.inode === root.node.inode) return;
+    this.#drop(root.node);
+    root.node = null;
   }
 
   #refreshBelow(node: Node): void {
