@@ -1,0 +1,50 @@
+/** Byte strings and back. */
+import { describe, expect, test } from "bun:test";
+import {
+  bytesEqual,
+  cString,
+  fromLatin1,
+  latin1,
+  lossyText,
+  textOrNull,
+  utf8,
+} from "../../ffi/bytes.ts";
+
+const every = Uint8Array.from({ length: 256 }, (_, byte) => byte);
+
+describe("bytes", () => {
+  test("cString adds one NUL and leaves its argument alone", () => {
+    const bytes = utf8("a/b");
+    expect([...cString(bytes)]).toEqual([0x61, 0x2f, 0x62, 0]);
+    expect(bytes).toHaveLength(3);
+  });
+
+  test("textOrNull gives text for UTF-8 and null for anything else", () => {
+    expect(textOrNull(utf8("grüße 🗀"))).toBe("grüße 🗀");
+    expect(textOrNull(Uint8Array.of(0xc3, 0x28))).toBe(null);
+    expect(textOrNull(Uint8Array.of(0xed, 0xa0, 0x80))).toBe(null); // half of a surrogate pair
+    expect(textOrNull(Uint8Array.of(0xc0, 0xaf))).toBe(null); // an over-long "/"
+  });
+
+  test("textOrNull keeps a byte order mark: it is part of the name", () => {
+    expect(textOrNull(Uint8Array.of(0xef, 0xbb, 0xbf, 0x61))).toBe("\uFEFFa");
+    expect(lossyText(Uint8Array.of(0xef, 0xbb, 0xbf, 0x61))).toBe("\uFEFFa");
+  });
+
+  test("lossyText shows what is not UTF-8 as U+FFFD", () => {
+    expect(lossyText(Uint8Array.of(0x61, 0xff, 0x62))).toBe("a\uFFFDb");
+  });
+
+  test("latin1 and fromLatin1 are each other's way back, for every byte and in a view", () => {
+    expect(fromLatin1(latin1(every))).toEqual(every);
+    expect(latin1(every.subarray(0x80, 0xa0))).toBe(latin1(every).slice(0x80, 0xa0));
+    expect(latin1(new Uint8Array(0))).toBe("");
+  });
+
+  test("bytesEqual compares every byte and the length", () => {
+    expect(bytesEqual(every, every.slice())).toBe(true);
+    expect(bytesEqual(every, every.slice(0, 255))).toBe(false);
+    expect(bytesEqual(Uint8Array.of(1, 2), Uint8Array.of(1, 3))).toBe(false);
+    expect(bytesEqual(new Uint8Array(0), new Uint8Array(0))).toBe(true);
+  });
+});
