@@ -34,6 +34,8 @@ async function start(
   const cwd = process.cwd();
   if (isDaemon) becomeDaemon();
   const log = new StderrLog();
+  // Bun goes on after an error in the handler of a message: half a daemon is worse than none.
+  process.on("uncaughtException", (error) => process.exit(failed(error, log)));
   try {
     const daemon = {
       log,
@@ -52,6 +54,13 @@ async function start(
     log.close();
     return exitCode.usage;
   }
+}
+
+/** A fault of ours, with what its report needs. */
+function failed(error: Error, log: StderrLog): ExitCode {
+  log.error(`Ending after a fault in facron ${version}, please report it: ${error.stack ?? error}`);
+  log.close();
+  return exitCode.failed;
 }
 
 function isWatch(words: readonly string[]): boolean {

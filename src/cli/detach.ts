@@ -55,7 +55,12 @@ export function daemonIsReady(log: StderrLog): void {
     toDevNull(stderrFd);
   }
   using ready = new Fd(readyFd);
-  writeNow(ready.number, new Uint8Array(1));
+  try {
+    writeNow(ready.number, new Uint8Array(1));
+  } catch (error) {
+    if (!(error instanceof SyscallError)) throw error;
+    log.warn("Whoever started this daemon did not wait for it"); // EPIPE: ^C, or a lost connection
+  }
 }
 
 function isFile(fd: number): boolean {

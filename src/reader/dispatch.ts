@@ -1,10 +1,11 @@
 /** Records meet rules here: what a backend delivers becomes JSON lines and triggers. */
 import { latin1 } from "../../ffi/bytes.ts";
-import { eventBits } from "../event.ts";
+import { eventBits, selfEvents } from "../event.ts";
 import type { JsonLines, PathPrefix, SyntheticReason } from "../output/json-lines.ts";
 import {
   type Interests,
   lossHead,
+  type Memory,
   overflowRules,
   type RuleSet,
   type Verdict,
@@ -29,7 +30,6 @@ const noName = new Uint8Array(0);
 
 /** Events after which a name may be that of facron's own output (it was renamed). */
 const namings = eventBits.moved_to | eventBits.create;
-const rootChanges = eventBits.delete_self | eventBits.move_self | eventBits.attrib;
 
 /** One of the places from which a record is seen, while they are collected. */
 interface Sighting {
@@ -86,7 +86,11 @@ export class Dispatch implements EventSink {
     if (interests === null) return;
     const kind = events | viewSelf | (isDirectory ? viewDirectory : 0);
     this.#meet(interests, kind, node, node.self, noName, 0, 0, pid, null);
-    if ((events & rootChanges) !== 0) this.#table!.checkRoot(node.root, "moved");
+    if (node.parent !== null) return;
+    // A look is ahead of the records that are still queued: none where the kernel will say more.
+    if ((events & selfEvents) !== 0) this.#table!.checkRoot(node.root, "moved");
+    else if ((events & eventBits.attrib) !== 0 && !node.isDirectory)
+      this.#table!.checkRoot(node.root, "changed");
   }
 
   child(
@@ -122,8 +126,16 @@ export class Dispatch implements EventSink {
   renamed({ from, to, isDirectory, pid }: Rename): void {
     const kind = eventBits.rename | (isDirectory ? viewDirectory : 0);
     const met = new Set<number>();
+    const partial = new Map<Memory, Verdict["partial"][number]>();
     for (const { node } of [to, from]) {
-      for (const rule of node.interests?.verdict(kind).met ?? []) met.add(rule);
+      const verdict = node.interests?.verdict(kind);
+      for (const rule of verdict?.met ?? []) met.add(rule);
+      for (const one of verdict?.partial ?? []) partial.set(one.memory, one);
+    }
+    const path = `${to.node.id}/${latin1(to.name)}`;
+    for (const { rule, memory, groups } of partial.values()) {
+      memory.forget(path); // of the file that had the name before
+      if (memory.add(path, groups)) met.add(rule);
     }
     if (met.size === 0) return;
     const sighting: Sighting = {

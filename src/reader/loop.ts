@@ -1,6 +1,8 @@
 /** THE MAIN PATH of the reader thread: wait, read, match, write, hand over. */
 import { clearEventfd } from "../../ffi/eventfd.ts";
+import { cString } from "../../ffi/bytes.ts";
 import { nowMicroseconds } from "../../ffi/clock.ts";
+import { isBeingWritten } from "../../ffi/lease.ts";
 import { POLLIN, PollSet } from "../../ffi/poll.ts";
 import { WatchError } from "../errors.ts";
 import { type Log } from "../log.ts";
@@ -243,7 +245,9 @@ export class ReaderLoop {
   #tellReplaced(root: Root): void {
     if (root.node === null || root.node.isDirectory) return;
     const place = { node: root.node, name: new Uint8Array(0) };
-    this.#dispatch.synthetic(place, replacedEvents, false, "appeared");
+    const isComplete = !isBeingWritten(cString(root.path));
+    const events = isComplete ? replacedEvents : replacedEvents & ~eventBits.close_write;
+    this.#dispatch.synthetic(place, events, false, "appeared");
   }
 
   #finish(message: FromReader): void {

@@ -195,7 +195,11 @@ export class Interests {
     for (const interest of this.list) {
       if ((kind & viewSelf) !== 0 ? !interest.self : !interest.children) continue;
       const { condition } = this.#rules.rules[interest.rule]!;
-      if (condition.some((alternative) => isMetAtOnce(alternative, kind))) met.push(interest.rule);
+      const asksForRename = (eventsOf(condition) & eventBits.rename) !== 0;
+      const isTold = (kind & viewRenamed) !== 0 && asksForRename;
+      const atOnce = isTold ? kind & ~moveEvents : kind;
+      if (condition.some((alternative) => isMetAtOnce(alternative, atOnce)))
+        met.push(interest.rule);
       for (const alternative of condition) {
         if (alternative.groups.length === 1) continue;
         const memory = this.#rules.memoryOf(alternative);
@@ -232,7 +236,10 @@ function groupsIn(alternative: Alternative, kind: number): number {
 /** A path's history ends with it, unless its ending is what the alternative waits for. */
 function forgets(alternative: Alternative, kind: number): boolean {
   const listed = alternative.groups.reduce((events, group) => events | group, 0);
-  return (kind & forgettingEvents & ~listed) !== 0;
+  // A rename that it waits for is told for itself: the name's history starts with that.
+  const isStart = (kind & viewRenamed) !== 0 && (listed & eventBits.rename) !== 0;
+  const ending = isStart ? kind & ~eventBits.moved_to : kind;
+  return (ending & forgettingEvents & ~listed) !== 0;
 }
 
 export const lossHead = utf8(`"events":${JSON.stringify(["q_overflow"] satisfies EventName[])}`);

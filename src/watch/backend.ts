@@ -67,7 +67,8 @@ export interface EventSink {
 /** inotify's cookie, or the mark of the directory that moves. */
 export type MoveKey = number | Mark;
 
-export type GoneReason = "deleted" | "unmounted" | "moved";
+/** "changed": its link count, or who may read it; it need not be gone at all. */
+export type GoneReason = "deleted" | "unmounted" | "moved" | "changed";
 
 /** One side of a rename. */
 export interface Place {

@@ -35,6 +35,8 @@ const dot = 0x2e;
 
 /** Our bits that fanotify has under the same value; `rename` has another one, `unmount` is not there. */
 const sharedBits = 0x1fff;
+/** Those that are about an inode, whatever happens to its names: one record may have both. */
+const inodeBits = sharedBits & ~entryEvents;
 const directoryChanges = FAN_CREATE | FAN_DELETE | FAN_MOVED_FROM | FAN_MOVED_TO;
 
 interface FanotifyMark extends Mark {
@@ -109,6 +111,7 @@ export class FanotifyBackend implements Backend {
     const mask = kernelMask(want, mark.isDirectory);
     const missing = (mask & ~mark.mask) >>> 0;
     const surplus = (mark.mask & ~mask) >>> 0;
+    if ((missing | surplus) !== 0 && !isAt(path, mark as FanotifyMark)) return;
     if (missing !== 0) fanotifyMarkAdd(this.fd, path, missing);
     if (surplus !== 0) fanotifyMarkRemove(this.fd, path, surplus);
     mark.mask = mask;
@@ -118,11 +121,11 @@ export class FanotifyBackend implements Backend {
     const { identity } = mark as FanotifyMark;
     if (this.#find(identity) !== mark) return;
     this.#drop(mark as FanotifyMark);
-    if (mark.mask === 0) return;
+    if (mark.mask === 0 || !isAt(path, mark as FanotifyMark)) return;
     try {
       fanotifyMarkRemove(this.fd, path, mark.mask);
     } catch (error) {
-      // The inode is no longer at this path, or no longer at all: its records find no mark here.
+      // The inode went at this moment: its records find no mark here.
       if (!(error instanceof SyscallError)) throw error;
     }
   }
@@ -189,7 +192,7 @@ export class FanotifyBackend implements Backend {
   #deliverEntry(sink: EventSink, directory: FanotifyMark): void {
     const { mask } = this.#events;
     const target = this.#target;
-    const alsoFile = target !== null && !target.isDirectory && (mask & entryEvents) === 0;
+    const alsoFile = target !== null && !target.isDirectory && (mask & inodeBits) !== 0;
     const several = alsoFile || directory.nodes.length > 1;
     if (!several) return this.#deliverChild(sink, directory.nodes[0]!);
     sink.beginGroup();
@@ -231,7 +234,7 @@ export class FanotifyBackend implements Backend {
   #deliverTo(sink: EventSink, nodes: readonly Node[]): void {
     const { mask, pid } = this.#events;
     const isDirectory = (mask & FAN_ONDIR) !== 0;
-    for (const node of [...nodes]) sink.self(node, mask & sharedBits, isDirectory, pid);
+    for (const node of [...nodes]) sink.self(node, mask & inodeBits, isDirectory, pid);
     if ((mask & FAN_DELETE_SELF) !== 0 && nodes.length > 0) {
       this.#lose(sink, nodes[0]!.mark as FanotifyMark);
     }
@@ -276,6 +279,16 @@ export class FanotifyBackend implements Backend {
     const words = new Int32Array(((identity.length + 3) & ~3) >> 2);
     new Uint8Array(words.buffer).set(identity);
     return this.#markByIdentity.get(words, 0, identity.length);
+  }
+}
+
+/** Marks are changed by path, and what is there by now may have a mark of its own. */
+function isAt(path: Uint8Array, mark: FanotifyMark): boolean {
+  try {
+    return bytesEqual(fileIdentity(path), mark.identity);
+  } catch (error) {
+    if (error instanceof SyscallError) return false;
+    throw error;
   }
 }
 

@@ -32,6 +32,8 @@ export class WatchTable {
   #toWalk: { readonly node: Node; readonly isNew: boolean }[] = [];
   /** Directories that were renamed away and whose new place is not known yet. */
   readonly #away = new Map<MoveKey, Node[]>();
+  /** Roots of which the log says that they are no longer there. */
+  readonly #gone = new WeakSet<Root>();
 
   constructor(
     backend: Backend,
@@ -85,14 +87,17 @@ export class WatchTable {
     if (!follows(node.root)) return;
     const arrives = (events & arrivals) !== 0;
     const leaves = (events & entryEvents & ~arrivals) !== 0;
-    if (arrives && leaves) return this.#reconcile(node, name);
+    if (arrives && leaves) return this.#reconcile(node, name, key);
     if (arrives) return this.#arrive(node, name, (events & eventBits.moved_to) !== 0 ? key : null);
     const child = node.child(name);
-    if (child === null) return;
-    if ((events & eventBits.moved_from) === 0 || key === null) return this.#drop(child);
+    if (child !== null) this.#leave(child, (events & eventBits.moved_from) !== 0 ? key : null);
+  }
+
+  /** @param key of the move whose other half may come; null if it is gone for good */
+  #leave(child: Node, key: MoveKey | null): void {
+    if (key === null) return this.#drop(child);
     child.detach();
-    const others = this.#away.get(key) ?? [];
-    this.#away.set(key, [...others, child]);
+    this.#away.set(key, [...(this.#away.get(key) ?? []), child]);
   }
 
   /** A name came up in a watched directory: it may be facron's own output under another name. */
@@ -117,10 +122,14 @@ export class WatchTable {
   checkRoot(root: Root, reason: GoneReason): void {
     if (root.node === null) return;
     const status = statusOrNull(cString(root.path));
-    if (status?.inode === root.node.inode && reason === "moved") return;
+    const isThere = status?.inode === root.node.inode;
+    if (isThere && (reason === "moved" || reason === "changed")) return;
+    if (status === null) this.#sayGone(root, reason);
+    // Its name went: if that was the last, its end is the next that the kernel says.
+    if (status === null && reason === "changed") return;
     this.#drop(root.node);
     root.node = null;
-    if (status === null) return this.#sayGone(root, reason);
+    if (status === null) return;
     try {
       this.#placeRoot(root);
       this.#log.info(`${quoted(root.path)} was replaced: watching the new one`);
@@ -134,6 +143,8 @@ export class WatchTable {
   }
 
   #sayGone(root: Root, reason: GoneReason): void {
+    if (this.#gone.has(root)) return;
+    this.#gone.add(root);
     const state = reason === "unmounted" ? "its filesystem was unmounted" : "it is no longer there";
     this.#log.warn(
       `Cannot watch ${quoted(root.path)} any longer: ${state}; ` +
@@ -146,6 +157,7 @@ export class WatchTable {
     const status = fileStatus(path);
     const isDirectory = status.kind === S_IFDIR;
     root.node = this.#place(root, null, root.path, isDirectory);
+    this.#gone.delete(root);
     root.node.inode = status.inode;
     if (isDirectory && follows(root)) this.#toWalk.push({ node: root.node, isNew: false });
   }
@@ -236,21 +248,23 @@ export class WatchTable {
   }
 
   /** One record said that a directory both came and went: only a look can tell which was last. */
-  #reconcile(parent: Node, name: Uint8Array): void {
+  #reconcile(parent: Node, name: Uint8Array, key: MoveKey | null): void {
     const child = parent.child(name);
-    if (child !== null) this.#drop(child);
-    this.#arrive(parent, name, null);
+    const status = statusOrNull(cString(joined(parent, name)), { followSymlink: false });
+    if (child !== null && status?.inode === child.inode) return;
+    if (child !== null) this.#leave(child, key);
+    if (status?.kind === S_IFDIR) this.#arrive(parent, name, key);
   }
 
   /** Make a place for a sub-directory. @returns null if it is none, is known, or cannot be watched */
   #appear(parent: Node, name: Uint8Array): Node | null {
     const path = joined(parent, name);
-    const status = statusOrNull(cString(path), { followSymlink: false });
-    if (status === null || status.kind !== S_IFDIR) return null;
-    const known = parent.child(name);
-    if (known?.inode === status.inode) return null;
-    if (known !== null) this.#drop(known);
     try {
+      const status = fileStatus(cString(path), { followSymlink: false });
+      if (status.kind !== S_IFDIR) return null;
+      const known = parent.child(name);
+      if (known?.inode === status.inode) return null;
+      if (known !== null) this.#drop(known);
       const node = this.#place(parent.root, parent, name, true);
       node.inode = status.inode;
       return node;

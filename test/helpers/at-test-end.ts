@@ -12,8 +12,8 @@ const waiting: Clean[] = [];
  * `beforeAll` (bun ends a "test" there, and it would be called at once) nor for concurrent tests.
  */
 export function atTestEnd(clean: Clean): void {
-  if (!inTest()) return afterAll(clean);
-  waiting.push(clean);
+  if (inTest()) waiting.push(clean);
+  else afterAll(clean);
 }
 
 /** Registers the run of everything that waits, once for each test. */

@@ -1,6 +1,7 @@
 /** The helpers themselves: a helper that does not clean up or wait breaks every other test. */
 import { afterAll, describe, expect, test } from "bun:test";
-import { existsSync, readFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync } from "node:fs";
+import { dirname, join } from "node:path";
 import { atTestEnd } from "./at-test-end.ts";
 import { mountTmpfs } from "./mount.ts";
 import { openPipe } from "./pipe.ts";
@@ -50,6 +51,17 @@ describe("tempDir", () => {
       Bun.spawnSync(["chmod", "000", dir.join("closed")]);
     }
     expect(existsSync(path)).toBe(false);
+  });
+
+  test("takes away what a run left that was killed", async () => {
+    const child = Bun.spawn(["sleep", "0"]);
+    await child.exited;
+    const parent = dirname(tempDir().path);
+    mkdirSync(`${parent}/facron-test-${child.pid}-left/below`, { recursive: true });
+    const script = join(import.meta.dir, "helpers.test.ts");
+    const again = [process.execPath, "test", script, "-t", "is there with what was written"];
+    expect(Bun.spawnSync(again).success).toBe(true);
+    expect(existsSync(`${parent}/facron-test-${child.pid}-left`)).toBe(false);
   });
 
   rootTest("takes mounts below it away", () => {

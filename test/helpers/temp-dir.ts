@@ -3,8 +3,11 @@ import {
   accessSync,
   chmodSync,
   constants,
+  existsSync,
+  lstatSync,
   mkdirSync,
   mkdtempSync,
+  readdirSync,
   statfsSync,
   writeFileSync,
 } from "node:fs";
@@ -21,7 +24,8 @@ export class TempDir implements Disposable {
   #removed = false;
 
   constructor(parent: string) {
-    this.path = mkdtempSync(join(parent, "facron-test-"));
+    sweep(parent);
+    this.path = mkdtempSync(join(parent, `facron-test-${process.pid}-`));
     atTestEnd(() => this[Symbol.dispose]());
   }
 
@@ -81,7 +85,7 @@ function isUsableTmpfs(path: string): boolean {
 }
 
 function runsScripts(parent: string): boolean {
-  const directory = mkdtempSync(join(parent, "facron-test-"));
+  const directory = mkdtempSync(join(parent, `facron-test-${process.pid}-`));
   try {
     const script = join(directory, "script");
     writeFileSync(script, "#!/bin/sh\n", { mode: 0o755 });
@@ -91,6 +95,26 @@ function runsScripts(parent: string): boolean {
   } finally {
     remove(directory);
   }
+}
+
+const swept = new Set<string>();
+
+/** Take away what runs left that were killed, or whose filter (`bun test -t`) let no test end a block. */
+function sweep(parent: string): void {
+  if (swept.has(parent)) return;
+  swept.add(parent);
+  for (const name of readdirSync(parent)) {
+    const pid = /^facron-test-(\d+)-/.exec(name)?.[1];
+    const path = join(parent, name);
+    if (pid === undefined || existsSync(`/proc/${pid}`) || !isOurs(path)) continue;
+    unmountBelow(path);
+    remove(path);
+  }
+}
+
+/** Also false when another run has just taken it away. */
+function isOurs(path: string): boolean {
+  return lstatSync(path, { throwIfNoEntry: false })?.uid === process.geteuid?.();
 }
 
 /** rm(1) keeps names byte for byte; a test may have taken the permissions of a directory away. */

@@ -1,0 +1,107 @@
+/** Waits until facron has told all that has happened, without a time and without touching its watches. */
+import { readdirSync, readFileSync, readlinkSync } from "node:fs";
+import { check } from "../../ffi/errno.ts";
+import { bytesReadable, Fd } from "../../ffi/fd.ts";
+import { libc } from "../../ffi/libc.ts";
+import { waitFor } from "../helpers/wait-for.ts";
+
+/** asm-generic: the same on x64 and arm64. */
+const SYS_pidfd_open = 434;
+const SYS_pidfd_getfd = 438;
+
+/** The reader waits in poll(2) or ppoll(2), without a timeout: nothing is on its way in it. */
+const waitsForEver =
+  process.arch === "arm64"
+    ? /^73 0x[0-9a-f]+ 0x4 0x0 / // ppoll: struct timespec *NULL
+    : /^7 0x[0-9a-f]+ 0x4 0xffffffff /; // poll: -1
+
+/**
+ * The kernel queues a record before the call that made it returns. So when what was done is done, facron
+ * has told of it as soon as its queues are empty and its reader waits again.
+ */
+export class Quiet implements Disposable {
+  readonly #pid: number;
+  readonly #pidfd: Fd;
+  #queues = new Map<string, Fd>();
+
+  /** @param pid of a facron that is ready */
+  constructor(pid: number) {
+    this.#pid = pid;
+    this.#pidfd = new Fd(check(libc.syscall(SYS_pidfd_open, pid, null, 0, 0, null), "pidfd_open"));
+  }
+
+  /** How much waits in the kernel's queues. */
+  get queuedBytes(): number {
+    this.#findQueues();
+    return [...this.#queues.values()].reduce((sum, queue) => sum + bytesReadable(queue.number), 0);
+  }
+
+  async wait(): Promise<void> {
+    await waitFor(() => this.queuedBytes === 0 && this.#readerWaits() && this.queuedBytes === 0, {
+      what: "facron to come to rest",
+      state: () => `${this.queuedBytes} bytes are queued\n${this.#syscalls().join("")}`,
+    });
+  }
+
+  /** SIGSTOP, and every thread has heard of it. */
+  async pause(): Promise<void> {
+    process.kill(this.#pid, "SIGSTOP");
+    const state = (task: string) => /^State:\t(.)/m.exec(this.#read(`${task}/status`))?.[1] ?? "T";
+    await waitFor(() => this.#tasks().every((task) => state(task) === "T"), { what: "SIGSTOP" });
+  }
+
+  resume(): void {
+    process.kill(this.#pid, "SIGCONT");
+  }
+
+  [Symbol.dispose](): void {
+    this.#pidfd.close();
+    for (const queue of this.#queues.values()) queue.close();
+  }
+
+  #readerWaits(): boolean {
+    return this.#syscalls().some((syscall) => waitsForEver.test(syscall));
+  }
+
+  #syscalls(): string[] {
+    return this.#tasks().map((task) => this.#read(`${task}/syscall`));
+  }
+
+  #tasks(): string[] {
+    return readdirSync(`/proc/${this.#pid}/task`);
+  }
+
+  #read(file: string): string {
+    try {
+      return readFileSync(`/proc/${this.#pid}/task/${file}`, "utf8");
+    } catch {
+      return ""; // a thread that has ended
+    }
+  }
+
+  /** A reload may open one more; pidfd_getfd(2) gives us what facron has. */
+  #findQueues(): void {
+    for (const number of readdirSync(`/proc/${this.#pid}/fd`)) {
+      if (this.#queues.has(number) || !this.#isQueue(number)) continue;
+      const fd = libc.syscall(
+        SYS_pidfd_getfd,
+        this.#pidfd.number,
+        Number(number) as never,
+        0,
+        0,
+        null,
+      );
+      this.#queues.set(number, new Fd(check(fd, "pidfd_getfd")));
+    }
+  }
+
+  #isQueue(number: string): boolean {
+    try {
+      return /^anon_inode:\[?(inotify|fanotify)\]?$/.test(
+        readlinkSync(`/proc/${this.#pid}/fd/${number}`),
+      );
+    } catch {
+      return false; // closed meanwhile
+    }
+  }
+}

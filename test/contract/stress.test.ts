@@ -1,0 +1,169 @@
+/**
+ * Random work of several writers against a model of it, on tmpfs, with each backend.
+ *
+ * FACRON_STRESS_SECONDS sets how long each takes (5); FACRON_TEST_SEED does a run's work again.
+ */
+import { describe, expect } from "bun:test";
+import { mkdirSync, renameSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { type EventLine, runBinary, type RunningBinary } from "../helpers/run-binary.ts";
+import { requires } from "../helpers/requires.ts";
+import { tempDir } from "../helpers/temp-dir.ts";
+import { waitFor } from "../helpers/wait-for.ts";
+import { Quiet } from "./quiet.ts";
+import { newSeed, type Random, seededRandom } from "./random.ts";
+import { StressModel } from "./stress-model.ts";
+import type { Batch, Left } from "./stress-writer.ts";
+import { collectLines, type Lines } from "../helpers/lines.ts";
+
+const seconds = Number(process.env["FACRON_STRESS_SECONDS"] ?? 5);
+const writerNames = ["x", "y", "z"];
+const events = "create,delete,modify,close_write,rename,moved_from,moved_to";
+
+/** Some 4,000 records: far from the kernel's default limit of 16,384. */
+const queuedBytesMax = 256 * 1024;
+
+class WriterProcess {
+  readonly #process: Bun.Subprocess<"pipe", "pipe", "inherit">;
+  readonly #lines: Lines;
+  #asked = 0;
+
+  constructor(seed: number, name: string, directory: string) {
+    const program = join(import.meta.dir, "stress-writer.ts");
+    const places = [join(directory, "D", name), join(directory, "out", name)];
+    this.#process = Bun.spawn([process.execPath, program, `${seed}`, name, ...places], {
+      stdin: "pipe",
+      stdout: "pipe",
+      stderr: "inherit",
+    });
+    this.#lines = collectLines(this.#process.stdout, { strict: true });
+  }
+
+  async ask(question: "" | "end"): Promise<string> {
+    this.#process.stdin.write(`${question}\n`);
+    await this.#process.stdin.flush();
+    const at = this.#asked++;
+    const answer = () => {
+      if (this.#lines.ended && this.#lines.lines[at] === undefined)
+        throw new Error("A writer died");
+      return this.#lines.lines[at];
+    };
+    return waitFor(answer, { what: "a writer's batch" });
+  }
+
+  kill(): void {
+    this.#process.kill("SIGKILL");
+  }
+}
+
+const stressTest = requires({ root: "uses fanotify" });
+
+describe.each(["fanotify", "inotify"] as const)("%s", (backend) => {
+  stressTest(
+    "tells random work truly, and knows every directory at the end",
+    async () => {
+      const seed = newSeed();
+      const dir = tempDir();
+      mkdirSync(dir.join("D"));
+      mkdirSync(dir.join("out"));
+      const facron = runBinary(["watch", "-r", "-b", backend, "-e", events, dir.join("D")]);
+      await facron.ready();
+      using quiet = new Quiet(facron.pid);
+      const model = new StressModel();
+      const writers = writerNames.map((name, n) => ({
+        name,
+        process: new WriterProcess(seed + n, name, dir.path),
+      }));
+      const random = seededRandom(seed);
+      const end = performance.now() + seconds * 1000;
+      while (performance.now() < end) await oneCycle({ quiet, random, writers, model });
+      const left = [];
+      for (const { name, process } of writers) {
+        left.push({ name, ...(JSON.parse(await process.ask("end")) as Left) });
+      }
+      await quiet.wait();
+      const directories = left.flatMap((one) => one.directories);
+      const probes = await probe(directories, facron, quiet);
+      const lines = facron.events.filter(
+        ({ path }) => !path!.includes("/probe") && !isOfWriter(path!),
+      );
+      const seq = facron.events.every((line, at) => line.seq === at + 1);
+      console.error(
+        `${backend}: ${model.operations} operations, ${facron.events.length} lines, ` +
+          `${directories.length} directories at the end`,
+      );
+      expect(facron.log).not.toContain("warning");
+      expect(seq).toBe(true);
+      expect(model.faultsOf(renumbered(lines))).toEqual([]);
+      expect(left.flatMap((one) => model.untold(one.name, one, lines))).toEqual([]);
+      expect(probes).toEqual([]);
+    },
+    seconds * 1000 + 60_000,
+  );
+});
+
+interface Cycle {
+  readonly quiet: Quiet;
+  readonly random: Random;
+  readonly writers: readonly { readonly name: string; readonly process: WriterProcess }[];
+  readonly model: StressModel;
+}
+
+/** Some batches of each; now and then facron is made to lag behind. */
+async function oneCycle({ quiet, random, writers, model }: Cycle): Promise<void> {
+  const lags = random.chance(0.3);
+  if (lags) await quiet.pause();
+  for (
+    let batches = random.below(8);
+    batches >= 0 && quiet.queuedBytes < queuedBytesMax;
+    batches--
+  ) {
+    const answers = await Promise.all(writers.map(({ process }) => process.ask("")));
+    answers.forEach((answer, n) => model.add(writers[n]!.name, JSON.parse(answer) as Batch));
+  }
+  if (lags) quiet.resume();
+  await waitFor(() => quiet.queuedBytes < queuedBytesMax / 2, { what: "facron to catch up" });
+}
+
+/** Each directory that is there is watched, under its path and once. @returns what is not so */
+async function probe(
+  directories: readonly string[],
+  facron: RunningBinary,
+  quiet: Quiet,
+): Promise<string[]> {
+  const from = facron.events.length;
+  const expected: string[] = [];
+  directories.forEach((directory, n) => {
+    writeFileSync(`${directory}/probe${n}`, "");
+    renameSync(`${directory}/probe${n}`, `${directory}/probed${n}`);
+    expected.push(
+      `create ${directory}/probe${n}`,
+      `close_write ${directory}/probe${n}`,
+      `rename ${directory}/probed${n} from ${directory}/probe${n}`,
+    );
+  });
+  await quiet.wait();
+  await waitFor(() => facron.events.length > from, { what: "the first probe" });
+  await facron.stop();
+  const told = facron.events.slice(from).flatMap(textsOf);
+  const ignored = told.filter((text) => !text.startsWith("moved_"));
+  return [
+    ...expected.filter((text) => !ignored.includes(text)).map((text) => `missing: ${text}`),
+    ...ignored.filter((text) => !expected.includes(text)).map((text) => `wrong: ${text}`),
+    ...ignored.filter((text, at) => ignored.indexOf(text) !== at).map((text) => `twice: ${text}`),
+  ];
+}
+
+function textsOf(line: EventLine): string[] {
+  const from = line["from"] === undefined ? "" : ` from ${String(line["from"])}`;
+  return line.events.map((event) => `${event} ${line.path}${from}`);
+}
+
+/** The writers' own directories, which they make before the model begins. */
+function isOfWriter(path: string): boolean {
+  return /\/D\/[xyz]$/.test(path);
+}
+
+function renumbered(lines: readonly EventLine[]): EventLine[] {
+  return lines.map((line, at) => ({ ...line, seq: at + 1 }));
+}

@@ -1,0 +1,162 @@
+/** Every example in README.md and in the help is run as it is written. */
+import { describe, expect, test } from "bun:test";
+import { existsSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { mainHelp, watchHelp } from "../../src/cli/help.ts";
+import { findTool, needsRoot } from "../helpers/requires.ts";
+import { childrenOf, statusOf } from "../cli/support.ts";
+import { runBinary, type RunningBinary } from "../helpers/run-binary.ts";
+import { tempDir } from "../helpers/temp-dir.ts";
+import { waitFor } from "../helpers/wait-for.ts";
+import { commandsIn, commandsInHelp, fencedBlocks, tableInHelp } from "./extract.ts";
+import { Sandbox } from "./sandbox.ts";
+
+const rootTest = needsRoot("runs examples in a namespace of their own");
+
+const readmePath = join(import.meta.dir, "../../README.md");
+const readme = existsSync(readmePath) ? readFileSync(readmePath, "utf8") : "";
+const blocks = fencedBlocks(readme);
+
+/** Where the examples watch, and a configuration that watches there. */
+const watched = ["/srv/in", "/etc", "."];
+const table = "/srv/in close_write,create\n/etc close_write,create\n";
+
+const commands = new Set([
+  ...commandsInHelp(mainHelp),
+  ...commandsInHelp(watchHelp),
+  ...commandsIn(blocks),
+]);
+const facrons = [...commands].filter((command) => command.startsWith("facron "));
+const others = [...commands].filter((command) => !facrons.includes(command));
+
+test("the help and the README have examples", () => {
+  expect(commandsInHelp(mainHelp)).not.toBeEmpty();
+  expect(commandsInHelp(watchHelp)).not.toBeEmpty();
+  if (readme !== "") expect(commandsIn(blocks)).not.toBeEmpty();
+});
+
+test("every example is one that these tests know how to run", () => {
+  expect(others.filter((command) => !/^kill -(USR1|HUP) /.test(command))).toEqual([]);
+});
+
+function sandbox(): Sandbox {
+  const place = new Sandbox();
+  for (const file of ["facron.conf", "/etc/facron.conf"]) place.write(file, table);
+  for (const directory of ["/srv/in", "/etc/nginx"]) place.mkdir(directory);
+  return place;
+}
+
+describe("it works as an example says:", () => {
+  for (const command of facrons) {
+    const missing = command.includes("jq") && findTool("jq") === null;
+    if (missing) console.error(`skip: ${command}: there is no jq`);
+    (missing ? test.skip : rootTest)(command, async () => {
+      const place = sandbox();
+      const running = place.run(command);
+      await running.ready();
+      for (const directory of watched) place.write(`${directory}/new`, "text");
+      if (command.includes("| jq")) endFacron(running); // jq keeps lines for a pipe back
+      await running.waitForLines(1);
+      const lines = command.includes("jq -r") ? [] : running.events;
+      expect(lines.every((event) => typeof event.path === "string")).toBe(true);
+      expect(running.log).not.toMatch(/error|warning/);
+      if (command.includes("| head")) expect((await running.exit()).code).toBe(0);
+    });
+  }
+
+  for (const command of others) {
+    rootTest(command, async () => {
+      const place = sandbox();
+      const script = `facron & until [ -e go ]; do sleep 0.01; done; ${command}; wait`;
+      const running = await place.run(script).ready();
+      place.write("go", "");
+      await running.waitForLog(/^facron: reloaded, watching 2 paths/m);
+    });
+  }
+});
+
+/** SIGTERM to the facron in a sandbox: what reads from it then comes to its end too. */
+function endFacron({ pid }: RunningBinary): void {
+  for (const child of descendantsOf(pid)) {
+    if (statusOf(child)?.["Name"] === "facron") process.kill(child, "SIGTERM");
+  }
+}
+
+function descendantsOf(pid: number): number[] {
+  return childrenOf(pid).flatMap((child) => [child, ...descendantsOf(child)]);
+}
+
+describe("the example tables", () => {
+  const tables: Record<string, readonly string[]> = { "of the help": tableInHelp(mainHelp) };
+  blocks
+    .filter(({ language }) => language === "facron")
+    .forEach(({ lines }, index) => (tables[`${index + 1} of the README`] = lines));
+
+  for (const [claim, lines] of Object.entries(tables)) {
+    rootTest(`${claim} are followed, and every rule of them fires`, async () => {
+      const rules = lines.filter((line) => line.trim() !== "" && !line.startsWith("#"));
+      expect(rules).not.toBeEmpty();
+      const fields = rules.map((rule) => rule.split(/\s+/));
+      const place = sandbox();
+      for (const [path] of fields) {
+        if (isFile(path!)) place.write(path!, "old");
+        else place.mkdir(path!);
+      }
+      place.write("facron.conf", `${lines.join("\n")}\n`);
+      const programs = fields.flatMap(([, , program]) => program ?? []);
+      const running = await place.run("facron -c facron.conf", { programs }).ready();
+      expect(running.log).not.toMatch(/error|warning/);
+      for (const [path] of fields) place.write(isFile(path!) ? path! : `${path}/new`, "new");
+      await waitFor(() => new Set(running.events.flatMap(rulesOf)).size === rules.length, {
+        what: "an event for each rule",
+        state: () => `${running.lines.join("\n")}\n${running.log}`,
+      });
+      const ran = () => running.log.match(/ exited 0 after /g)?.length ?? 0;
+      await waitFor(() => ran() >= programs.length, { what: "a command for each rule with one" });
+    });
+  }
+});
+
+function rulesOf(event: { readonly [field: string]: unknown }): string[] {
+  return event["rules"] as string[];
+}
+
+function isFile(path: string): boolean {
+  return /\.\w+$/.test(path);
+}
+
+describe("the README", () => {
+  const inReadme = readme === "" ? test.skip : test;
+
+  inReadme("shows lines whose fields stand in the documented order", () => {
+    const order = ["v", "seq", "time", "rules", "events", "path", "from", "dir", "pid"];
+    order.push("synthetic", "path_bytes", "lost");
+    const lines = blocks
+      .filter(({ language }) => language === "json")
+      .flatMap(({ lines }) => lines);
+    expect(lines).not.toBeEmpty();
+    for (const line of lines) {
+      const places = Object.keys(JSON.parse(line)).map((field) => order.indexOf(field));
+      expect(places).toEqual(places.toSorted((a, b) => a - b));
+      expect(places).not.toContain(-1);
+    }
+  });
+
+  inReadme("has no event that facron does not take", async () => {
+    const [, section = ""] = /^## Rules$([^]*?)^## /m.exec(readme) ?? [];
+    const names = new Set(section.match(/\b(FAN|IN)_[A-Z_]*[A-Z]\b/g) ?? []);
+    const events = [...names].filter((name) => !/ONDIR|ON_CHILD|_PERM$/.test(name));
+    expect(events.length).toBeGreaterThan(10);
+    const dir = tempDir();
+    const lines = events.map((name) => `${dir.path} ${name}\n`);
+    await using facron = runBinary(["-c", dir.write("facron.conf", lines.join(""))]);
+    await facron.waitForLog(/^facron: (ready|error: .*|warning: .*)$/m);
+    expect(facron.log).not.toMatch(/Unknown|error/);
+  });
+
+  inReadme("has every option of the help, and no other", () => {
+    const optionsIn = (text: string) => new Set(text.match(/(?<=[\s`[(])--[a-z][a-z-]+/g) ?? []);
+    const known = optionsIn(`${mainHelp}${watchHelp}`);
+    expect([...optionsIn(readme)].filter((option) => !known.has(option))).toEqual([]);
+  });
+});

@@ -1,0 +1,106 @@
+/** Triggers cross the threads as bytes: what is put in comes out. */
+import { describe, expect, test } from "bun:test";
+import { type Trigger, TriggerReader, TriggerWriter } from "../../src/reader/trigger.ts";
+import { randomBytes, seededRandom } from "../contract/random.ts";
+
+const nothing = new Uint8Array(0);
+
+function put(writer: TriggerWriter, trigger: Trigger): void {
+  const { rule, events, pid, seq, path, from } = trigger;
+  writer.add(rule, events, pid, seq, path, nothing, 0, 0, from.length === 0 ? null : from);
+}
+
+function takeAll(buffer: ArrayBuffer): Trigger[] {
+  const reader = new TriggerReader(buffer);
+  const all: Trigger[] = [];
+  for (let one = reader.take(); one !== null; one = reader.take()) all.push(one);
+  return all;
+}
+
+function trigger(some: Partial<Trigger>): Trigger {
+  return { rule: 0, events: 8, pid: 1, seq: 1, path: nothing, from: nothing, ...some };
+}
+
+/** Paths as plain lists: a view compares equal to a copy. */
+function plain(triggers: readonly Trigger[]): unknown {
+  return triggers.map((one) => ({ ...one, path: [...one.path], from: [...one.from] }));
+}
+
+describe("TriggerReader takes out", () => {
+  test.each<[string, Partial<Trigger>]>([
+    ["a path with every byte", { path: Uint8Array.from({ length: 255 }, (_, i) => i + 1) }],
+    ["an empty path", {}],
+    ["a rename's old path", { path: Uint8Array.of(0x2f, 0xff), from: Uint8Array.of(0x2f, 0xfe) }],
+    ["the largest rule, pid and events", { rule: 2 ** 31 - 1, pid: 2 ** 22, events: 0xffff }],
+    ["no pid", { pid: 0 }],
+    ["seq 0", { seq: 0 }],
+    ["seq 2^31", { seq: 2 ** 31 }],
+    ["seq 2^32 - 1", { seq: 2 ** 32 - 1 }],
+    ["seq 2^32", { seq: 2 ** 32 }],
+    ["seq 2^32 + 2^31 + 1", { seq: 2 ** 32 + 2 ** 31 + 1 }],
+    ["the largest seq that a number can count", { seq: Number.MAX_SAFE_INTEGER }],
+  ])("%s", (_, some) => {
+    const writer = new TriggerWriter();
+    put(writer, trigger(some));
+    expect(plain(takeAll(writer.take()))).toEqual(plain([trigger(some)]));
+  });
+
+  test("paths of every length, each beside the next", () => {
+    const triggers = Array.from({ length: 64 }, (_, length) =>
+      trigger({ path: new Uint8Array(length).fill(0xff), from: new Uint8Array(63 - length) }),
+    );
+    const writer = new TriggerWriter();
+    for (const one of triggers) put(writer, one);
+    expect(plain(takeAll(writer.take()))).toEqual(plain(triggers));
+  });
+
+  test("nothing from an empty buffer", () => {
+    expect(new TriggerReader(new TriggerWriter().take()).take()).toBeNull();
+  });
+});
+
+describe("TriggerWriter", () => {
+  test("joins the directory and the name's range", () => {
+    const writer = new TriggerWriter();
+    const buffer = Uint8Array.of(1, 2, 3, 4);
+    writer.add(0, 8, 1, 1, Uint8Array.of(9), buffer, 1, 3, Uint8Array.of(7));
+    const [{ path, from } = trigger({})] = takeAll(writer.take());
+    expect([[...path], [...from]]).toEqual([[9, 2, 3], [7]]);
+  });
+
+  test("starts anew after take, in a buffer of its own", () => {
+    const writer = new TriggerWriter();
+    put(writer, trigger({ rule: 1 }));
+    const first = writer.take();
+    expect(writer.count).toBe(0);
+    put(writer, trigger({ rule: 2 }));
+    expect(writer.count).toBe(1);
+    expect(takeAll(writer.take()).map(({ rule }) => rule)).toEqual([2]);
+    expect(takeAll(first).map(({ rule }) => rule)).toEqual([1]);
+  });
+
+  test("takes one that is longer than its whole buffer", () => {
+    const writer = new TriggerWriter();
+    const path = new Uint8Array(300_000).fill(0x61);
+    put(writer, trigger({ path }));
+    put(writer, trigger({ rule: 5 }));
+    const [long, short] = takeAll(writer.take());
+    expect([long!.path.length, short!.rule]).toEqual([300_000, 5]);
+  });
+
+  test("keeps 20,000 random ones in order while it grows", () => {
+    const random = seededRandom();
+    const triggers = Array.from({ length: 20_000 }, (_, seq) =>
+      trigger({
+        rule: random.below(1000),
+        seq,
+        path: randomBytes(random, random.below(40)),
+        from: random.chance(0.5) ? nothing : randomBytes(random, random.below(40)),
+      }),
+    );
+    const writer = new TriggerWriter();
+    for (const one of triggers) put(writer, one);
+    expect(writer.count).toBe(20_000);
+    expect(plain(takeAll(writer.take()))).toEqual(plain(triggers));
+  });
+});
