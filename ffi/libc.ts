@@ -58,6 +58,8 @@ const prototypes = {
   // int clock_gettime(clockid_t clockid, struct timespec *tp);
   clock_gettime: { args: ["i32", "buffer"], returns: "i32" },
 
+  // int execve(const char *pathname, char *const argv[], char *const envp[]);
+  execve: { args: ["buffer", "buffer", "buffer"], returns: "i32" },
   // int posix_spawn(pid_t *pid, const char *path, const posix_spawn_file_actions_t *file_actions,
   //                 const posix_spawnattr_t *attrp, char *const argv[], char *const envp[]);
   posix_spawn: {
@@ -104,14 +106,15 @@ const prototypes = {
 const libraries = ["libc.so.6", "libc.musl-x86_64.so.1", "libc.musl-aarch64.so.1"];
 
 function openLibc() {
-  for (const name of libraries.slice(0, -1)) {
+  const failures: string[] = [];
+  for (const name of libraries) {
     try {
       return dlopen(name, prototypes);
-    } catch {
-      // Another libc: the next name tells. The last one's error is the one to show.
+    } catch (error) {
+      failures.push(error instanceof Error ? error.message : String(error));
     }
   }
-  return dlopen(libraries.at(-1)!, prototypes);
+  throw new Error(`Cannot open the C library: ${failures.join("; ")}`);
 }
 
 export const libc = openLibc().symbols;

@@ -67,6 +67,16 @@ export function posixSpawn(
   return spawnedPid[0]!;
 }
 
+/**
+ * execve(2): become another program, with the same pid. Returns only if that fails.
+ *
+ * @throws {SyscallError} ENOENT, EACCES, E2BIG, ...
+ */
+export function becomeProgram(path: Uint8Array, argv: StringVector, envp: StringVector): never {
+  libc.execve(cString(path), argv.pointers, envp.pointers);
+  throw new SyscallError("execve", lastErrno());
+}
+
 /** How a process ended. */
 export type WaitStatus =
   | { readonly kind: "exited"; readonly code: number }

@@ -61,3 +61,6 @@ export const changeEvents =
 export function namesOf(events: number): EventName[] {
   return eventNames.filter((name) => (events & eventBits[name]) !== 0);
 }
+
+/** Why facron itself made an event that the kernel did not deliver. */
+export type SyntheticReason = "new-directory" | "appeared";

@@ -4,6 +4,7 @@ import { type ExitCode, exitCode } from "./cli/exit-code.ts";
 import { mainHelp, watchHelp } from "./cli/help.ts";
 import { StderrLog } from "./cli/log.ts";
 import { run, wantsDaemon } from "./cli/run.ts";
+import { startAgainQuietly } from "./cli/second-start.ts";
 import { version } from "./cli/version.ts";
 import { watch } from "./cli/watch.ts";
 import type { DaemonEnd } from "./daemon/daemon.ts";
@@ -31,6 +32,7 @@ async function start(
   words: readonly string[],
   { isDaemon }: { readonly isDaemon: boolean },
 ): Promise<ExitCode> {
+  startAgainQuietly();
   const cwd = process.cwd();
   if (isDaemon) becomeDaemon();
   const log = new StderrLog();

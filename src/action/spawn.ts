@@ -1,9 +1,9 @@
 /** Starts processes and hears of their end: the only file that does. */
-import { readFileSync } from "node:fs";
 import { constants } from "node:os";
 import { utf8 } from "../../ffi/bytes.ts";
 import { SyscallError } from "../../ffi/errno.ts";
 import { posixSpawn, reapAny, StringVector, waitNow, type WaitStatus } from "../../ffi/process.ts";
+import { givenEnvironment } from "../environment.ts";
 import type { Ending } from "./ending.ts";
 import { emptyProgramError, startError } from "./start-error.ts";
 
@@ -55,18 +55,9 @@ function lookupPath(program: Uint8Array, cwd: string): Uint8Array {
 
 let knownEnvironment: StringVector | null = null;
 
-/** What facron was started with, byte for byte; process.env would hold text. */
 function environment(): StringVector {
-  knownEnvironment ??= new StringVector().set(splitAtNul(readFileSync("/proc/self/environ")));
+  knownEnvironment ??= new StringVector().set(givenEnvironment());
   return knownEnvironment;
-}
-
-function splitAtNul(bytes: Uint8Array): Uint8Array[] {
-  const pieces = [];
-  for (let start = 0, end; (end = bytes.indexOf(0, start)) >= 0; start = end + 1) {
-    pieces.push(bytes.subarray(start, end));
-  }
-  return pieces;
 }
 
 const onExitByPid = new Map<number, (ending: Ending) => void>();

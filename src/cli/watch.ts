@@ -1,10 +1,10 @@
 /** `facron watch PATH...`: the stream of events without a configuration file. */
-import { readFileSync } from "node:fs";
 import { type ArgsDef, parseArgs } from "citty";
-import { fromLatin1, latin1, lossyText, utf8 } from "../../ffi/bytes.ts";
+import { latin1, lossyText, utf8 } from "../../ffi/bytes.ts";
 import { parseEventList } from "../config/event-names.ts";
 import { absolutePath } from "../config/watch-path.ts";
 import { type DaemonEnd, runDaemon } from "../daemon/daemon.ts";
+import { commandLine } from "../environment.ts";
 import { UsageError } from "../errors.ts";
 import { changeEvents } from "../event.ts";
 import { quoted } from "../log.ts";
@@ -63,6 +63,5 @@ function pathBytes(path: string, cwd: string): Uint8Array {
 }
 
 function typedBytes(path: string): Uint8Array | null {
-  const words = latin1(readFileSync("/proc/self/cmdline")).split("\0").map(fromLatin1);
-  return words.find((word) => lossyText(word) === path) ?? null;
+  return commandLine().find((word) => lossyText(word) === path) ?? null;
 }

@@ -1,18 +1,7 @@
 /** One event, one JSON line: bytes appended to a buffer that goes to stdout after each read. */
 import { latin1, utf8 } from "../../ffi/bytes.ts";
-import { escapedBytesMax, escapeInto, wasNotUtf8 } from "./json-text.ts";
-
-/** A path in two pieces, as the watch tree has it: the directory's part is escaped once and kept. */
-export interface PathPrefix {
-  /** Raw bytes, with the slash that the name follows; or the whole path of a watched file. */
-  readonly raw: Uint8Array;
-  /** The same as the inside of a JSON string. */
-  readonly json: Uint8Array;
-  readonly isUtf8: boolean;
-}
-
-/** Why facron itself made an event that the kernel did not deliver. */
-export type SyntheticReason = "new-directory" | "appeared";
+import type { SyntheticReason } from "../event.ts";
+import { escapedBytesMax, escapeInto, type PathPrefix, wasNotUtf8 } from "./json-text.ts";
 
 const lineStart = utf8('{"v":1,"seq":');
 const timeStart = utf8(',"time":"');
@@ -27,6 +16,9 @@ const syntheticText: Record<SyntheticReason, Uint8Array> = {
 };
 const quoteByte = 0x22;
 
+/** `2026-11-20T18:46:20`; a point and six digits follow. */
+const dateCharacters = 19;
+
 /** Fixed parts of a line are below this; names and prefixes come on top. */
 const fixedBytesMax = 256;
 
@@ -35,8 +27,9 @@ export class JsonLines {
   #end = 0;
   #seq = 0;
   #lines = 0;
-  /** `","time":"2026-..."` with what follows up to the rules: one clock reading serves one read. */
-  #time: Uint8Array = new Uint8Array(0);
+  /** One clock reading serves one read, and the date part a whole second. */
+  readonly #time = utf8('1970-01-01T00:00:00.000000Z",');
+  #second = 0;
   readonly #digits = new Uint8Array(20);
 
   /** @param capacity bytes; the owner takes the lines out before it is passed for long */
@@ -60,9 +53,16 @@ export class JsonLines {
   /** The time that the following lines carry. @param microseconds since 1970 */
   setTime(microseconds: number): void {
     const seconds = Math.floor(microseconds / 1e6);
-    const fraction = String(microseconds - seconds * 1e6).padStart(6, "0");
-    const date = new Date(seconds * 1000).toISOString().slice(0, 19);
-    this.#time = utf8(`${date}.${fraction}Z",`);
+    if (seconds !== this.#second) {
+      this.#second = seconds;
+      this.#time.set(utf8(new Date(seconds * 1000).toISOString().slice(0, dateCharacters)));
+    }
+    let fraction = microseconds - seconds * 1e6;
+    for (let at = dateCharacters + 6; at > dateCharacters; at--) {
+      const rest = Math.floor(fraction / 10);
+      this.#time[at] = 0x30 + (fraction - rest * 10);
+      fraction = rest;
+    }
   }
 
   /** Lines so far; valid until the next call on this object. */

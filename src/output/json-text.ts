@@ -101,3 +101,17 @@ export function escaped(bytes: Uint8Array): { json: Uint8Array; isUtf8: boolean 
   const end = escapeInto(room, 0, bytes, 0, bytes.length);
   return { json: room.slice(0, end), isUtf8: !wasNotUtf8 };
 }
+
+/** A path in two pieces, as the watch tree has it: the directory's part is escaped once and kept. */
+export interface PathPrefix {
+  /** Raw bytes, with the slash that the name follows; or the whole path of a watched file. */
+  readonly raw: Uint8Array;
+  /** The same as the inside of a JSON string. */
+  readonly json: Uint8Array;
+  readonly isUtf8: boolean;
+}
+
+/** A path that lines can start with or hold. */
+export function pathPrefix(raw: Uint8Array): PathPrefix {
+  return { raw, ...escaped(raw) };
+}

@@ -1,7 +1,8 @@
 /** Records meet rules here: what a backend delivers becomes JSON lines and triggers. */
 import { latin1 } from "../../ffi/bytes.ts";
-import { eventBits, selfEvents } from "../event.ts";
-import type { JsonLines, PathPrefix, SyntheticReason } from "../output/json-lines.ts";
+import { eventBits, selfEvents, type SyntheticReason } from "../event.ts";
+import type { JsonLines } from "../output/json-lines.ts";
+import { type PathPrefix, pathPrefix } from "../output/json-text.ts";
 import {
   type Interests,
   lossHead,
@@ -13,16 +14,9 @@ import {
   viewRenamed,
   viewSelf,
 } from "../rule/matcher.ts";
-import type {
-  Backend,
-  EventSink,
-  GoneReason,
-  Mark,
-  MoveKey,
-  Place,
-  Rename,
-} from "../watch/backend.ts";
-import { isOwnOutput, joined, type Node, pathPrefix } from "../watch/tree.ts";
+import type { Backend, EventSink, GoneReason, MoveKey, Place, Rename } from "../watch/backend.ts";
+import type { Mark } from "../watch/tree.ts";
+import { isOwnOutput, joined, type Node } from "../watch/tree.ts";
 import type { WatchTable } from "../watch/watch-table.ts";
 import type { TriggerWriter } from "./trigger.ts";
 

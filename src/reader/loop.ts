@@ -16,7 +16,7 @@ import { OwnOutputs } from "../watch/own-outputs.ts";
 import { eventBits } from "../event.ts";
 import type { Node, Root } from "../watch/tree.ts";
 import type { WatchTable } from "../watch/watch-table.ts";
-import { Watcher } from "../watch/watcher.ts";
+import { Watcher } from "./watcher.ts";
 import { Dispatch } from "./dispatch.ts";
 import {
   type FromReader,
@@ -120,7 +120,8 @@ export class ReaderLoop {
 
   #timeoutMs(tables: readonly WatchTable[]): number {
     if (this.#watcher.isWalking) return 0;
-    return tables.some((table) => table.hasAwayDirectories) ? renameWaitMs : -1;
+    for (let i = 0; i < tables.length; i++) if (tables[i]!.hasAwayDirectories) return renameWaitMs;
+    return -1;
   }
 
   /** Whether more may be read: a slow stdout or slow commands stop the reading, the kernel's queue fills. */
@@ -190,10 +191,12 @@ export class ReaderLoop {
   }
 
   #walkOn(): void {
-    for (const table of this.#watcher.tables) table.walk(directoriesPerSlice);
-    this.#catchUp.tellDue();
-    this.#handOver();
-    if (this.#watcher.isWalking || this.#reportWhenWalked === null) return;
+    if (this.#watcher.isWalking) {
+      for (const table of this.#watcher.tables) table.walk(directoriesPerSlice);
+      this.#catchUp.tellDue();
+      this.#handOver();
+    }
+    if (this.#reportWhenWalked === null || this.#watcher.isWalking) return;
     this.#port.send(this.#reportWhenWalked);
     this.#reportWhenWalked = null;
   }

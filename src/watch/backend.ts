@@ -1,6 +1,6 @@
 /** The contract of a backend: one kernel interface that watches inodes and reports what happens to them. */
 import type { BackendName } from "../rule/rule.ts";
-import type { Node } from "./tree.ts";
+import type { Mark, Node } from "./tree.ts";
 
 /** What the kernel is asked to report about one inode: the union of what its places want. */
 export interface Want {
@@ -10,15 +10,6 @@ export interface Want {
   readonly children: boolean;
   /** Also what happens to directories. */
   readonly directories: boolean;
-}
-
-/** A watched inode, as the kernel knows it. */
-export interface Mark {
-  readonly isDirectory: boolean;
-  /** Where the inode is. Almost always one place. */
-  readonly nodes: Node[];
-  /** What the kernel was asked, in its own bits. */
-  mask: number;
 }
 
 /** Where a backend delivers what it read. Names are given as a range of the read buffer. */

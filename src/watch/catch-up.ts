@@ -3,8 +3,7 @@ import { cString, latin1 } from "../../ffi/bytes.ts";
 import { SyscallError } from "../../ffi/errno.ts";
 import { DT_DIR, DT_REG, DT_UNKNOWN, listDirectory, S_IFDIR, S_IFREG } from "../../ffi/files.ts";
 import { isBeingWritten } from "../../ffi/lease.ts";
-import { eventBits } from "../event.ts";
-import type { SyntheticReason } from "../output/json-lines.ts";
+import { eventBits, type SyntheticReason } from "../event.ts";
 import type { Backend, Place } from "./backend.ts";
 import { statusOrNull } from "./own-outputs.ts";
 import { joined, type Node } from "./tree.ts";
@@ -86,6 +85,7 @@ export class CatchUp {
 
   /** Tell what the kernel did not, of each look whose records are all read. */
   tellDue(): void {
+    if (this.#looks.size === 0) return;
     for (const look of [...this.#looks.values()]) {
       if (look.backend.consumed < look.until) continue;
       this.#looks.delete(look.node);

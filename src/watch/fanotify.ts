@@ -26,7 +26,8 @@ import {
   FAN_Q_OVERFLOW,
   FAN_RENAME,
 } from "../../ffi/fanotify/abi.ts";
-import type { Backend, EventSink, Mark, Place, Rename, Want } from "./backend.ts";
+import type { Backend, EventSink, Place, Rename, Want } from "./backend.ts";
+import type { Mark } from "./tree.ts";
 import { HandleTable } from "./handle-table.ts";
 import type { Node } from "./tree.ts";
 

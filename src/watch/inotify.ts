@@ -15,7 +15,8 @@ import {
   IN_Q_OVERFLOW,
   IN_UNMOUNT,
 } from "../../ffi/inotify/abi.ts";
-import type { Backend, EventSink, Mark, Place, Rename, Want } from "./backend.ts";
+import type { Backend, EventSink, Place, Rename, Want } from "./backend.ts";
+import type { Mark } from "./tree.ts";
 import type { Node } from "./tree.ts";
 
 /** Room for 8,000 records with short names: one write to stdout for each read of a busy queue. */

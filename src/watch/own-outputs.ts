@@ -37,11 +37,12 @@ export class OwnOutputs {
     return here.length === 0 ? null : here.map((output) => output.name);
   }
 
-  /** An own output that got another name (logrotate) is still an own output. */
+  /** An own output that got another name (logrotate) is still one; a new file under its old name is not. */
   noticeNewName(node: Node, name: Uint8Array): void {
-    if (node.ownOutputs?.some((own) => bytesEqual(own, name))) return;
     const status = statusOrNull(cString(joined(node, name)));
-    if (status !== null && this.has(status.inode)) (node.ownOutputs ??= []).push(name);
+    const others = node.ownOutputs?.filter((own) => !bytesEqual(own, name)) ?? [];
+    const isOwn = status !== null && this.has(status.inode);
+    node.ownOutputs = isOwn ? [...others, name] : others.length > 0 ? others : null;
   }
 }
 

@@ -1,9 +1,7 @@
 /** The places that are watched, as a tree: a directory's rename is one change, whatever is below it. */
 import { bytesEqual, cString, latin1 } from "../../ffi/bytes.ts";
-import type { PathPrefix } from "../output/json-lines.ts";
-import { escaped } from "../output/json-text.ts";
+import { type PathPrefix, pathPrefix } from "../output/json-text.ts";
 import type { Interests } from "../rule/matcher.ts";
-import type { Mark } from "./backend.ts";
 
 const slash = 0x2f;
 
@@ -19,6 +17,17 @@ export interface Root {
   node: Node | null;
   /** `Backend.namesSubdirectories` of its backend. */
   readonly namesSubdirectories: boolean;
+  /** Whether new names in its directories may be those of facron's own output. */
+  readonly noticesNames: boolean;
+}
+
+/** A watched inode, as the kernel knows it. */
+export interface Mark {
+  readonly isDirectory: boolean;
+  /** Where the inode is. Almost always one place. */
+  readonly nodes: Node[];
+  /** What the kernel was asked, in its own bits. */
+  mask: number;
 }
 
 let lastNodeId = 0;
@@ -128,9 +137,4 @@ function withSlash(path: Uint8Array): Uint8Array {
   out.set(path);
   out[path.length] = slash;
   return out;
-}
-
-/** A path that lines can start with or hold. */
-export function pathPrefix(raw: Uint8Array): PathPrefix {
-  return { raw, ...escaped(raw) };
 }

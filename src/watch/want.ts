@@ -1,12 +1,16 @@
 /** What the kernel is asked at a place: what the rules want, and what facron needs to keep its tree true. */
 import { eventBits } from "../event.ts";
-import type { Mark, Want } from "./backend.ts";
+import type { Want } from "./backend.ts";
+import type { Mark } from "./tree.ts";
 import type { Node, Root } from "./tree.ts";
 
 const nothing: Want = { events: 0, children: false, directories: false };
 
 const directoryUpkeep =
   eventBits.create | eventBits.delete | eventBits.moved_from | eventBits.moved_to;
+
+/** Under these facron's own output may get another name. */
+const arrivals = eventBits.create | eventBits.moved_to;
 
 /** A watched path that is deleted or replaced must not leave a dead watch behind without a word. */
 const rootUpkeep = eventBits.delete_self | eventBits.move_self;
@@ -26,7 +30,8 @@ export function wantAt(root: Root, isTop: boolean, isDirectory: boolean): Want {
     // A file that is replaced by rename while somebody has it open: its link count changes at once,
     // delete_self comes only with the last close.
     (isTop && !isDirectory ? eventBits.attrib : 0) |
-    (tracks ? directoryUpkeep : 0);
+    (tracks ? directoryUpkeep : 0) |
+    (isDirectory && root.noticesNames ? arrivals : 0);
   return {
     events,
     children: interests.children,

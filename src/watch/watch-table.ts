@@ -5,7 +5,8 @@ import { Errno, SyscallError } from "../../ffi/errno.ts";
 import { DT_DIR, DT_UNKNOWN, fileStatus, listDirectory, S_IFDIR } from "../../ffi/files.ts";
 import { type Log, quoted } from "../log.ts";
 import type { Interests } from "../rule/matcher.ts";
-import type { Backend, GoneReason, Mark, MoveKey } from "./backend.ts";
+import type { Backend, GoneReason, MoveKey } from "./backend.ts";
+import type { Mark } from "./tree.ts";
 import { cannotWatchBelow, causeOf } from "./explain.ts";
 import { type OwnOutputs, statusOrNull } from "./own-outputs.ts";
 import { joined, Node, pathForCall, type Root } from "./tree.ts";
@@ -61,7 +62,8 @@ export class WatchTable {
       return known;
     }
     const { namesSubdirectories } = this.backend;
-    const root: Root = { path, top, below, node: null, namesSubdirectories };
+    const noticesNames = !this.#ownOutputs.isEmpty;
+    const root: Root = { path, top, below, node: null, namesSubdirectories, noticesNames };
     this.#placeRoot(root);
     this.roots.set(latin1(path), root);
     return root;

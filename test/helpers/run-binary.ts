@@ -156,7 +156,7 @@ export class RunningBinary implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     this.#process.kill("SIGKILL");
     await this.#process.exited;
-    await waitFor(() => killMarked(this.#mark) === 0, { what: "the end of its commands" });
+    await killMarked(this.#mark);
   }
 
   /** As `waitFor`, but the end of the program ends the waiting too. */
@@ -179,10 +179,22 @@ export class RunningBinary implements AsyncDisposable {
   }
 }
 
-/** Commands may have their own process groups; what they inherit is the environment. @returns how many */
-function killMarked(mark: string): number {
-  const pids = readdirSync("/proc").filter((entry) => /^\d+$/.test(entry));
-  return pids.filter((pid) => killIfMarked(pid, mark)).length;
+/**
+ * Commands may have their own process groups; what they inherit is the environment.
+ *
+ * A process that is just in execve(2) shows none, hence a second look.
+ */
+async function killMarked(mark: string): Promise<void> {
+  const killed = new Set<string>();
+  let looksWithout = 0;
+  const allEnded = () => {
+    const pids = readdirSync("/proc").filter((entry) => /^\d+$/.test(entry));
+    const found = pids.filter((pid) => killIfMarked(pid, mark));
+    for (const pid of found) killed.add(pid);
+    looksWithout = found.length === 0 ? looksWithout + 1 : 0;
+    return looksWithout >= 2 && [...killed].every(hasEnded);
+  };
+  await waitFor(allEnded, { what: "the end of its commands", state: () => [...killed].join(" ") });
 }
 
 function killIfMarked(pid: string, mark: string): boolean {
@@ -191,5 +203,14 @@ function killIfMarked(pid: string, mark: string): boolean {
     return environment.includes(mark) && process.kill(Number(pid), "SIGKILL");
   } catch {
     return false; // gone meanwhile, or another user's
+  }
+}
+
+/** A dying process loses its environment first, its files and its directory only when it is a zombie. */
+function hasEnded(pid: string): boolean {
+  try {
+    return /\) [ZX] /.test(readFileSync(`/proc/${pid}/stat`, "latin1"));
+  } catch {
+    return true;
   }
 }

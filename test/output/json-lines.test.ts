@@ -1,7 +1,8 @@
 /** Lines, byte for byte: every field where it belongs, and none that says nothing. */
 import { describe, expect, test } from "bun:test";
 import { utf8 } from "../../ffi/bytes.ts";
-import { JsonLines, type PathPrefix } from "../../src/output/json-lines.ts";
+import { JsonLines } from "../../src/output/json-lines.ts";
+import type { PathPrefix } from "../../src/output/json-text.ts";
 import { escaped } from "../../src/output/json-text.ts";
 
 const head = utf8('"rules":["import"],"events":["close_write"],"path":"');

@@ -14,7 +14,8 @@ import {
   RuleSet,
 } from "../../src/rule/matcher.ts";
 import type { Alternative } from "../../src/rule/rule.ts";
-import type { Backend, EventSink, Mark } from "../../src/watch/backend.ts";
+import type { Backend, EventSink } from "../../src/watch/backend.ts";
+import type { Mark } from "../../src/watch/tree.ts";
 import { Node } from "../../src/watch/tree.ts";
 import type { WatchTable } from "../../src/watch/watch-table.ts";
 
@@ -71,6 +72,7 @@ class Place {
       below: null,
       node: null,
       namesSubdirectories: true,
+      noticesNames: false,
     };
     this.node = new Node(root, this.#mark, { parent: null, name: path, isDirectory: true });
     this.#mark.nodes.push(this.node);

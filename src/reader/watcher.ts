@@ -4,14 +4,14 @@ import { SyscallError } from "../../ffi/errno.ts";
 import { namesOf } from "../event.ts";
 import { WatchError } from "../errors.ts";
 import { type Log, quoted } from "../log.ts";
-import type { Plan, PlannedRule, WatchReport } from "../reader/plan.ts";
+import type { Plan, PlannedRule, WatchReport } from "./plan.ts";
 import { Interests, type RuleSet } from "../rule/matcher.ts";
 import { type BackendName, eventsOf } from "../rule/rule.ts";
-import { cannotWatch } from "./explain.ts";
-import { isUnsupportedFilesystem, type Ladder, whyNotFanotify } from "./ladder.ts";
-import { type OwnOutputs, statusOrNull } from "./own-outputs.ts";
-import type { Root } from "./tree.ts";
-import { type TableObserver, WatchTable } from "./watch-table.ts";
+import { cannotWatch } from "../watch/explain.ts";
+import { isUnsupportedFilesystem, type Ladder, whyNotFanotify } from "../watch/ladder.ts";
+import { type OwnOutputs, statusOrNull } from "../watch/own-outputs.ts";
+import type { Root } from "../watch/tree.ts";
+import { type TableObserver, WatchTable } from "../watch/watch-table.ts";
 
 /** A rule that names a path. */
 interface Claim {
@@ -28,6 +28,7 @@ export interface WatcherOptions {
 
 export class Watcher {
   readonly #tables = new Map<BackendName, WatchTable>();
+  readonly #tableList: WatchTable[] = [];
   readonly #ladder: Ladder;
   readonly #options: WatcherOptions;
   /** Of the plan that is being applied. */
@@ -39,12 +40,14 @@ export class Watcher {
     this.#options = options;
   }
 
-  get tables(): WatchTable[] {
-    return [...this.#tables.values()];
+  /** In the order in which their backends were opened. */
+  get tables(): readonly WatchTable[] {
+    return this.#tableList;
   }
 
   get isWalking(): boolean {
-    return this.tables.some((table) => table.isWalking);
+    for (let i = 0; i < this.#tableList.length; i++) if (this.#tableList[i]!.isWalking) return true;
+    return false;
   }
 
   /**
@@ -151,6 +154,7 @@ export class Watcher {
     if (backend instanceof SyscallError) throw backend;
     const table = new WatchTable(backend, this.#options);
     this.#tables.set(name, table);
+    this.#tableList.push(table);
     return table;
   }
 

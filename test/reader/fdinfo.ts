@@ -1,0 +1,33 @@
+/** The kernel's marks of a process, as /proc/PID/fdinfo has them (proc_pid_fdinfo(5)). */
+import { readdirSync, readFileSync, statSync } from "node:fs";
+
+export interface KernelMark {
+  readonly backend: "inotify" | "fanotify";
+  /** inotify's watch descriptor, 0 for fanotify. */
+  readonly wd: number;
+  readonly ino: number;
+  readonly mask: number;
+}
+
+/** In the order of the kernel's list. */
+export function kernelMarks(pid: number): KernelMark[] {
+  const files = readdirSync(`/proc/${pid}/fdinfo`);
+  const lines = files.flatMap((file) =>
+    readFileSync(`/proc/${pid}/fdinfo/${file}`, "utf8").split("\n"),
+  );
+  return lines.flatMap((line) => {
+    const [, backend] = /^(inotify|fanotify) (?:wd|ino):/.exec(line) ?? [];
+    if (backend === undefined) return [];
+    const field = (name: string) =>
+      parseInt(new RegExp(` ${name}:([0-9a-f]+)`).exec(line)?.[1] ?? "0", 16);
+    return [
+      { backend: backend as "inotify", wd: field("wd"), ino: field("ino"), mask: field("mask") },
+    ];
+  });
+}
+
+/** The mark on a path. */
+export function markOn(pid: number, path: string): KernelMark | undefined {
+  const { ino } = statSync(path);
+  return kernelMarks(pid).find((mark) => mark.ino === ino);
+}
