@@ -135,3 +135,29 @@ test("facron is ready once every watch of a tree is set", async () => {
   await facron.waitForLines(1000);
   expectNoGap(facron);
 });
+
+for (const backend of ["fanotify", "inotify"]) {
+  test(`the log counts the marks of a whole tree, by ${backend}`, async () => {
+    const dir = tempDir();
+    for (let i = 0; i < 100; i++) dir.mkdir(`${i}/deep`);
+    await using facron = await runBinary(["watch", "-r", "-b", backend, dir.path]).ready();
+    const counted = new RegExp(
+      `^facron: watching 1 path for 1 rule: ${backend} 1 \\(201 marks\\)$`,
+      "m",
+    );
+    expect(facron.log).toMatch(counted);
+  });
+
+  test(`a rename of a file that is being written is told once, by ${backend}`, async () => {
+    const dir = tempDir();
+    dir.write("a");
+    await using facron = await runBinary(["watch", "-b", backend, dir.path]).ready();
+    await stopped(facron);
+    const script = 'exec 3>>"$0/a"; echo text >&3; exec mv "$0/a" "$0/b"'; // one pid; then it is closed
+    Bun.spawnSync(["/bin/sh", "-c", script, dir.path]);
+    facron.signal("SIGCONT");
+    await facron.waitForEvent("its end", ({ events }) => events.includes("close_write"));
+    const names = facron.events.flatMap(({ events }) => events);
+    expect(names.filter((name) => /^(rename|moved_.*)$/.test(name))).toEqual(["rename"]);
+  });
+}

