@@ -3,6 +3,7 @@ import { lastErrno, libc } from "./libc.ts";
 import { Errno, SyscallError } from "./errno.ts";
 
 export const POLLIN = 0x1;
+export const POLLPRI = 0x2;
 export const POLLOUT = 0x4;
 export const POLLERR = 0x8;
 export const POLLHUP = 0x10;

@@ -33,7 +33,7 @@ export class ConfigError extends Error {
 
 /** `file:line:column: message`, the line, and a caret under what is meant. */
 export function formatProblem(problem: ConfigProblem): string {
-  if (problem.line === 0) return `${problem.file}: ${problem.message}`;
+  if (problem.line === 0) return problem.message; // which names the file
   const where = `${problem.file}:${problem.line}:${problem.column}: ${problem.message}`;
   const characters = Array.from(problem.text);
   const before = characters.slice(0, problem.column - 1);

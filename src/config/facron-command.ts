@@ -38,7 +38,24 @@ export function readCommand(fields: readonly Field[], context: CommandContext): 
   if (doubt !== null) {
     context.findings.warning(program, `Cannot run ${quotedWord(program.text)}: ${doubt}`);
   }
+  for (const field of fields.slice(1)) {
+    const doubt = doubtAboutWord(field);
+    if (doubt !== null) context.findings.warning(field, doubt);
+  }
   return { words: fields.map(wordOf) };
+}
+
+/** What only a shell would understand, and what incron's tables can write and this dialect cannot. */
+const shellOperators: ReadonlySet<string> = new Set(["|", "||", "&&", "&", ";", "<", ">", ">>"]);
+
+function doubtAboutWord({ text, isQuoted }: Field): string | null {
+  const shown = quotedWord(text);
+  if (!isQuoted && (shellOperators.has(text) || /^[012&]?>/.test(text))) {
+    return `Word ${shown} is passed on as it is: no shell sees it; put what needs one into a script`;
+  }
+  const token = /\$[$@#*]/.exec(text)?.[0];
+  if (token === undefined || tokens.has(text)) return null;
+  return `Word ${shown} is passed on as it is: ${token} is replaced only as a word of its own`;
 }
 
 /** What the word after a mask is instead of a program: mostly the rest of a mask with blanks in it. */

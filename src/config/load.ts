@@ -31,5 +31,5 @@ export function loadConfiguration(file: string, options: { readonly cwd: string 
 }
 
 function noRules(file: string): string {
-  return `No rules in ${quoted(file)}: nothing is watched; add a line, e.g. /srv/in FAN_CLOSE_WRITE /usr/bin/import $$`;
+  return `No rules in ${quoted(file)}: nothing is watched; add a line, e.g. /srv/in IN_CLOSE_WRITE /usr/bin/import $$`;
 }

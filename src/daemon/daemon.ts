@@ -7,7 +7,7 @@ import type { Log } from "../log.ts";
 import { type FromReader, planOf, type WatchReport } from "../reader/plan.ts";
 import type { Rule } from "../rule/rule.ts";
 import { ReaderThread } from "./reader-thread.ts";
-import type { Signals } from "./signals.ts";
+import type { Signals, StopSignal } from "./signals.ts";
 import { watchReportText } from "./report.ts";
 
 /** What a configuration file, or a command line, comes to. */
@@ -66,7 +66,7 @@ class Daemon {
   #isReady = false;
   #isReloading = false;
   #reloadAgain = false;
-  #stopSignal: "SIGINT" | "SIGTERM" | null = null;
+  #stopSignal: StopSignal | null = null;
   #isStopping = false;
   #stoppedAt = 0;
   #commandsEnded: Promise<unknown> | null = null;
@@ -100,6 +100,7 @@ class Daemon {
     this.#options.signals.listen({
       reload: () => this.#reload(),
       stop: (signal) => this.#stop(signal),
+      hangupReloads: !this.#options.everyPathMustWork,
     });
   }
 
@@ -124,7 +125,7 @@ class Daemon {
         return this.#finishAfterCommands();
       case "drained":
         if (message.linesLost > 0) {
-          this.#log.warn(`${message.linesLost} lines are lost: stdout was not read in time`);
+          this.#log.warn(`Lines lost: ${message.linesLost}, as stdout was not read in time`);
         }
         return this.#finishAfterCommands();
     }
@@ -175,7 +176,7 @@ class Daemon {
   }
 
   /** Read what happened until now, run what it asks for, let commands end; a second signal hurries. */
-  #stop(signal: "SIGINT" | "SIGTERM"): void {
+  #stop(signal: StopSignal): void {
     this.#stopSignal = signal;
     if (this.#isStopping) return this.#runner.hurry();
     this.#isStopping = true;

@@ -1,8 +1,12 @@
-/** Signals: USR1 and HUP reload, TERM and INT end. */
+/** Signals: USR1 reloads, TERM and INT end; HUP reloads a daemon and ends a command at a terminal. */
+
+export type StopSignal = "SIGINT" | "SIGTERM" | "SIGHUP";
 
 export interface SignalHandlers {
   readonly reload: () => void;
-  readonly stop: (signal: "SIGINT" | "SIGTERM") => void;
+  readonly stop: (signal: StopSignal) => void;
+  /** Whether there is a configuration to reload when the terminal is gone. */
+  readonly hangupReloads: boolean;
 }
 
 /** Listens from its making on: a signal before `listen` is not lost and does not kill. */
@@ -25,6 +29,7 @@ export class Signals {
     const handlers = this.#handlers;
     if (handlers === null) this.#early.push(signal);
     else if (signal === "SIGTERM" || signal === "SIGINT") handlers.stop(signal);
+    else if (signal === "SIGHUP" && !handlers.hangupReloads) handlers.stop(signal);
     else handlers.reload();
   }
 }

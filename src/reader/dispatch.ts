@@ -11,7 +11,6 @@ import {
   type RuleSet,
   type Verdict,
   viewDirectory,
-  viewRenamed,
   viewSelf,
 } from "../rule/matcher.ts";
 import type { Backend, EventSink, GoneReason, MoveKey, Place, Rename } from "../watch/backend.ts";
@@ -95,14 +94,14 @@ export class Dispatch implements EventSink {
     start: number,
     end: number,
     pid: number,
-    isRenamed: boolean,
+    view: number,
   ): void {
     const interests = node.interests;
     if (interests === null) return;
     if ((events & namings) !== 0) this.#table!.noticeOwnOutput(node, name, start, end);
     if (node.ownOutputs !== null && isOwnOutput(node, name, start, end)) return;
     if (this.watchedEntries > 0) this.#hooks.entrySeen(node, events, name, start, end);
-    const kind = events | (isDirectory ? viewDirectory : 0) | (isRenamed ? viewRenamed : 0);
+    const kind = events | view | (isDirectory ? viewDirectory : 0);
     this.#meet(interests, kind, node, node.prefix, name, start, end, pid, null);
   }
 
@@ -210,7 +209,7 @@ export class Dispatch implements EventSink {
         synthetic,
       );
       for (let i = 0; i < running.length; i++) {
-        const events = kind & interests.events;
+        const { events } = verdict;
         this.triggers.add(running[i]!, events, pid, seq, prefix.raw, name, start, end, null);
       }
       if (this.lines.byteLength > linesBytesMax) this.#hooks.linesAreMany();
@@ -219,7 +218,7 @@ export class Dispatch implements EventSink {
     const copy = name.slice(start, end);
     const met = plain ? verdict.met : remember(verdict, kind, `${node.id}/${latin1(copy)}`);
     if (met.length === 0) return;
-    const events = kind & interests.events;
+    const { events } = verdict;
     const sighting = { met, events, prefix, name: copy, isDirectory, pid };
     if (this.#group !== null) this.#group.push(sighting);
     else this.#emit(sighting, null, synthetic);

@@ -1,9 +1,11 @@
 /** THE MAIN PATH of the reader thread: wait, read, match, write, hand over. */
 import { clearEventfd } from "../../ffi/eventfd.ts";
-import { cString } from "../../ffi/bytes.ts";
+import { cString, utf8 } from "../../ffi/bytes.ts";
+import { SyscallError } from "../../ffi/errno.ts";
+import { type Fd, O, openFd } from "../../ffi/fd.ts";
 import { nowMicroseconds } from "../../ffi/clock.ts";
 import { isBeingWritten } from "../../ffi/lease.ts";
-import { POLLIN, PollSet } from "../../ffi/poll.ts";
+import { POLLIN, POLLPRI, PollSet } from "../../ffi/poll.ts";
 import { WatchError } from "../errors.ts";
 import { type Log } from "../log.ts";
 import { JsonLines } from "../output/json-lines.ts";
@@ -32,8 +34,9 @@ const stderrFd = 2;
 
 const controlSlot = 0;
 const stdoutSlot = 1;
-const firstBackendSlot = 2;
-const slots = 4;
+const mountsSlot = 2;
+const firstBackendSlot = 3;
+const slots = 5;
 
 /** Directories listed between two looks at the queues: about a millisecond's work. */
 const directoriesPerSlice = 64;
@@ -48,6 +51,15 @@ const linesCapacity = 256 * 1024;
 
 /** What a root's file may have gone through while another one took its place. */
 const replacedEvents = eventBits.create | eventBits.modify | eventBits.close_write;
+
+function openMountTable(): Fd | null {
+  try {
+    return openFd(cString(utf8("/proc/self/mountinfo")), O.RDONLY);
+  } catch (error) {
+    if (error instanceof SyscallError) return null; // no /proc: unmounting goes unnoticed
+    throw error;
+  }
+}
 
 export interface ReaderPort {
   /** The next message from the main thread, or null. */
@@ -66,9 +78,11 @@ export class ReaderLoop {
   readonly #dispatch: Dispatch;
   readonly #catchUp: CatchUp;
   readonly #watcher: Watcher;
+  /** proc_pid_mountinfo(5): POLLPRI says that a filesystem was mounted or unmounted. */
+  readonly #mounts = openMountTable();
   #plan: Plan | null = null;
   #rules: RuleSet | null = null;
-  #reportWhenWalked: FromReader | null = null;
+  #reportsWhenWalked = false;
   #isOver = false;
   /** performance.now() before which a pause is not said again. */
   #silentUntil = 0;
@@ -88,21 +102,31 @@ export class ReaderLoop {
       rootReplaced: (root: Root) => this.#tellReplaced(root),
     };
     const ownOutputs = new OwnOutputs([stdoutFd, stderrFd]);
-    this.#watcher = new Watcher(new Ladder(this.#log), { log: this.#log, ownOutputs, observer });
+    this.#watcher = new Watcher(new Ladder(), { log: this.#log, ownOutputs, observer });
   }
 
   /** Runs until the program ends. */
   run(): void {
     this.#poll.set(controlSlot, this.#start.wakeFd, POLLIN);
+    this.#poll.set(mountsSlot, this.#mounts?.number ?? -1, POLLPRI);
     while (!this.#isOver) {
       this.#wait();
       if (this.#poll.happened(controlSlot) !== 0) this.#takeMessages();
+      if (this.#isOver) return; // nothing may be handed over after the last word
       const happened = this.#poll.happened(stdoutSlot);
       if (happened !== 0) this.#stdout.handlePoll(happened);
       this.#readAll();
+      if (this.#poll.happened(mountsSlot) !== 0) this.#checkMounts();
       this.#walkOn();
       if (this.#stdout.isGone) this.#finish({ kind: "stdout-gone" });
     }
+  }
+
+  /** After what is queued, which may be about the filesystem that is gone. */
+  #checkMounts(): void {
+    this.#lines.setTime(nowMicroseconds());
+    for (const table of this.#watcher.tables) table.checkRoots();
+    this.#handOver();
   }
 
   /** Nothing else in this thread ever blocks. */
@@ -179,7 +203,7 @@ export class ReaderLoop {
     const failure = this.#stdout.takeFailure();
     if (failure !== null) {
       this.#log.error(
-        `Cannot write to stdout: ${failure.error.message}; ${failure.lines} lines are lost`,
+        `Cannot write to stdout: ${failure.error.message}; lines lost: ${failure.lines}`,
       );
     }
     const { count } = this.#triggers;
@@ -196,9 +220,11 @@ export class ReaderLoop {
       this.#catchUp.tellDue();
       this.#handOver();
     }
-    if (this.#reportWhenWalked === null || this.#watcher.isWalking) return;
-    this.#port.send(this.#reportWhenWalked);
-    this.#reportWhenWalked = null;
+    if (!this.#reportsWhenWalked || this.#watcher.isWalking) return;
+    this.#reportsWhenWalked = false;
+    const plan = this.#plan!;
+    const report = this.#watcher.report(plan);
+    this.#port.send({ kind: "planned", generation: plan.generation, report });
   }
 
   #takeMessages(): void {
@@ -214,11 +240,11 @@ export class ReaderLoop {
     this.#readWhatIsQueued();
     const rules = new RuleSet(plan.rules, this.#rules);
     try {
-      const report = this.#watcher.apply(plan, rules);
+      this.#watcher.apply(plan, rules);
       this.#plan = plan;
       this.#rules = rules;
       this.#dispatch.setRules(rules);
-      this.#reportWhenWalked = { kind: "planned", generation: plan.generation, report };
+      this.#reportsWhenWalked = true;
     } catch (error) {
       if (!(error instanceof WatchError)) throw error;
       this.#finish({ kind: "cannot-watch", text: error.message });

@@ -6,6 +6,7 @@ import { WatchError } from "../errors.ts";
 import { type Log, quoted } from "../log.ts";
 import type { Plan, PlannedRule, WatchReport } from "./plan.ts";
 import { Interests, type RuleSet } from "../rule/matcher.ts";
+import { whyNeverMet } from "../rule/reach.ts";
 import { type BackendName, eventsOf } from "../rule/rule.ts";
 import { cannotWatch } from "../watch/explain.ts";
 import { isUnsupportedFilesystem, type Ladder, whyNotFanotify } from "../watch/ladder.ts";
@@ -34,6 +35,7 @@ export class Watcher {
   /** Of the plan that is being applied. */
   #kept = new Set<Root>();
   #failures: string[] = [];
+  #saidWhyInotify = false;
 
   constructor(ladder: Ladder, options: WatcherOptions) {
     this.#ladder = ladder;
@@ -56,7 +58,7 @@ export class Watcher {
    *
    * @throws {WatchError} if the plan says that every path must work, and one does not
    */
-  apply(plan: Plan, rules: RuleSet): WatchReport {
+  apply(plan: Plan, rules: RuleSet): void {
     this.#kept = new Set();
     this.#failures = [];
     for (const [path, claims] of claimsByPath(plan.rules)) this.#watch(path, claims, rules);
@@ -67,7 +69,6 @@ export class Watcher {
       for (const root of [...table.roots.values()])
         if (!this.#kept.has(root)) table.removeRoot(root);
     }
-    return this.#report(plan);
   }
 
   #watch(path: Uint8Array, claims: readonly Claim[], rules: RuleSet): void {
@@ -89,13 +90,15 @@ export class Watcher {
   #watchWithFanotify(path: Uint8Array, claims: readonly Claim[], rules: RuleSet): readonly Claim[] {
     const backend = this.#ladder.backend("fanotify");
     if (backend instanceof SyscallError) {
+      const auto = claims.filter(({ planned }) => planned.backend === "auto");
+      if (auto.length > 0 || backend.code !== "EPERM") this.#sayWhyInotify(backend);
       const strict = claims.filter(({ planned }) => planned.backend === "fanotify");
       if (strict.length === 0 || backend.code !== "EPERM") return claims;
       this.#failures.push(
         `Cannot watch ${quoted(path)}: ${whyNotFanotify(backend)}; run facron as root, ` +
           `or use inotify (IN_ names, --backend inotify)`,
       );
-      return claims.filter(({ planned }) => planned.backend === "auto");
+      return auto;
     }
     const error = this.#watchWith("fanotify", path, claims, rules);
     if (error === null) return [];
@@ -103,6 +106,13 @@ export class Watcher {
       `Using inotify for ${quoted(path)}: fanotify cannot name files on this filesystem (${error.message})`,
     );
     return claims;
+  }
+
+  /** Once: it is the same for every path. */
+  #sayWhyInotify(error: SyscallError): void {
+    if (this.#saidWhyInotify) return;
+    this.#saidWhyInotify = true;
+    this.#options.log.info(`Using inotify: ${whyNotFanotify(error)}`);
   }
 
   /** @returns the error if the filesystem does not support the backend, null if nothing is left to try */
@@ -129,6 +139,7 @@ export class Watcher {
         below.length === 0 ? null : new Interests(rules, below),
       );
       this.#kept.add(root);
+      for (const claim of able) this.#warnIfNeverMet(claim, root);
       return null;
     } catch (error) {
       if (!(error instanceof SyscallError)) throw error;
@@ -147,6 +158,12 @@ export class Watcher {
     return false;
   }
 
+  #warnIfNeverMet({ planned }: Claim, { path, node }: Root): void {
+    const why = node === null ? null : whyNeverMet(planned.condition, node.isDirectory);
+    if (why === null) return;
+    this.#options.log.warn(`Rule ${quoted(planned.name)} never fires for ${quoted(path)}: ${why}`);
+  }
+
   #table(name: BackendName): WatchTable {
     const known = this.#tables.get(name);
     if (known !== undefined) return known;
@@ -158,7 +175,8 @@ export class Watcher {
     return table;
   }
 
-  #report(plan: Plan): WatchReport {
+  /** What is watched now: complete when no directory is left to walk. */
+  report(plan: Plan): WatchReport {
     const watched = { inotify: 0, fanotify: 0 };
     const marks = { inotify: 0, fanotify: 0 };
     for (const [name, table] of this.#tables) {

@@ -23,13 +23,17 @@ export interface Interest {
 /** How a record looks from a place: bits above the events' own. */
 export const viewSelf = 0x2000_0000;
 export const viewDirectory = 0x4000_0000;
-/** A move that is told whole, as `rename`, to the rules that ask for that. */
+/** A move that the rules which ask for `rename` hear of by that, and not by its two sides. */
 export const viewRenamed = 0x1000_0000;
+/** Only for rules that ask for `rename`: the side that is seen of one that is not seen whole. */
+export const viewAskers = 0x0800_0000;
 
 /** The answer for one kind of record. */
 export interface Verdict {
   /** Nothing to do at all. */
   readonly isNothing: boolean;
+  /** What happened, as a line lists it: the record's events that concern a rule here. */
+  readonly events: number;
   /** Rules met whatever happened before, in the plan's order. */
   readonly met: readonly number[];
   /** Those of them that run a command. */
@@ -147,6 +151,7 @@ export class RuleSet {
 
 const nothing: Verdict = {
   isNothing: true,
+  events: 0,
   met: [],
   running: [],
   head: new Uint8Array(0),
@@ -192,27 +197,34 @@ export class Interests {
     const met: number[] = [];
     const partial: Partial[] = [];
     const forgetting: Memory[] = [];
+    let seen = 0;
     for (const interest of this.list) {
       if ((kind & viewSelf) !== 0 ? !interest.self : !interest.children) continue;
       const { condition } = this.#rules.rules[interest.rule]!;
-      const asksForRename = (eventsOf(condition) & eventBits.rename) !== 0;
-      const isTold = (kind & viewRenamed) !== 0 && asksForRename;
-      const atOnce = isTold ? kind & ~moveEvents : kind;
-      if (condition.some((alternative) => isMetAtOnce(alternative, atOnce)))
-        met.push(interest.rule);
+      const own = kindFor(condition, kind);
+      if (condition.some((alternative) => isMetAtOnce(alternative, own))) met.push(interest.rule);
+      seen |= own;
       for (const alternative of condition) {
         if (alternative.groups.length === 1) continue;
         const memory = this.#rules.memoryOf(alternative);
-        const groups = groupsIn(alternative, kind);
+        const groups = groupsIn(alternative, own);
         if (groups !== 0) partial.push({ rule: interest.rule, memory, groups });
         if (forgets(alternative, kind)) forgetting.push(memory);
       }
     }
     if (met.length === 0 && partial.length === 0 && forgetting.length === 0) return nothing;
     const running = met.filter((rule) => this.#rules.rules[rule]!.runs);
-    const head = this.#rules.head(met, kind & this.events);
-    return { isNothing: false, met, running, head, partial, forgetting };
+    const events = seen & this.events;
+    const head = this.#rules.head(met, events);
+    return { isNothing: false, events, met, running, head, partial, forgetting };
   }
+}
+
+/** The record as a rule gets to see it, 0 if it does not: a rename is told once to whoever asks for it. */
+function kindFor(condition: readonly Alternative[], kind: number): number {
+  const asksForRename = (eventsOf(condition) & eventBits.rename) !== 0;
+  if ((kind & viewAskers) !== 0 && !asksForRename) return 0;
+  return (kind & viewRenamed) !== 0 && asksForRename ? kind & ~moveEvents : kind;
 }
 
 function isMetAtOnce(alternative: Alternative, kind: number): boolean {
@@ -227,8 +239,7 @@ function groupsIn(alternative: Alternative, kind: number): number {
   const seen = (kind & viewSelf) !== 0 || alternative.children ? kind : kind & entryEvents;
   let bits = 0;
   alternative.groups.forEach((group, n) => {
-    const toldAlready = (kind & viewRenamed) !== 0 && (group & eventBits.rename) !== 0;
-    if ((seen & group & (toldAlready ? ~moveEvents : -1)) !== 0) bits |= 1 << n;
+    if ((seen & group) !== 0) bits |= 1 << n;
   });
   return bits;
 }

@@ -21,7 +21,7 @@ export interface EventSink {
    * Something happened in a watched directory.
    *
    * @param isDirectory speaks of the entry
-   * @param isRenamed the move is told by `renamed` too
+   * @param view 0, or `viewRenamed` or `viewAskers` of the matcher
    */
   child(
     node: Node,
@@ -31,7 +31,7 @@ export interface EventSink {
     start: number,
     end: number,
     pid: number,
-    isRenamed: boolean,
+    view: number,
   ): void;
 
   /** An entry was renamed, and both its places are watched. */

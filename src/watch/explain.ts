@@ -1,12 +1,15 @@
 /** Why something cannot be watched, in one sentence with the cure. */
 import { readFileSync } from "node:fs";
 import { Errno, errnoText, type SyscallError } from "../../ffi/errno.ts";
+import { lossyText } from "../../ffi/bytes.ts";
 import { quoted } from "../log.ts";
 import type { BackendName } from "../rule/rule.ts";
 
 /** `Cannot watch "/srv/in": ...` */
 export function cannotWatch(path: Uint8Array, error: SyscallError, backend: BackendName): string {
-  return `Cannot watch ${quoted(path)}: ${causeOf(error, backend)}`;
+  const isMissing = error.errno === Errno.ENOENT && /[*?~$]/.test(lossyText(path));
+  const hint = isMissing ? "; *, ?, ~ and $ mean themselves in a path" : "";
+  return `Cannot watch ${quoted(path)}: ${causeOf(error, backend)}${hint}`;
 }
 
 /** A directory below a recursive root: the rest of the tree is watched. */
@@ -28,6 +31,8 @@ export function causeOf(error: SyscallError, backend: BackendName): string {
     case Errno.ENOSPC:
       return limitReached(backend === "inotify" ? inotifyWatches : fanotifyMarks);
     case Errno.EMFILE:
+      if (error.syscall === "open")
+        return "facron has too many open files; raise it: ulimit -n 1024";
       return limitReached(backend === "inotify" ? inotifyInstances : fanotifyGroups);
     case Errno.ENAMETOOLONG:
       return "the path is longer than the kernel takes (4095 bytes)";

@@ -25,9 +25,11 @@ import {
   FAN_ONDIR,
   FAN_Q_OVERFLOW,
   FAN_RENAME,
+  metadataLayout,
 } from "../../ffi/fanotify/abi.ts";
-import type { Backend, EventSink, Place, Rename, Want } from "./backend.ts";
+import type { Backend, EventSink, Place, Want } from "./backend.ts";
 import type { Mark } from "./tree.ts";
+import { viewAskers, viewRenamed } from "../rule/matcher.ts";
 import { HandleTable } from "./handle-table.ts";
 import type { Node } from "./tree.ts";
 
@@ -38,6 +40,9 @@ const dot = 0x2e;
 const sharedBits = 0x1fff;
 /** Those that are about an inode, whatever happens to its names: one record may have both. */
 const inodeBits = sharedBits & ~entryEvents;
+/** FIONREAD counts the metadata of an event and not what follows it (fanotify_ioctl, Linux 6.18). */
+const queuedBytesPerEvent = metadataLayout.size;
+
 const directoryChanges = FAN_CREATE | FAN_DELETE | FAN_MOVED_FROM | FAN_MOVED_TO;
 
 interface FanotifyMark extends Mark {
@@ -66,8 +71,6 @@ export class FanotifyBackend implements Backend {
   #oldPlace: FanotifyMark | null = null;
   #oldNameStart = 0;
   #oldNameEnd = 0;
-  /** The moves that follow a rename belong to it. */
-  #lastRename: Rename | null = null;
 
   /** @param ownPid what this process does is not reported. @throws {SyscallError} as `fanotifyInit` */
   constructor(ownPid: number) {
@@ -134,10 +137,12 @@ export class FanotifyBackend implements Backend {
   read(sink: EventSink): number {
     const length = readNow(this.fd, this.#buffer);
     if (length <= 0) return 0;
-    this.consumed += length;
     const events = this.#events;
     events.reset(length);
-    while (events.next()) this.#deliver(sink);
+    while (events.next()) {
+      this.consumed += queuedBytesPerEvent;
+      this.#deliver(sink);
+    }
     return length;
   }
 
@@ -206,10 +211,12 @@ export class FanotifyBackend implements Backend {
     const { mask, pid } = this.#events;
     const isDirectory = (mask & FAN_ONDIR) !== 0;
     const events = mask & sharedBits;
-    const isRenamed = (mask & (FAN_MOVED_FROM | FAN_MOVED_TO)) !== 0 && this.#isToldAsRename(node);
+    // FAN_RENAME tells the same move, and may come before or after: the kernel merges this record with
+    // what the process did to the name before. Rules that ask for `rename` hear of it from that.
+    const isTold = (mask & (FAN_MOVED_FROM | FAN_MOVED_TO)) !== 0 && asksForRename(node);
     const start = this.#nameStart;
     const end = this.#nameEnd;
-    sink.child(node, events, isDirectory, this.#buffer, start, end, pid, isRenamed);
+    sink.child(node, events, isDirectory, this.#buffer, start, end, pid, isTold ? viewRenamed : 0);
     if (isDirectory && (mask & directoryChanges) !== 0) {
       const name = this.#buffer.slice(this.#nameStart, this.#nameEnd);
       sink.directoryEntry(node, events & entryEvents, name, this.#target);
@@ -226,7 +233,7 @@ export class FanotifyBackend implements Backend {
     for (const node of [...directory.nodes]) {
       const { parent, name } = node;
       if (parent === null) sink.self(node, events, true, pid);
-      else if (told !== 0) sink.child(parent, told, true, name, 0, name.length, pid, false);
+      else if (told !== 0) sink.child(parent, told, true, name, 0, name.length, pid, 0);
     }
     sink.endGroup();
     if ((mask & FAN_DELETE_SELF) !== 0) this.#lose(sink, directory);
@@ -241,28 +248,18 @@ export class FanotifyBackend implements Backend {
     }
   }
 
-  /**
-   * FAN_RENAME comes before the FAN_MOVED_FROM and FAN_MOVED_TO of the same rename (observed on Linux
-   * 6.18); with one side out of sight those two tell it.
-   */
+  /** With one side out of sight, the rules that ask for `rename` get the side that is seen. */
   #deliverRename(sink: EventSink): void {
     const { mask, pid } = this.#events;
+    const isDirectory = (mask & FAN_ONDIR) !== 0;
     const from = placeIn(this.#oldPlace, this.#buffer.slice(this.#oldNameStart, this.#oldNameEnd));
     const to = placeIn(this.#directory, this.#buffer.slice(this.#nameStart, this.#nameEnd));
-    this.#lastRename = null;
-    if (from === null || to === null) return;
-    const rename = { from, to, isDirectory: (mask & FAN_ONDIR) !== 0, pid };
-    this.#lastRename = rename;
-    sink.renamed(rename);
-  }
-
-  /** Whether the move in hand is a side of the rename that was just told. */
-  #isToldAsRename(node: Node): boolean {
-    const rename = this.#lastRename;
-    if (rename === null) return false;
-    const name = this.#buffer.subarray(this.#nameStart, this.#nameEnd);
-    const side = (this.#events.mask & FAN_MOVED_FROM) !== 0 ? rename.from : rename.to;
-    return side.node.mark === node.mark && bytesEqual(side.name, name);
+    if (from !== null && to !== null) return sink.renamed({ from, to, isDirectory, pid });
+    const place = from ?? to;
+    if (place === null) return;
+    const { node, name } = place;
+    const events = from !== null ? eventBits.moved_from : eventBits.moved_to;
+    sink.child(node, events, isDirectory, name, 0, name.length, pid, viewAskers);
   }
 
   #lose(sink: EventSink, mark: FanotifyMark): void {
@@ -291,6 +288,10 @@ function isAt(path: Uint8Array, mark: FanotifyMark): boolean {
     if (error instanceof SyscallError) return false;
     throw error;
   }
+}
+
+function asksForRename(node: Node): boolean {
+  return ((node.interests?.events ?? 0) & eventBits.rename) !== 0;
 }
 
 function placeIn(mark: Mark | null, name: Uint8Array): Place | null {

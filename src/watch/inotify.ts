@@ -15,6 +15,7 @@ import {
   IN_Q_OVERFLOW,
   IN_UNMOUNT,
 } from "../../ffi/inotify/abi.ts";
+import { viewRenamed } from "../rule/matcher.ts";
 import type { Backend, EventSink, Place, Rename, Want } from "./backend.ts";
 import type { Mark } from "./tree.ts";
 import type { Node } from "./tree.ts";
@@ -139,8 +140,8 @@ export class InotifyBackend implements Backend {
     const isMove = (mask & (IN_MOVED_FROM | IN_MOVED_TO)) !== 0;
     const pairs = isMove && (asksForRename(node) || this.#first !== null);
     const rename = pairs ? this.#pairMove(node, isDirectory) : "unpaired";
-    const isRenamed = rename !== "unpaired";
-    sink.child(node, events, isDirectory, bytes, nameStart, nameEnd, 0, isRenamed);
+    const view = rename === "unpaired" ? 0 : viewRenamed;
+    sink.child(node, events, isDirectory, bytes, nameStart, nameEnd, 0, view);
     if (typeof rename === "object") sink.renamed(rename);
     if (isDirectory && (mask & directoryChanges) !== 0) {
       const key = cookie === 0 ? null : cookie;

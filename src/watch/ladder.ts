@@ -1,6 +1,5 @@
 /** Which backend serves a rule: the one its events name, or the best that works here. */
 import { Errno, SyscallError } from "../../ffi/errno.ts";
-import type { Log } from "../log.ts";
 import type { BackendName } from "../rule/rule.ts";
 import type { Backend } from "./backend.ts";
 import { causeOf } from "./explain.ts";
@@ -18,11 +17,9 @@ const openReal: OpenBackend = {
 /** Opens each backend when the first rule needs it, and remembers why one cannot be had. */
 export class Ladder {
   readonly #open: OpenBackend;
-  readonly #log: Log;
   readonly #backends = new Map<BackendName, Backend | SyscallError>();
 
-  constructor(log: Log, open = openReal) {
-    this.#log = log;
+  constructor(open = openReal) {
     this.#open = open;
   }
 
@@ -40,7 +37,6 @@ export class Ladder {
       return this.#open[name]();
     } catch (error) {
       if (!(error instanceof SyscallError)) throw error;
-      if (name === "fanotify") this.#log.info(`Using inotify: ${whyNotFanotify(error)}`);
       return error;
     }
   }

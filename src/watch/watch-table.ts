@@ -120,6 +120,11 @@ export class WatchTable {
     }
   }
 
+  /** Something was mounted or unmounted: fanotify says nothing of it, and marks go without a word. */
+  checkRoots(): void {
+    for (const root of this.roots.values()) this.checkRoot(root, "moved");
+  }
+
   /** Whether the root's path still leads to the watched file; if not, watch what is there now. */
   checkRoot(root: Root, reason: GoneReason): void {
     if (root.node === null) return;

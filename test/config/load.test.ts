@@ -154,6 +154,6 @@ test("loadConfiguration refuses to read a pipe a second time: a reload would fin
     timeout: 20_000,
   });
   expect(stdout.toString()).toBe(
-    '/dev/stdin: Cannot read "/dev/stdin": it was read before; start facron with a file to reload it\n',
+    'Cannot read "/dev/stdin": it was read before; start facron with a file to reload it\n',
   );
 });

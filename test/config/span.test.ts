@@ -62,6 +62,7 @@ test("Places finds an earlier line after a later one", () => {
   expect(lines.map(({ line, text }) => `${line}${text}`)).toEqual(["3c", "1a", "2b", "3c"]);
 });
 
-test("problemOfFile is printed without a place", () => {
-  expect(formatProblem(problemOfFile("/etc/f", "Gone"))).toBe("/etc/f: Gone");
+test("problemOfFile is printed without a place: its message names the file", () => {
+  const problem = problemOfFile("/etc/f", 'Cannot read "/etc/f"');
+  expect(formatProblem(problem)).toBe('Cannot read "/etc/f"');
 });

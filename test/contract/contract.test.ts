@@ -3,7 +3,7 @@ import { beforeAll, describe, expect, test } from "bun:test";
 import { readdirSync, readFileSync } from "node:fs";
 import { basename, join } from "node:path";
 import { build } from "../../scripts/build.ts";
-import { requires } from "../helpers/requires.ts";
+import { isRoot, requires } from "../helpers/requires.ts";
 import { tempDir } from "../helpers/temp-dir.ts";
 import { filesystems } from "./filesystems.ts";
 import { Places } from "./places.ts";
@@ -17,6 +17,9 @@ const scripts = readdirSync(import.meta.dir)
     const script = parseScript(readFileSync(join(import.meta.dir, file), "utf8"));
     return { name: basename(file, ".script"), ...script };
   });
+
+/** Without root the test of the mount says why these are skipped. */
+const scriptTest = isRoot() ? test.concurrent : test.skip;
 
 /** A facron each: more of them at once only wait for each other. */
 const places = new Places(6);
@@ -43,7 +46,7 @@ for (const filesystem of filesystems) {
           test.skip(`${title} (not here: ${reason})`, () => {});
           continue;
         }
-        test.concurrent(
+        scriptTest(
           title,
           () =>
             places.use(async () => {

@@ -12,8 +12,8 @@ const SYS_pidfd_getfd = 438;
 /** The reader waits in poll(2) or ppoll(2), without a timeout: nothing is on its way in it. */
 const waitsForEver =
   process.arch === "arm64"
-    ? /^73 0x[0-9a-f]+ 0x4 0x0 / // ppoll: struct timespec *NULL
-    : /^7 0x[0-9a-f]+ 0x4 0xffffffff /; // poll: -1
+    ? /^73 0x[0-9a-f]+ 0x[0-9a-f]+ 0x0 / // ppoll: struct timespec *NULL
+    : /^7 0x[0-9a-f]+ 0x[0-9a-f]+ 0xffffffff /; // poll: -1
 
 /**
  * The kernel queues a record before the call that made it returns. So when what was done is done, facron
@@ -81,7 +81,7 @@ export class Quiet implements Disposable {
 
   /** A reload may open one more; pidfd_getfd(2) gives us what facron has. */
   #findQueues(): void {
-    for (const number of readdirSync(`/proc/${this.#pid}/fd`)) {
+    for (const number of this.#descriptors()) {
       if (this.#queues.has(number) || !this.#isQueue(number)) continue;
       const fd = libc.syscall(
         SYS_pidfd_getfd,
@@ -92,6 +92,14 @@ export class Quiet implements Disposable {
         null,
       );
       this.#queues.set(number, new Fd(check(fd, "pidfd_getfd")));
+    }
+  }
+
+  #descriptors(): string[] {
+    try {
+      return readdirSync(`/proc/${this.#pid}/fd`);
+    } catch (error) {
+      throw new Error(`facron has ended: ${String(error)}`);
     }
   }
 

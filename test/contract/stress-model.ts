@@ -130,7 +130,10 @@ export class StressModel {
         const { paths } = this.#files.get(`${writer} ${file}`)!;
         return ![...paths].some((path) => told.has(path));
       })
-      .map(({ path }) => path);
+      .map(({ path }) => {
+        const about = lines.filter((line) => line.path?.endsWith(`/${basename(path)}`));
+        return `${path}, but ${about.map((line) => JSON.stringify(line)).join("\n")}`;
+      });
   }
 }
 

@@ -108,7 +108,7 @@ class Writer {
   }
 
   #one(): void {
-    const dice = this.#random.below(Number(process.env["DICE"] ?? 100));
+    const dice = this.#random.below(100);
     if (dice < 30) this.#write();
     else if (dice < 40) this.#append();
     else if (dice < 52) this.#mkdir(this.#anyDirectory());
@@ -118,10 +118,7 @@ class Writer {
     else if (dice < 90) this.#unlink();
     else if (dice < 94) this.#removeTree();
     else if (dice < 97) this.#moveOut();
-    else if (dice < 100) this.#moveIn();
-    else if (dice % 3 === 0) this.#append();
-    else if (dice % 3 === 1) this.#write();
-    else this.#unlink();
+    else this.#moveIn();
   }
 
   #write(directory = this.#anyDirectory()): void {

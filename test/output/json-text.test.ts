@@ -4,9 +4,11 @@ import { lossyText, textOrNull, utf8 } from "../../ffi/bytes.ts";
 import { escaped, escapedBytesMax, escapeInto, wasNotUtf8 } from "../../src/output/json-text.ts";
 import { randomBytes, seededRandom, type Random } from "../contract/random.ts";
 
+const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
+
 /** What a JSON reader makes of the escaped bytes. @throws {SyntaxError} if they are no JSON string */
 function readBack(bytes: Uint8Array): string {
-  return JSON.parse(`"${new TextDecoder("utf-8", { fatal: true }).decode(escaped(bytes).json)}"`);
+  return JSON.parse(`"${decoder.decode(escaped(bytes).json)}"`);
 }
 
 function jsonText(bytes: Uint8Array): string {

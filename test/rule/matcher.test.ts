@@ -12,6 +12,7 @@ import {
   overflowRules,
   rememberedPathsMax,
   RuleSet,
+  viewRenamed,
 } from "../../src/rule/matcher.ts";
 import type { Alternative } from "../../src/rule/rule.ts";
 import type { Backend, EventSink } from "../../src/watch/backend.ts";
@@ -90,7 +91,16 @@ class Place {
     const bytes = utf8(`..${name}.`);
     return this.#read((sink) => {
       const end = bytes.length - 1;
-      sink.child(this.node, bits(events), isDirectory, bytes, 2, end, 7, isRenamed);
+      sink.child(
+        this.node,
+        bits(events),
+        isDirectory,
+        bytes,
+        2,
+        end,
+        7,
+        isRenamed ? viewRenamed : 0,
+      );
     });
   }
 
@@ -124,7 +134,7 @@ class Place {
   #read(deliver: (sink: EventSink) => void): Line[] {
     const backend = { read: (sink: EventSink) => (deliver(sink), 1) };
     const ignore = () => {};
-    const table = { backend, noticeOwnOutput: ignore, checkRoot: ignore };
+    const table = { backend, noticeOwnOutput: ignore, checkRoot: ignore, doubt: ignore };
     this.#dispatch.read(table as unknown as WatchTable);
     const text = new TextDecoder().decode(this.#lines.take());
     const lines = text.split("\n").filter((line) => line !== "");
