@@ -126,5 +126,5 @@ test("SIGTERM gives a reader of stdout 10 s, and says how many lines it did not 
   const { exit, seconds, log } = await unread;
   expect(exit).toEqual({ code: 0, signal: null });
   expect(seconds).toBeWithin(9.5, 15);
-  expect(log).toMatch(/^facron: warning: \d+ lines are lost: stdout was not read in time$/m);
+  expect(log).toMatch(/^facron: warning: Lines lost: \d+, as stdout was not read in time$/m);
 });

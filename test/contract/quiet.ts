@@ -1,5 +1,5 @@
 /** Waits until facron has told all that has happened, without a time and without touching its watches. */
-import { readdirSync, readFileSync, readlinkSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, readlinkSync } from "node:fs";
 import { check } from "../../ffi/errno.ts";
 import { bytesReadable, Fd } from "../../ffi/fd.ts";
 import { libc } from "../../ffi/libc.ts";
@@ -34,6 +34,11 @@ export class Quiet implements Disposable {
   get queuedBytes(): number {
     this.#findQueues();
     return [...this.#queues.values()].reduce((sum, queue) => sum + bytesReadable(queue.number), 0);
+  }
+
+  /** The process has ended. */
+  get isOver(): boolean {
+    return !existsSync(`/proc/${this.#pid}/fd`);
   }
 
   async wait(): Promise<void> {
