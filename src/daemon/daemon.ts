@@ -44,6 +44,9 @@ const stderrFd = 2;
 /** From SIGTERM on: commands may end by themselves for so long, and slow readers may read. */
 const graceMs = 10_000;
 
+/** So many commands leave megabytes behind; collecting them takes some 10 ms. */
+const collectAfterTriggers = 10_000;
+
 /** From SIGTERM to a command until SIGKILL. */
 const killAfterMs = 5_000;
 
@@ -63,6 +66,7 @@ class Daemon {
   #generation = 0;
   /** The rules of each plan that triggers may still speak of: the last one that was set, and newer ones. */
   readonly #rulesByGeneration = new Map<number, readonly Rule[]>();
+  #startedSinceCollected = 0;
   #isReady = false;
   #isReloading = false;
   #reloadAgain = false;
@@ -79,7 +83,7 @@ class Daemon {
       maxRunning,
       log,
       spawn: (argv, onExit) => spawnCommand(argv, { cwd, stderrFd, onExit }),
-      onStarted: (count) => this.#reader?.madeRoom(count),
+      onStarted: (count) => this.#madeRoom(count),
     });
   }
 
@@ -129,6 +133,15 @@ class Daemon {
         }
         return this.#finishAfterCommands();
     }
+  }
+
+  /** After a burst its memory goes back to the system: an idle daemon allocates nothing and so collects nothing. */
+  #madeRoom(triggers: number): void {
+    this.#reader?.madeRoom(triggers);
+    this.#startedSinceCollected += triggers;
+    if (this.#runner.waiting > 0 || this.#startedSinceCollected < collectAfterTriggers) return;
+    this.#startedSinceCollected = 0;
+    Bun.gc(true);
   }
 
   #setPlan({ rules, warnings }: Loaded): void {

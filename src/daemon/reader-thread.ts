@@ -1,5 +1,5 @@
 /** The reader thread, seen from the main thread: started, told, woken, and never allowed to die alone. */
-import { MessageChannel, type MessagePort, Worker } from "node:worker_threads";
+import { MessageChannel, type MessagePort, Worker, type WorkerOptions } from "node:worker_threads";
 import { openEventfd, signalEventfd } from "../../ffi/eventfd.ts";
 import {
   type FromReader,
@@ -43,7 +43,13 @@ export class ReaderThread {
       triggersWaitingMax,
     };
     const workerData: ReaderThreadData = { start, port: channel.port2 };
-    this.#worker = new Worker(url, { workerData, transferList: [channel.port2] });
+    // smol: the thread keeps almost nothing, and would otherwise let 32 MiB of garbage gather first.
+    const options: WorkerOptions & { readonly smol: boolean } = {
+      workerData,
+      transferList: [channel.port2],
+      smol: true,
+    };
+    this.#worker = new Worker(url, options);
     this.#worker.on("message", (message: FromReader) => {
       if (endings.has(message.kind)) this.#isOver = true;
       onMessage(message);
