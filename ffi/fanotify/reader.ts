@@ -40,6 +40,13 @@ export class FanotifyReader {
     this.#end = length;
   }
 
+  /** How many events are left. */
+  get remaining(): number {
+    let count = 0;
+    for (let at = this.#next; at < this.#end; count++) at += Math.max(this.words[at >> 2]!, 1);
+    return count;
+  }
+
   /** Go to the next event. @returns false at the end. @throws {RangeError} on bytes that cannot be */
   next(): boolean {
     const at = this.#next;

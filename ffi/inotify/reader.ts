@@ -33,6 +33,11 @@ export class InotifyReader {
     this.#end = length;
   }
 
+  /** More bytes were read behind those that there are. @param length of all */
+  extend(length: number): void {
+    this.#end = length;
+  }
+
   /** Go to the next record. @returns false at the end. @throws {RangeError} on bytes that cannot be */
   next(): boolean {
     const at = this.#next;
@@ -51,6 +56,11 @@ export class InotifyReader {
     this.nameEnd = this.#endOfName(nameStart, next);
     this.#next = next;
     return true;
+  }
+
+  /** Where the record ends in `bytes`. */
+  get end(): number {
+    return this.#next;
   }
 
   /**

@@ -13,7 +13,14 @@ import {
   viewDirectory,
   viewSelf,
 } from "../rule/matcher.ts";
-import type { Backend, EventSink, GoneReason, MoveKey, Place, Rename } from "../watch/backend.ts";
+import type {
+  Backend,
+  DirectoryEntry,
+  EventSink,
+  GoneReason,
+  Place,
+  Rename,
+} from "../watch/backend.ts";
 import type { Mark } from "../watch/tree.ts";
 import { isOwnOutput, joined, type Node } from "../watch/tree.ts";
 import type { WatchTable } from "../watch/watch-table.ts";
@@ -32,6 +39,8 @@ interface Sighting {
   readonly name: Uint8Array;
   readonly isDirectory: boolean;
   readonly pid: number;
+  /** The old path of a rename. */
+  readonly from: PathPrefix | null;
 }
 
 export interface DispatchHooks {
@@ -98,6 +107,12 @@ export class Dispatch implements EventSink {
   ): void {
     const interests = node.interests;
     if (interests === null) return;
+    const table = this.#table!;
+    if (table.isUnsettled) {
+      const copy = name.slice(start, end);
+      const again = () => this.child(node, events, isDirectory, copy, 0, copy.length, pid, view);
+      if (table.holdBack(node, again)) return;
+    }
     if ((events & namings) !== 0) this.#table!.noticeOwnOutput(node, name, start, end);
     if (node.ownOutputs !== null && isOwnOutput(node, name, start, end)) return;
     if (this.watchedEntries > 0) this.#hooks.entrySeen(node, events, name, start, end);
@@ -116,7 +131,10 @@ export class Dispatch implements EventSink {
     this.#meet(interests, kind, node, prefix, name, 0, name.length, 0, reason);
   }
 
-  renamed({ from, to, isDirectory, pid }: Rename): void {
+  renamed(rename: Rename): void {
+    const { from, to, isDirectory, pid } = rename;
+    const table = this.#table!;
+    if (table.isUnsettled && table.holdBack(to.node, () => this.renamed(rename))) return;
     const kind = eventBits.rename | (isDirectory ? viewDirectory : 0);
     const met = new Set<number>();
     const partial = new Map<Memory, Verdict["partial"][number]>();
@@ -138,8 +156,10 @@ export class Dispatch implements EventSink {
       name: to.name,
       isDirectory,
       pid,
+      from: prefixOf(from),
     };
-    this.#emit(sighting, prefixOf(from));
+    if (this.#group !== null) this.#group.push(sighting);
+    else this.#emit(sighting);
   }
 
   beginGroup(): void {
@@ -152,15 +172,17 @@ export class Dispatch implements EventSink {
     this.#group = null;
     const byPath = new Map<string, Sighting>();
     for (const sighting of group) {
-      const key = latin1(sighting.prefix.raw) + latin1(sighting.name);
+      const { prefix, name, from } = sighting;
+      const path = latin1(prefix.raw) + latin1(name);
+      const key = from === null ? path : `${path}\0${latin1(from.raw)}`;
       const same = byPath.get(key);
       byPath.set(key, same === undefined ? sighting : merged(same, sighting));
     }
-    for (const sighting of byPath.values()) this.#emit(sighting, null);
+    for (const sighting of byPath.values()) this.#emit(sighting);
   }
 
-  directoryEntry(node: Node, events: number, name: Uint8Array, key: MoveKey | null): void {
-    this.#table!.directoryEntry(node, events, name, key);
+  directoryEntry(node: Node, entry: DirectoryEntry): void {
+    this.#table!.directoryEntry(node, entry);
   }
 
   markGone(mark: Mark, reason: GoneReason): void {
@@ -169,6 +191,7 @@ export class Dispatch implements EventSink {
 
   overflow(backend: Backend): void {
     this.lines.loss(lossHead);
+    this.#table!.doubt();
     this.#hooks.overflow(backend);
     const { rules } = this.#rules!;
     for (const rule of overflowRules(rules)) {
@@ -219,15 +242,14 @@ export class Dispatch implements EventSink {
     const met = plain ? verdict.met : remember(verdict, kind, `${node.id}/${latin1(copy)}`);
     if (met.length === 0) return;
     const { events } = verdict;
-    const sighting = { met, events, prefix, name: copy, isDirectory, pid };
+    const sighting = { met, events, prefix, name: copy, isDirectory, pid, from: null };
     if (this.#group !== null) this.#group.push(sighting);
-    else this.#emit(sighting, null, synthetic);
+    else this.#emit(sighting, synthetic);
   }
 
   /** The same for the rarer records: several places, several names, or rules that remember. */
   #emit(
-    { met, events, prefix, name, isDirectory, pid }: Sighting,
-    from: PathPrefix | null,
+    { met, events, prefix, name, isDirectory, pid, from }: Sighting,
     synthetic: SyntheticReason | null = null,
   ): void {
     const rules = this.#rules!;

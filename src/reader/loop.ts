@@ -144,7 +144,7 @@ export class ReaderLoop {
 
   #timeoutMs(tables: readonly WatchTable[]): number {
     if (this.#watcher.isWalking) return 0;
-    for (let i = 0; i < tables.length; i++) if (tables[i]!.hasAwayDirectories) return renameWaitMs;
+    for (let i = 0; i < tables.length; i++) if (tables[i]!.isUnsettled) return renameWaitMs;
     return -1;
   }
 
@@ -184,7 +184,7 @@ export class ReaderLoop {
     for (let i = 0; i < tables.length; i++) {
       const table = tables[i]!;
       if (this.#poll.happened(firstBackendSlot + i) !== 0) this.#readOnce(table);
-      else if (table.hasAwayDirectories && table.backend.queuedBytes === 0) table.settle();
+      else if (table.isUnsettled && table.backend.queuedBytes === 0) table.settle();
     }
   }
 

@@ -41,18 +41,26 @@ export interface EventSink {
   beginGroup(): void;
   endGroup(): void;
 
-  /**
-   * A directory was created in, moved into, moved out of or deleted from `node`.
-   *
-   * @param key the same for both halves of a move, null if the kernel gives none
-   */
-  directoryEntry(node: Node, events: number, name: Uint8Array, key: MoveKey | null): void;
+  /** A directory was created in, moved into, moved out of or deleted from `node`. */
+  directoryEntry(node: Node, entry: DirectoryEntry): void;
 
   /** A watched inode is no longer watched: the kernel took the mark away. */
   markGone(mark: Mark, reason: GoneReason): void;
 
   /** The kernel's queue was full: an unknown number of records is lost. */
   overflow(backend: Backend): void;
+}
+
+/** A record about a directory's name. */
+export interface DirectoryEntry {
+  readonly events: number;
+  readonly name: Uint8Array;
+  /** The same for both halves of a move: inotify's cookie, or the mark of the directory that moves. */
+  readonly key: MoveKey | null;
+  /** The directory's mark, null if it has none; undefined if the backend's records do not say it. */
+  readonly target: Mark | null | undefined;
+  /** What `Backend.add` has to find at the path; null if the records do not say it. */
+  readonly identity: Uint8Array | null;
 }
 
 /** inotify's cookie, or the mark of the directory that moves. */
@@ -88,13 +96,17 @@ export interface Backend {
   readonly consumed: number;
   /** Bytes of records that wait in the kernel's queue. */
   readonly queuedBytes: number;
+  /** `consumed` as it was when the record in hand had just been read. */
+  readonly position: number;
   /**
    * Watch an inode, or widen what is asked of one that is watched already.
    *
    * @param path NUL-terminated
+   * @param identity what a record named; null for whatever is there
+   * @returns null if something else is at the path
    * @throws {SyscallError}
    */
-  add(path: Uint8Array, isDirectory: boolean, want: Want): Mark;
+  add(path: Uint8Array, isDirectory: boolean, want: Want, identity: Uint8Array | null): Mark | null;
 
   /** Ask for exactly this from now on. @throws {SyscallError} */
   change(mark: Mark, path: Uint8Array, want: Want): void;

@@ -27,7 +27,8 @@ import {
   FAN_RENAME,
   metadataLayout,
 } from "../../ffi/fanotify/abi.ts";
-import type { Backend, EventSink, Place, Want } from "./backend.ts";
+import type { Backend, EventSink, Want } from "./backend.ts";
+import { renamePlaces, type Side } from "./rename-places.ts";
 import type { Mark } from "./tree.ts";
 import { viewAskers, viewRenamed } from "../rule/matcher.ts";
 import { HandleTable } from "./handle-table.ts";
@@ -62,12 +63,17 @@ export class FanotifyBackend implements Backend {
   /** Marks on inodes that are no directories: only with them a target has to be looked up. */
   #fileMarks = 0;
   consumed = 0;
+  /** Events of the read in hand that are not delivered yet. */
+  #left = 0;
 
   // What the information records of the event in hand say.
   #directory: FanotifyMark | null = null;
   #target: FanotifyMark | null = null;
   #nameStart = 0;
   #nameEnd = 0;
+  /** Where the target's identity lies; both 0 if the record has none. */
+  #targetStart = 0;
+  #targetEnd = 0;
   #oldPlace: FanotifyMark | null = null;
   #oldNameStart = 0;
   #oldNameEnd = 0;
@@ -94,9 +100,19 @@ export class FanotifyBackend implements Backend {
     this.#fd.close();
   }
 
+  get position(): number {
+    return this.consumed - this.#left * queuedBytesPerEvent;
+  }
+
   /** A want without events only makes the inode known, so that records about it find their place. */
-  add(path: Uint8Array, isDirectory: boolean, want: Want): Mark {
+  add(
+    path: Uint8Array,
+    isDirectory: boolean,
+    want: Want,
+    expected: Uint8Array | null,
+  ): Mark | null {
     const identity = fileIdentity(path);
+    if (expected !== null && !bytesEqual(expected, identity)) return null;
     const known = this.#find(identity);
     const mask = kernelMask(want, isDirectory);
     const missing = known === null ? mask : (mask & ~known.mask) >>> 0;
@@ -139,8 +155,11 @@ export class FanotifyBackend implements Backend {
     if (length <= 0) return 0;
     const events = this.#events;
     events.reset(length);
+    // All of them at once: a look that is made between two of them is behind the others as well.
+    this.#left = events.remaining;
+    this.consumed += this.#left * queuedBytesPerEvent;
     while (events.next()) {
-      this.consumed += queuedBytesPerEvent;
+      this.#left--;
       this.#deliver(sink);
     }
     return length;
@@ -168,6 +187,7 @@ export class FanotifyBackend implements Backend {
     this.#target = null;
     this.#oldPlace = null;
     this.#nameStart = this.#nameEnd = 0;
+    this.#targetStart = this.#targetEnd = 0;
     const wantsTarget = this.#fileMarks > 0 || (this.#events.mask & FAN_ONDIR) !== 0;
     info.reset(infoStart, infoEnd);
     while (info.next()) {
@@ -186,6 +206,8 @@ export class FanotifyBackend implements Backend {
         this.#oldNameEnd = info.nameEnd;
       } else if (type === FAN_EVENT_INFO_TYPE_FID && wantsTarget) {
         this.#target = this.#markByIdentity.get(words, identityStart, identityEnd);
+        this.#targetStart = identityStart;
+        this.#targetEnd = identityEnd;
       }
     }
   }
@@ -218,8 +240,15 @@ export class FanotifyBackend implements Backend {
     const end = this.#nameEnd;
     sink.child(node, events, isDirectory, this.#buffer, start, end, pid, isTold ? viewRenamed : 0);
     if (isDirectory && (mask & directoryChanges) !== 0) {
-      const name = this.#buffer.slice(this.#nameStart, this.#nameEnd);
-      sink.directoryEntry(node, events & entryEvents, name, this.#target);
+      const target = this.#target;
+      sink.directoryEntry(node, {
+        events: events & entryEvents,
+        name: this.#buffer.slice(this.#nameStart, this.#nameEnd),
+        key: target,
+        target: this.#targetEnd === 0 ? undefined : target,
+        identity:
+          this.#targetEnd === 0 ? null : this.#buffer.slice(this.#targetStart, this.#targetEnd),
+      });
     }
   }
 
@@ -252,14 +281,18 @@ export class FanotifyBackend implements Backend {
   #deliverRename(sink: EventSink): void {
     const { mask, pid } = this.#events;
     const isDirectory = (mask & FAN_ONDIR) !== 0;
-    const from = placeIn(this.#oldPlace, this.#buffer.slice(this.#oldNameStart, this.#oldNameEnd));
-    const to = placeIn(this.#directory, this.#buffer.slice(this.#nameStart, this.#nameEnd));
-    if (from !== null && to !== null) return sink.renamed({ from, to, isDirectory, pid });
-    const place = from ?? to;
-    if (place === null) return;
-    const { node, name } = place;
-    const events = from !== null ? eventBits.moved_from : eventBits.moved_to;
-    sink.child(node, events, isDirectory, name, 0, name.length, pid, viewAskers);
+    const from = sideOf(this.#oldPlace, this.#buffer.slice(this.#oldNameStart, this.#oldNameEnd));
+    const to = sideOf(this.#directory, this.#buffer.slice(this.#nameStart, this.#nameEnd));
+    sink.beginGroup();
+    if (from !== null && to !== null) {
+      for (const places of renamePlaces(from, to)) sink.renamed({ ...places, isDirectory, pid });
+    } else {
+      const { nodes, name } = from ?? to ?? nowhere;
+      const events = from !== null ? eventBits.moved_from : eventBits.moved_to;
+      for (const node of nodes)
+        sink.child(node, events, isDirectory, name, 0, name.length, pid, viewAskers);
+    }
+    sink.endGroup();
   }
 
   #lose(sink: EventSink, mark: FanotifyMark): void {
@@ -294,9 +327,10 @@ function asksForRename(node: Node): boolean {
   return ((node.interests?.events ?? 0) & eventBits.rename) !== 0;
 }
 
-function placeIn(mark: Mark | null, name: Uint8Array): Place | null {
-  const node = mark?.nodes[0];
-  return node === undefined ? null : { node, name };
+const nowhere: Side = { nodes: [], name: new Uint8Array(0) };
+
+function sideOf(mark: Mark | null, name: Uint8Array): Side | null {
+  return mark === null ? null : { nodes: [...mark.nodes], name };
 }
 
 /**

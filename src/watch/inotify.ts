@@ -2,6 +2,7 @@
 import { entryEvents, eventBits } from "../event.ts";
 import { bytesReadable, type Fd, readNow } from "../../ffi/fd.ts";
 import { SyscallError } from "../../ffi/errno.ts";
+import { POLLIN, pollOne } from "../../ffi/poll.ts";
 import { inotifyAddWatch, inotifyInit, inotifyRemoveWatch } from "../../ffi/inotify/calls.ts";
 import { InotifyReader } from "../../ffi/inotify/reader.ts";
 import {
@@ -16,12 +17,19 @@ import {
   IN_UNMOUNT,
 } from "../../ffi/inotify/abi.ts";
 import { viewRenamed } from "../rule/matcher.ts";
-import type { Backend, EventSink, Place, Rename, Want } from "./backend.ts";
+import type { Backend, EventSink, Rename, Want } from "./backend.ts";
+import { renamePlaces, type Side } from "./rename-places.ts";
 import type { Mark } from "./tree.ts";
 import type { Node } from "./tree.ts";
 
 /** Room for 8,000 records with short names: one write to stdout for each read of a busy queue. */
 const readBytes = 256 * 1024;
+
+/** Room for the second half of a rename behind a full read: a record has at most 272 bytes. */
+const readMoreBytes = 4096;
+
+/** The second half is queued by the system call that queued the first: it comes at once, or never. */
+const secondHalfWaitMs = 2;
 
 /** A rename's halves are almost always adjacent; inotify(7) allows others between. */
 const recordsAheadMax = 16;
@@ -36,7 +44,7 @@ interface InotifyMark extends Mark {
   unmounted: boolean;
 }
 
-interface FirstHalf extends Place {
+interface FirstHalf extends Side {
   readonly cookie: number;
 }
 
@@ -45,12 +53,14 @@ export class InotifyBackend implements Backend {
   readonly namesSubdirectories = true;
   readonly supported = sharedBits | eventBits.rename;
   readonly #fd: Fd;
-  readonly #buffer = new Uint8Array(readBytes);
+  readonly #buffer = new Uint8Array(readBytes + readMoreBytes);
+  readonly #mainRead = this.#buffer.subarray(0, readBytes);
   readonly #records = new InotifyReader(this.#buffer);
   readonly #markByWd = new Map<number, InotifyMark>();
   /** The first half of a rename whose second is in the same read. */
   #first: FirstHalf | null = null;
   consumed = 0;
+  #length = 0;
 
   /** @throws {SyscallError} EMFILE at fs.inotify.max_user_instances */
   constructor() {
@@ -71,6 +81,10 @@ export class InotifyBackend implements Backend {
 
   close(): void {
     this.#fd.close();
+  }
+
+  get position(): number {
+    return this.consumed - this.#length + this.#records.end;
   }
 
   add(path: Uint8Array, isDirectory: boolean, want: Want): Mark {
@@ -109,13 +123,14 @@ export class InotifyBackend implements Backend {
   }
 
   read(sink: EventSink): number {
-    const length = readNow(this.fd, this.#buffer);
+    const length = readNow(this.fd, this.#mainRead);
     if (length <= 0) return 0;
     this.consumed += length;
+    this.#length = length;
     const records = this.#records;
     records.reset(length);
     while (records.next()) this.#deliver(sink);
-    return length;
+    return this.#length;
   }
 
   #deliver(sink: EventSink): void {
@@ -126,26 +141,31 @@ export class InotifyBackend implements Backend {
     if ((mask & (IN_IGNORED | IN_UNMOUNT)) !== 0) this.#lose(sink, mark, mask);
     const events = mask & sharedBits;
     if (events === 0) return;
-    const several = mark.nodes.length > 1;
+    const isMove = (mask & (IN_MOVED_FROM | IN_MOVED_TO)) !== 0;
+    const pairs = isMove && (this.#first !== null || mark.nodes.some(asksForRename));
+    const rename = pairs ? this.#pairMove(mark) : "unpaired";
+    const several = mark.nodes.length > 1 || typeof rename === "object";
     if (several) sink.beginGroup();
     for (const node of several ? [...mark.nodes] : mark.nodes)
-      this.#deliverTo(sink, node, events, mask);
+      this.#deliverTo(sink, node, events, mask, rename !== "unpaired");
+    if (typeof rename === "object") for (const one of rename) sink.renamed(one);
     if (several) sink.endGroup();
   }
 
-  #deliverTo(sink: EventSink, node: Node, events: number, mask: number): void {
+  #deliverTo(sink: EventSink, node: Node, events: number, mask: number, isRenamed: boolean): void {
     const { bytes, nameStart, nameEnd, cookie } = this.#records;
     const isDirectory = (mask & IN_ISDIR) !== 0;
     if (nameStart === nameEnd) return sink.self(node, events, isDirectory || node.isDirectory, 0);
-    const isMove = (mask & (IN_MOVED_FROM | IN_MOVED_TO)) !== 0;
-    const pairs = isMove && (asksForRename(node) || this.#first !== null);
-    const rename = pairs ? this.#pairMove(node, isDirectory) : "unpaired";
-    const view = rename === "unpaired" ? 0 : viewRenamed;
+    const view = isRenamed ? viewRenamed : 0;
     sink.child(node, events, isDirectory, bytes, nameStart, nameEnd, 0, view);
-    if (typeof rename === "object") sink.renamed(rename);
     if (isDirectory && (mask & directoryChanges) !== 0) {
-      const key = cookie === 0 ? null : cookie;
-      sink.directoryEntry(node, events & entryEvents, bytes.slice(nameStart, nameEnd), key);
+      sink.directoryEntry(node, {
+        events: events & entryEvents,
+        name: bytes.slice(nameStart, nameEnd),
+        key: cookie === 0 ? null : cookie,
+        target: undefined,
+        identity: null,
+      });
     }
   }
 
@@ -153,23 +173,39 @@ export class InotifyBackend implements Backend {
    * inotify(7), "Dealing with rename() events": both halves carry one cookie, and the second follows
    * soon. A first half is "paired" if the second is seen ahead in this read; the second makes the rename.
    */
-  #pairMove(node: Node, isDirectory: boolean): Rename | "paired" | "unpaired" {
+  #pairMove(mark: InotifyMark): Rename[] | "paired" | "unpaired" {
     const { bytes, nameStart, nameEnd, cookie, mask } = this.#records;
     if ((mask & IN_MOVED_FROM) !== 0) {
-      if (!asksForRename(node) || !this.#records.seesAhead(cookie, recordsAheadMax))
-        return "unpaired";
-      this.#first = { cookie, node, name: bytes.slice(nameStart, nameEnd) };
+      if (!mark.nodes.some(asksForRename) || !this.#seesSecondHalf(cookie)) return "unpaired";
+      this.#first = { cookie, nodes: [...mark.nodes], name: bytes.slice(nameStart, nameEnd) };
       return "paired";
     }
     const first = this.#first;
     if (first === null || first.cookie !== cookie) return "unpaired";
     this.#first = null;
-    return {
-      from: first,
-      to: { node, name: bytes.slice(nameStart, nameEnd) },
-      isDirectory,
-      pid: 0,
-    };
+    const to = { nodes: mark.nodes, name: bytes.slice(nameStart, nameEnd) };
+    const isDirectory = (mask & IN_ISDIR) !== 0;
+    return renamePlaces(first, to).map((places) => ({ ...places, isDirectory, pid: 0 }));
+  }
+
+  /** In this read; or right behind it, if the reader woke between the halves. */
+  #seesSecondHalf(cookie: number): boolean {
+    const records = this.#records;
+    if (records.seesAhead(cookie, recordsAheadMax)) return true;
+    const isNearEnd = this.#length - records.end < readMoreBytes;
+    return isNearEnd && this.#readMore() && records.seesAhead(cookie, recordsAheadMax);
+  }
+
+  #readMore(): boolean {
+    const room = this.#buffer.subarray(this.#length);
+    if (room.length < readMoreBytes || pollOne(this.fd, POLLIN, secondHalfWaitMs) === 0)
+      return false;
+    const length = readNow(this.fd, room);
+    if (length <= 0) return false;
+    this.consumed += length;
+    this.#length += length;
+    this.#records.extend(this.#length);
+    return true;
   }
 
   #lose(sink: EventSink, mark: InotifyMark, mask: number): void {

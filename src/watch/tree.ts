@@ -41,6 +41,8 @@ export class Node {
   parent: Node | null;
   /** Which file it is, as `FileStatus.inode`. */
   inode = "";
+  /** Records up to this position (`Backend.position`) are about another directory of that name. */
+  since = 0;
   /** Its name in `parent`; the whole path for a root. */
   name: Uint8Array;
   /** Directories below that have marks too, by `latin1` of their name. */

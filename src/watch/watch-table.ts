@@ -1,11 +1,11 @@
 /** The roots, places and marks of one backend, kept true while directories come, go and are renamed. */
 import { entryEvents, eventBits } from "../event.ts";
-import { cString, latin1 } from "../../ffi/bytes.ts";
+import { bytesEqual, cString, latin1 } from "../../ffi/bytes.ts";
 import { Errno, SyscallError } from "../../ffi/errno.ts";
 import { DT_DIR, DT_UNKNOWN, fileStatus, listDirectory, S_IFDIR } from "../../ffi/files.ts";
 import { type Log, quoted } from "../log.ts";
 import type { Interests } from "../rule/matcher.ts";
-import type { Backend, GoneReason, MoveKey } from "./backend.ts";
+import type { Backend, DirectoryEntry, GoneReason, MoveKey } from "./backend.ts";
 import type { Mark } from "./tree.ts";
 import { cannotWatchBelow, causeOf } from "./explain.ts";
 import { type OwnOutputs, statusOrNull } from "./own-outputs.ts";
@@ -14,6 +14,9 @@ import { follows, wantAt, wantOf } from "./want.ts";
 
 /** Events by which a directory enters the place where its name is. */
 const arrivals = eventBits.create | eventBits.moved_to;
+
+/** Records between the halves of a rename, at most. */
+const recordsBetweenMax = 64;
 
 /** What the table tells of things that no kernel record says. */
 export interface TableObserver {
@@ -26,6 +29,8 @@ export interface TableObserver {
 export class WatchTable {
   readonly backend: Backend;
   readonly roots = new Map<string, Root>();
+  /** Something waits for a moment in which no records are queued. */
+  isUnsettled = false;
   readonly #log: Log;
   readonly #ownOutputs: OwnOutputs;
   readonly #observer: TableObserver;
@@ -33,6 +38,13 @@ export class WatchTable {
   #toWalk: { readonly node: Node; readonly isNew: boolean }[] = [];
   /** Directories that were renamed away and whose new place is not known yet. */
   readonly #away = new Map<MoveKey, Node[]>();
+  /** The same, with what has happened in them since. */
+  readonly #held = new Map<Node, (() => void)[]>();
+  #isInDoubt = false;
+  /** Directories in which one could not be found: their path is about to change. */
+  readonly #missed = new Set<Node>();
+  /** Directories whose name another one has: they are gone, or their going is still queued. */
+  readonly #displaced = new Set<Node>();
   /** Roots of which the log says that they are no longer there. */
   readonly #gone = new WeakSet<Root>();
 
@@ -48,10 +60,6 @@ export class WatchTable {
 
   get isWalking(): boolean {
     return this.#toWalk.length > 0;
-  }
-
-  get hasAwayDirectories(): boolean {
-    return this.#away.size > 0;
   }
 
   /** Watch a path, or change what is wanted of one that is watched. @throws {SyscallError} about the path */
@@ -85,14 +93,28 @@ export class WatchTable {
   }
 
   /** A directory was created in, moved into, moved out of or deleted from `node`. */
-  directoryEntry(node: Node, events: number, name: Uint8Array, key: MoveKey | null): void {
+  directoryEntry(node: Node, entry: DirectoryEntry): void {
     if (!follows(node.root)) return;
+    const { events, key } = entry;
     const arrives = (events & arrivals) !== 0;
     const leaves = (events & entryEvents & ~arrivals) !== 0;
-    if (arrives && leaves) return this.#reconcile(node, name, key);
-    if (arrives) return this.#arrive(node, name, (events & eventBits.moved_to) !== 0 ? key : null);
-    const child = node.child(name);
+    if (arrives && leaves) return this.#reconcile(node, entry);
+    if (arrives) return this.#arrive(node, entry);
+    const child = this.#subject(node, entry);
     if (child !== null) this.#leave(child, (events & eventBits.moved_from) !== 0 ? key : null);
+  }
+
+  /**
+   * The place that a record speaks of. It need not be what has the name now: places are found by looking,
+   * and a look is ahead of the records that are still queued.
+   */
+  #subject(parent: Node, { name, target }: DirectoryEntry): Node | null {
+    if (target !== undefined) {
+      const isIt = (node: Node) => node.parent === parent && bytesEqual(node.name, name);
+      return target?.nodes.find(isIt) ?? null;
+    }
+    const child = parent.child(name);
+    return child !== null && this.backend.position > child.since ? child : null;
   }
 
   /** @param key of the move whose other half may come; null if it is gone for good */
@@ -100,6 +122,37 @@ export class WatchTable {
     if (key === null) return this.#drop(child);
     child.detach();
     this.#away.set(key, [...(this.#away.get(key) ?? []), child]);
+    this.#held.set(child, []);
+    this.isUnsettled = true;
+  }
+
+  /**
+   * Whether a place is, for now, nowhere: in a directory that has left, and whose arrival is not read yet.
+   *
+   * @param tell is called when it has arrived, and never if that was somewhere that is not watched
+   */
+  holdBack(node: Node, tell: () => void): boolean {
+    for (let at: Node | null = node; at !== null; at = at.parent) {
+      const held = this.#held.get(at);
+      if (held === undefined) continue;
+      // The halves of a rename are almost adjacent (inotify(7)): with so much between there is no other.
+      if (held.push(tell) > recordsBetweenMax) this.#forget(at);
+      return true;
+    }
+    return false;
+  }
+
+  #forget(node: Node): void {
+    for (const [key, nodes] of this.#away) {
+      if (nodes.includes(node))
+        this.#away.set(
+          key,
+          nodes.filter((one) => one !== node),
+        );
+      if (this.#away.get(key)!.length === 0) this.#away.delete(key);
+    }
+    this.#drop(node);
+    this.doubt();
   }
 
   /** A name came up in a watched directory: it may be facron's own output under another name. */
@@ -111,6 +164,67 @@ export class WatchTable {
   settle(): void {
     for (const nodes of this.#away.values()) for (const node of nodes) this.#drop(node);
     this.#away.clear();
+    this.#lookAgain();
+    this.isUnsettled = false;
+    if (!this.#isInDoubt && this.#displaced.size === 0) return;
+    this.#isInDoubt = false;
+    for (const root of this.roots.values()) if (follows(root)) this.#resync(root);
+    this.#displaced.clear();
+    if (this.backend.queuedBytes > 0) this.doubt(); // what was seen may be true of another moment
+  }
+
+  /** Records are lost, or came too late to be sure of: the tree has to be compared with what is there. */
+  doubt(): void {
+    this.#isInDoubt = true;
+    this.isUnsettled = true;
+  }
+
+  /** Make the tree what is there: what is known by its inode keeps its place's history, what is new is told. */
+  #resync(root: Root): void {
+    if (root.node === null || !root.node.isDirectory) return;
+    const byInode = new Map<string, Node>();
+    const collect = (node: Node): void => {
+      byInode.set(node.inode, node);
+      for (const child of childrenOf(node)) collect(child);
+    };
+    collect(root.node);
+    for (const node of this.#displaced) if (node.root === root) collect(node);
+    const seen = new Set<Node>([root.node]);
+    const isRecursive = root.below !== null;
+    const visit = (node: Node): void => {
+      const names: Uint8Array[] = [];
+      try {
+        listDirectory(pathForCall(node), (name, type) => {
+          if (type === DT_DIR || type === DT_UNKNOWN) names.push(name);
+        });
+      } catch (error) {
+        if (!(error instanceof SyscallError)) throw error;
+      }
+      for (const name of names) {
+        const status = statusOrNull(cString(joined(node, name)), { followSymlink: false });
+        if (status?.kind !== S_IFDIR) continue;
+        const known = byInode.get(status.inode);
+        if (known === undefined) {
+          const fresh = this.#appear(node, name, null);
+          if (fresh === null) continue;
+          seen.add(fresh);
+          if (isRecursive) this.#walkLater(fresh, true);
+          continue;
+        }
+        if (seen.has(known)) continue;
+        seen.add(known);
+        if (node.child(name) !== known) this.#move(known, node, name);
+        if (isRecursive) visit(known);
+      }
+    };
+    visit(root.node);
+    for (const node of byInode.values()) if (!seen.has(node)) this.#drop(node);
+  }
+
+  /** Where a directory could not be found because the path of the one that it is in had changed. */
+  #lookAgain(): void {
+    for (const node of this.#missed) this.#toWalk.push({ node, isNew: true });
+    this.#missed.clear();
   }
 
   markGone(mark: Mark, reason: GoneReason): void {
@@ -163,16 +277,33 @@ export class WatchTable {
     const path = cString(root.path);
     const status = fileStatus(path);
     const isDirectory = status.kind === S_IFDIR;
-    root.node = this.#place(root, null, root.path, isDirectory);
+    root.node = this.#place(root, null, root.path, isDirectory, null)!;
     this.#gone.delete(root);
     root.node.inode = status.inode;
     if (isDirectory && follows(root)) this.#toWalk.push({ node: root.node, isNew: false });
   }
 
-  #place(root: Root, parent: Node | null, name: Uint8Array, isDirectory: boolean): Node {
+  /** @returns null if what is there is another one, or is in the tree already */
+  #place(
+    root: Root,
+    parent: Node | null,
+    name: Uint8Array,
+    isDirectory: boolean,
+    entry: DirectoryEntry | null,
+  ): Node | null {
     const path = cString(parent === null ? name : joined(parent, name));
-    const mark = this.backend.add(path, isDirectory, wantAt(root, parent === null, isDirectory));
+    const want = wantAt(root, parent === null, isDirectory);
+    const mark = this.backend.add(path, isDirectory, want, entry?.identity ?? null);
+    if (mark === null) return null;
+    const known = parent === null ? undefined : mark.nodes.find((node) => node.root === root);
+    if (known !== undefined) {
+      // Found by a look before its arrival was read, this is it; else its arrival is still queued.
+      const isIt = entry !== null && known.since >= this.backend.position;
+      if (isIt && known.parent !== null) this.#move(known, parent!, name);
+      return null;
+    }
     const node = new Node(root, mark, { parent, name, isDirectory });
+    node.since = this.backend.consumed + this.backend.queuedBytes;
     mark.nodes.push(node);
     if (parent !== null) (parent.children ??= new Map()).set(latin1(name), node);
     if (isDirectory) node.ownOutputs = this.#ownOutputs.namesIn(() => fileStatus(path).inode);
@@ -218,10 +349,11 @@ export class WatchTable {
 
   #walkOne(node: Node, isNew: boolean): void {
     const isRecursive = node.root.below !== null;
+    if (!this.#isAtItsPath(node)) return this.#miss(node);
     try {
       listDirectory(pathForCall(node), (name, type) => {
         if (type !== DT_DIR && type !== DT_UNKNOWN) return;
-        const child = this.#appear(node, name);
+        const child = this.#appear(node, name, null);
         if (child !== null && isRecursive) this.#walkLater(child, isNew);
       });
     } catch (error) {
@@ -232,11 +364,54 @@ export class WatchTable {
     }
   }
 
-  #arrive(parent: Node, name: Uint8Array, key: MoveKey | null): void {
-    const moved = key === null ? null : this.#takeAway(key, parent.root);
-    if (moved !== null) return moved.moveTo(parent, name);
-    const node = this.#appear(parent, name);
+  #arrive(parent: Node, entry: DirectoryEntry): void {
+    const { name, key, target } = entry;
+    const away = key === null ? null : this.#takeAway(key, parent.root);
+    const known = away ?? target?.nodes.find((node) => node.root === parent.root && node.parent);
+    if (known) return this.#move(known, parent, name);
+    if (!this.#isAtItsPath(parent)) return this.#miss(parent);
+    const node = this.#appear(parent, name, entry);
     if (node !== null && parent.root.below !== null) this.#walkLater(node, true);
+  }
+
+  #move(node: Node, parent: Node, name: Uint8Array): void {
+    const there = parent.child(name);
+    if (there === node) return;
+    if (parent === node) return this.doubt(); // one of them was taken for the other
+    this.#breakCycle(node, parent);
+    if (there !== null) this.#displace(there);
+    this.#displaced.delete(node);
+    node.moveTo(parent, name);
+    const held = this.#held.get(node) ?? [];
+    this.#held.delete(node);
+    for (const tell of held) tell();
+    this.#lookAgain();
+  }
+
+  /** A look may have put a place where it only comes by a record that is still queued. */
+  #breakCycle(node: Node, parent: Node): void {
+    for (let at: Node = parent; at.parent !== null; at = at.parent) {
+      if (at.parent !== node) continue;
+      at.detach();
+      at.parent = node.parent;
+      return this.#displace(at);
+    }
+  }
+
+  #displace(node: Node): void {
+    this.#displaced.add(node);
+    this.isUnsettled = true;
+  }
+
+  #isAtItsPath(node: Node): boolean {
+    return statusOrNull(pathForCall(node))?.inode === node.inode;
+  }
+
+  /** If nothing is queued its path is what it will be: something above the root has changed. */
+  #miss(node: Node): void {
+    if (this.backend.consumed > this.backend.position || this.backend.queuedBytes > 0)
+      this.#missed.add(node);
+    this.doubt();
   }
 
   /** @param isNew what is in the directory came into being, or into the tree, with it */
@@ -255,24 +430,26 @@ export class WatchTable {
   }
 
   /** One record said that a directory both came and went: only a look can tell which was last. */
-  #reconcile(parent: Node, name: Uint8Array, key: MoveKey | null): void {
-    const child = parent.child(name);
-    const status = statusOrNull(cString(joined(parent, name)), { followSymlink: false });
+  #reconcile(parent: Node, entry: DirectoryEntry): void {
+    const child = this.#subject(parent, entry);
+    const path = cString(joined(parent, entry.name));
+    const status = statusOrNull(path, { followSymlink: false });
     if (child !== null && status?.inode === child.inode) return;
-    if (child !== null) this.#leave(child, key);
-    if (status?.kind === S_IFDIR) this.#arrive(parent, name, key);
+    if (child !== null) this.#leave(child, entry.key);
+    if (status?.kind === S_IFDIR) this.#arrive(parent, entry);
   }
 
   /** Make a place for a sub-directory. @returns null if it is none, is known, or cannot be watched */
-  #appear(parent: Node, name: Uint8Array): Node | null {
+  #appear(parent: Node, name: Uint8Array, entry: DirectoryEntry | null): Node | null {
     const path = joined(parent, name);
     try {
       const status = fileStatus(cString(path), { followSymlink: false });
       if (status.kind !== S_IFDIR) return null;
       const known = parent.child(name);
       if (known?.inode === status.inode) return null;
-      if (known !== null) this.#drop(known);
-      const node = this.#place(parent.root, parent, name, true);
+      if (known !== null) this.#displace(known);
+      const node = this.#place(parent.root, parent, name, true, entry);
+      if (node === null) return null;
       node.inode = status.inode;
       return node;
     } catch (error) {
@@ -286,10 +463,15 @@ export class WatchTable {
   /** Give up a place and all below it; a mark goes with its last place. */
   #drop(node: Node): void {
     for (const child of childrenOf(node)) this.#drop(child);
+    this.#missed.delete(node);
+    this.#displaced.delete(node);
+    this.#held.delete(node);
     const path = pathForCall(node);
     node.detach();
     const { mark } = node;
-    mark.nodes.splice(mark.nodes.indexOf(node), 1);
+    const index = mark.nodes.indexOf(node);
+    if (index < 0) return; // given up already, with the one that it was in
+    mark.nodes.splice(index, 1);
     if (mark.nodes.length === 0) this.backend.remove(mark, path);
     else this.#refresh(mark.nodes[0]!);
   }

@@ -1,0 +1,27 @@
+/** One rename, seen from each place where its directories are watched. */
+import type { Place } from "./backend.ts";
+import type { Node } from "./tree.ts";
+
+/** One side of a rename: a directory, wherever it is watched, and the entry's name in it. */
+export interface Side {
+  readonly nodes: readonly Node[];
+  readonly name: Uint8Array;
+}
+
+/** Each root tells it by its own names; where it sees one side only, another root's name stands for the other. */
+export function renamePlaces(from: Side, to: Side): { from: Place; to: Place }[] {
+  const pairs: { from: Node; to: Node }[] = [];
+  for (const node of to.nodes) pairs.push({ from: sameRoot(node, from.nodes), to: node });
+  for (const node of from.nodes) {
+    const isPaired = pairs.some((pair) => pair.from === node);
+    if (!isPaired) pairs.push({ from: node, to: sameRoot(node, to.nodes) });
+  }
+  return pairs.map((pair) => ({
+    from: { node: pair.from, name: from.name },
+    to: { node: pair.to, name: to.name },
+  }));
+}
+
+function sameRoot(node: Node, others: readonly Node[]): Node {
+  return others.find((other) => other.root === node.root) ?? others[0]!;
+}
