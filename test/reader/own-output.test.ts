@@ -101,6 +101,7 @@ describe.each(["fanotify", "inotify"] as const)("with %s", (backend) => {
       `watch -b ${backend} -e create,modify,close_write .`,
     );
     dir.write("D/marker");
+    await facron.waitForEvent("the marker", ({ path }) => path!.endsWith("marker"));
     expect(await told()).toEqual(marker);
     facron.signal("SIGTERM"); // which is a line of the log
     await facron.exit();
