@@ -92,14 +92,15 @@ class Daemon {
   }
 
   start(): void {
-    const loaded = this.#options.load();
-    prepareForCommands();
+    // The thread takes as long to come up as everything else here: it comes first.
     this.#reader = new ReaderThread({
       url: this.#options.readerUrl,
       onMessage: (message) => this.#take(message),
       onDeath: (reason) =>
         this.#fail(`The reader thread died, nothing is watched any more: ${reason}`),
     });
+    const loaded = this.#options.load();
+    prepareForCommands();
     this.#setPlan(loaded);
     this.#options.signals.listen({
       reload: () => this.#reload(),
