@@ -28,7 +28,7 @@ import type { TriggerWriter } from "./trigger.ts";
 
 const noName = new Uint8Array(0);
 
-/** Events after which a name may be that of facron's own output (it was renamed). */
+/** Events after which a name may stand for another file than before. */
 const namings = eventBits.moved_to | eventBits.create;
 
 /** One of the places from which a record is seen, while they are collected. */
@@ -113,7 +113,7 @@ export class Dispatch implements EventSink {
       const again = () => this.child(node, events, isDirectory, copy, 0, copy.length, pid, view);
       if (table.holdBack(node, again)) return;
     }
-    if ((events & namings) !== 0) this.#table!.noticeOwnOutput(node, name, start, end);
+    if ((events & namings) !== 0) table.noticeName(node, events, name, start, end);
     if (node.ownOutputs !== null && isOwnOutput(node, name, start, end)) return;
     if (this.watchedEntries > 0) this.#hooks.entrySeen(node, events, name, start, end);
     const kind = events | view | (isDirectory ? viewDirectory : 0);

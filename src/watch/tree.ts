@@ -111,6 +111,11 @@ export class Node {
   }
 }
 
+/** A copy: the places may come and go while they are looked at. */
+export function childrenOf(node: Node): Node[] {
+  return node.children === null ? [] : [...node.children.values()];
+}
+
 /** The path of `name` in `directory`. */
 export function joined(directory: Node, name: Uint8Array): Uint8Array {
   const prefix = directory.prefix.raw;

@@ -2,7 +2,7 @@
 import { eventBits } from "../event.ts";
 import type { Want } from "./backend.ts";
 import type { Mark } from "./tree.ts";
-import type { Node, Root } from "./tree.ts";
+import type { Root } from "./tree.ts";
 
 const nothing: Want = { events: 0, children: false, directories: false };
 
@@ -10,8 +10,6 @@ const directoryUpkeep =
   eventBits.create | eventBits.delete | eventBits.moved_from | eventBits.moved_to;
 
 /** Under these facron's own output may get another name. */
-const arrivals = eventBits.create | eventBits.moved_to;
-
 /** A watched path that is deleted or replaced must not leave a dead watch behind without a word. */
 const rootUpkeep = eventBits.delete_self | eventBits.move_self;
 
@@ -19,8 +17,16 @@ const rootUpkeep = eventBits.delete_self | eventBits.move_self;
 const directoryEvents =
   eventBits.access | eventBits.attrib | eventBits.close_nowrite | eventBits.open;
 
+/** What it depends on besides the root. */
+export interface PlaceKind {
+  readonly isTop: boolean;
+  readonly isDirectory: boolean;
+  /** One of facron's own outputs is in it, whose name another file may get. */
+  readonly holdsOwnOutput: boolean;
+}
+
 /** What is asked for a place of this root. */
-export function wantAt(root: Root, isTop: boolean, isDirectory: boolean): Want {
+export function wantAt(root: Root, { isTop, isDirectory, holdsOwnOutput }: PlaceKind): Want {
   const interests = isTop ? root.top : root.below;
   if (interests === null) return nothing;
   const tracks = isDirectory && follows(root);
@@ -31,7 +37,8 @@ export function wantAt(root: Root, isTop: boolean, isDirectory: boolean): Want {
     // delete_self comes only with the last close.
     (isTop && !isDirectory ? eventBits.attrib : 0) |
     (tracks ? directoryUpkeep : 0) |
-    (isDirectory && root.noticesNames ? arrivals : 0);
+    (isDirectory && root.noticesNames ? eventBits.moved_to : 0) |
+    (holdsOwnOutput ? eventBits.create : 0);
   return {
     events,
     children: interests.children,
@@ -58,14 +65,14 @@ export function follows(root: Root): boolean {
 export function wantOf(mark: Mark): Want {
   let { events, children, directories } = nothing;
   for (const node of mark.nodes) {
-    const want = wantAt(node.root, isTop(node), node.isDirectory);
+    const want = wantAt(node.root, {
+      isTop: node.parent === null,
+      isDirectory: node.isDirectory,
+      holdsOwnOutput: node.ownOutputs !== null,
+    });
     events |= want.events;
     children ||= want.children;
     directories ||= want.directories;
   }
   return { events, children, directories };
-}
-
-function isTop(node: Node): boolean {
-  return node.parent === null;
 }

@@ -9,14 +9,13 @@ import type { Backend, DirectoryEntry, GoneReason, MoveKey } from "./backend.ts"
 import type { Mark } from "./tree.ts";
 import { cannotWatchBelow, causeOf } from "./explain.ts";
 import { type OwnOutputs, statusOrNull } from "./own-outputs.ts";
-import { joined, Node, pathForCall, type Root } from "./tree.ts";
+import { Moves, type Tell } from "./moves.ts";
+import { Resync } from "./resync.ts";
+import { childrenOf, isOwnOutput, joined, Node, pathForCall, type Root } from "./tree.ts";
 import { follows, wantAt, wantOf } from "./want.ts";
 
 /** Events by which a directory enters the place where its name is. */
 const arrivals = eventBits.create | eventBits.moved_to;
-
-/** Records between the halves of a rename, at most. */
-const recordsBetweenMax = 64;
 
 /** What the table tells of things that no kernel record says. */
 export interface TableObserver {
@@ -36,10 +35,7 @@ export class WatchTable {
   readonly #observer: TableObserver;
   /** Directories whose sub-directories are still to be found. */
   #toWalk: { readonly node: Node; readonly isNew: boolean }[] = [];
-  /** Directories that were renamed away and whose new place is not known yet. */
-  readonly #away = new Map<MoveKey, Node[]>();
-  /** The same, with what has happened in them since. */
-  readonly #held = new Map<Node, (() => void)[]>();
+  readonly #moves = new Moves();
   #isInDoubt = false;
   /** Directories in which one could not be found: their path is about to change. */
   readonly #missed = new Set<Node>();
@@ -121,8 +117,7 @@ export class WatchTable {
   #leave(child: Node, key: MoveKey | null): void {
     if (key === null) return this.#drop(child);
     child.detach();
-    this.#away.set(key, [...(this.#away.get(key) ?? []), child]);
-    this.#held.set(child, []);
+    this.#moves.leave(child, key);
     this.isUnsettled = true;
   }
 
@@ -131,44 +126,35 @@ export class WatchTable {
    *
    * @param tell is called when it has arrived, and never if that was somewhere that is not watched
    */
-  holdBack(node: Node, tell: () => void): boolean {
-    for (let at: Node | null = node; at !== null; at = at.parent) {
-      const held = this.#held.get(at);
-      if (held === undefined) continue;
-      // The halves of a rename are almost adjacent (inotify(7)): with so much between there is no other.
-      if (held.push(tell) > recordsBetweenMax) this.#forget(at);
-      return true;
-    }
-    return false;
-  }
-
-  #forget(node: Node): void {
-    for (const [key, nodes] of this.#away) {
-      if (nodes.includes(node))
-        this.#away.set(
-          key,
-          nodes.filter((one) => one !== node),
-        );
-      if (this.#away.get(key)!.length === 0) this.#away.delete(key);
-    }
-    this.#drop(node);
+  holdBack(node: Node, tell: Tell): boolean {
+    const answer = this.#moves.hold(node, tell);
+    if (typeof answer !== "object") return answer === "held";
+    this.#drop(answer.nowhere);
     this.doubt();
+    return true;
   }
 
-  /** A name came up in a watched directory: it may be facron's own output under another name. */
-  noticeOwnOutput(node: Node, name: Uint8Array, start: number, end: number): void {
-    if (!this.#ownOutputs.isEmpty) this.#ownOutputs.noticeNewName(node, name.slice(start, end));
+  /**
+   * A name came up in a watched directory: it may be facron's own output under another name, or another
+   * file under the name of that.
+   */
+  noticeName(node: Node, events: number, name: Uint8Array, start: number, end: number): void {
+    if (this.#ownOutputs.isEmpty) return;
+    const isMoved = (events & eventBits.moved_to) !== 0;
+    if (!isMoved && !isOwnOutput(node, name, start, end)) return;
+    const held = node.ownOutputs !== null;
+    this.#ownOutputs.noticeNewName(node, name.slice(start, end));
+    if ((node.ownOutputs !== null) !== held) this.#refresh(node);
   }
 
   /** The kernel has no more records: what left and did not arrive went somewhere that is not watched. */
   settle(): void {
-    for (const nodes of this.#away.values()) for (const node of nodes) this.#drop(node);
-    this.#away.clear();
+    for (const node of this.#moves.takeAll()) this.#drop(node);
     this.#lookAgain();
     this.isUnsettled = false;
     if (!this.#isInDoubt && this.#displaced.size === 0) return;
     this.#isInDoubt = false;
-    for (const root of this.roots.values()) if (follows(root)) this.#resync(root);
+    for (const root of this.roots.values()) this.#resync(root);
     this.#displaced.clear();
     if (this.backend.queuedBytes > 0) this.doubt(); // what was seen may be true of another moment
   }
@@ -179,46 +165,15 @@ export class WatchTable {
     this.isUnsettled = true;
   }
 
-  /** Make the tree what is there: what is known by its inode keeps its place's history, what is new is told. */
   #resync(root: Root): void {
-    if (root.node === null || !root.node.isDirectory) return;
-    const byInode = new Map<string, Node>();
-    const collect = (node: Node): void => {
-      byInode.set(node.inode, node);
-      for (const child of childrenOf(node)) collect(child);
-    };
-    collect(root.node);
-    for (const node of this.#displaced) if (node.root === root) collect(node);
-    const seen = new Set<Node>([root.node]);
-    const isRecursive = root.below !== null;
-    const visit = (node: Node): void => {
-      const names: Uint8Array[] = [];
-      try {
-        listDirectory(pathForCall(node), (name, type) => {
-          if (type === DT_DIR || type === DT_UNKNOWN) names.push(name);
-        });
-      } catch (error) {
-        if (!(error instanceof SyscallError)) throw error;
-      }
-      for (const name of names) {
-        const status = statusOrNull(cString(joined(node, name)), { followSymlink: false });
-        if (status?.kind !== S_IFDIR) continue;
-        const known = byInode.get(status.inode);
-        if (known === undefined) {
-          const fresh = this.#appear(node, name, null);
-          if (fresh === null) continue;
-          seen.add(fresh);
-          if (isRecursive) this.#walkLater(fresh, true);
-          continue;
-        }
-        if (seen.has(known)) continue;
-        seen.add(known);
-        if (node.child(name) !== known) this.#move(known, node, name);
-        if (isRecursive) visit(known);
-      }
-    };
-    visit(root.node);
-    for (const node of byInode.values()) if (!seen.has(node)) this.#drop(node);
+    const { node } = root;
+    if (node === null || !node.isDirectory || !follows(root)) return;
+    new Resync(node, this.#displaced, {
+      appear: (parent, name) => this.#appear(parent, name, null),
+      walkLater: (fresh) => this.#walkLater(fresh, true),
+      move: (known, parent, name) => this.#move(known, parent, name),
+      drop: (gone) => this.#drop(gone),
+    }).run(node);
   }
 
   /** Where a directory could not be found because the path of the one that it is in had changed. */
@@ -292,7 +247,9 @@ export class WatchTable {
     entry: DirectoryEntry | null,
   ): Node | null {
     const path = cString(parent === null ? name : joined(parent, name));
-    const want = wantAt(root, parent === null, isDirectory);
+    const ownOutputs = isDirectory ? this.#ownOutputs.namesIn(() => fileStatus(path).inode) : null;
+    const kind = { isTop: parent === null, isDirectory, holdsOwnOutput: ownOutputs !== null };
+    const want = wantAt(root, kind);
     const mark = this.backend.add(path, isDirectory, want, entry?.identity ?? null);
     if (mark === null) return null;
     const known = parent === null ? undefined : mark.nodes.find((node) => node.root === root);
@@ -306,7 +263,7 @@ export class WatchTable {
     node.since = this.backend.consumed + this.backend.queuedBytes;
     mark.nodes.push(node);
     if (parent !== null) (parent.children ??= new Map()).set(latin1(name), node);
-    if (isDirectory) node.ownOutputs = this.#ownOutputs.namesIn(() => fileStatus(path).inode);
+    node.ownOutputs = ownOutputs;
     return node;
   }
 
@@ -366,7 +323,7 @@ export class WatchTable {
 
   #arrive(parent: Node, entry: DirectoryEntry): void {
     const { name, key, target } = entry;
-    const away = key === null ? null : this.#takeAway(key, parent.root);
+    const away = key === null ? null : this.#moves.take(key, parent.root);
     const known = away ?? target?.nodes.find((node) => node.root === parent.root && node.parent);
     if (known) return this.#move(known, parent, name);
     if (!this.#isAtItsPath(parent)) return this.#miss(parent);
@@ -382,9 +339,7 @@ export class WatchTable {
     if (there !== null) this.#displace(there);
     this.#displaced.delete(node);
     node.moveTo(parent, name);
-    const held = this.#held.get(node) ?? [];
-    this.#held.delete(node);
-    for (const tell of held) tell();
+    for (const tell of this.#moves.release(node)) tell();
     this.#lookAgain();
   }
 
@@ -418,15 +373,6 @@ export class WatchTable {
   #walkLater(node: Node, isNew: boolean): void {
     if (isNew) this.#observer.newDirectory(node, this);
     this.#toWalk.push({ node, isNew });
-  }
-
-  #takeAway(key: MoveKey, root: Root): Node | null {
-    const nodes = this.#away.get(key) ?? [];
-    const index = nodes.findIndex((node) => node.root === root);
-    if (index < 0) return null;
-    const [node] = nodes.splice(index, 1);
-    if (nodes.length === 0) this.#away.delete(key);
-    return node!;
   }
 
   /** One record said that a directory both came and went: only a look can tell which was last. */
@@ -465,7 +411,7 @@ export class WatchTable {
     for (const child of childrenOf(node)) this.#drop(child);
     this.#missed.delete(node);
     this.#displaced.delete(node);
-    this.#held.delete(node);
+    this.#moves.forget(node);
     const path = pathForCall(node);
     node.detach();
     const { mark } = node;
@@ -475,8 +421,4 @@ export class WatchTable {
     if (mark.nodes.length === 0) this.backend.remove(mark, path);
     else this.#refresh(mark.nodes[0]!);
   }
-}
-
-function childrenOf(node: Node): Node[] {
-  return node.children === null ? [] : [...node.children.values()];
 }
