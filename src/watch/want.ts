@@ -1,8 +1,7 @@
 /** What the kernel is asked at a place: what the rules want, and what facron needs to keep its tree true. */
 import { eventBits } from "../event.ts";
 import type { Want } from "./backend.ts";
-import type { Mark } from "./tree.ts";
-import type { Root } from "./tree.ts";
+import type { Mark, Root } from "./tree.ts";
 
 const nothing: Want = { events: 0, children: false, directories: false };
 
