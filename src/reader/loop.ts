@@ -38,6 +38,9 @@ const mountsSlot = 2;
 const firstBackendSlot = 3;
 const slots = 5;
 
+/** So many buffers handed over leave megabytes of garbage; collecting it takes a few milliseconds. */
+const collectAfterTriggers = 10_000;
+
 /** Directories listed between two looks at the queues: about a millisecond's work. */
 const directoriesPerSlice = 64;
 
@@ -83,6 +86,7 @@ export class ReaderLoop {
   #plan: Plan | null = null;
   #rules: RuleSet | null = null;
   #reportsWhenWalked = false;
+  #triggersSinceCollected = 0;
   #isOver = false;
   /** performance.now() before which a pause is not said again. */
   #silentUntil = 0;
@@ -138,6 +142,11 @@ export class ReaderLoop {
       const table = tables[slot - firstBackendSlot];
       const listens = hasRoom && table !== undefined;
       this.#poll.set(slot, listens ? table.backend.fd : -1, POLLIN);
+    }
+    if (this.#triggersSinceCollected > collectAfterTriggers) {
+      if (this.#poll.wait(0) > 0) return;
+      this.#triggersSinceCollected = 0;
+      Bun.gc(true); // a thread that waits in poll(2) never would
     }
     this.#poll.wait(this.#timeoutMs(tables));
   }
@@ -209,6 +218,7 @@ export class ReaderLoop {
     const { count } = this.#triggers;
     if (count === 0) return;
     const buffer = this.#triggers.take();
+    this.#triggersSinceCollected += count;
     Atomics.add(this.#counters, sharedCounters.triggersWaiting, count);
     const { generation } = this.#plan!;
     this.#port.send({ kind: "triggers", generation, count, buffer }, [buffer]);
