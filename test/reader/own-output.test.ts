@@ -19,7 +19,7 @@ const rootTest = requires({ root: "uses fanotify" });
 interface Started {
   readonly dir: TempDir;
   readonly facron: RunningBinary;
-  /** The events in a log, as "EVENTS NAME". */
+  /** The events in a log, as "EVENT NAME". */
   readonly told: (log?: string) => Promise<string[]>;
 }
 
@@ -44,11 +44,14 @@ async function start(redirection: string, args: string, before = "true"): Promis
   return { dir, facron, told };
 }
 
-/** Without modify: some ways to write a file truncate it first, some do not. */
+/**
+ * One text an event: the kernel puts two into one record if nobody has read the first yet, so that
+ * is a matter of speed. Without modify: some ways to write a file truncate it first, some do not.
+ */
 function textsOf(lines: readonly EventLine[]): string[] {
   return lines.flatMap(({ events, path }) => {
     const names = events.filter((name) => name !== "modify" && name !== "attrib");
-    return names.length === 0 ? [] : [`${names.join("+")} ${basename(path!)}`];
+    return names.map((name) => `${name} ${basename(path!)}`);
   });
 }
 
@@ -61,14 +64,10 @@ function eventsIn(text: string): EventLine[] {
   return lines.map((line) => JSON.parse(line) as EventLine);
 }
 
-const markerOf = {
-  fanotify: ["create+close_write marker"],
-  inotify: ["create marker", "close_write marker"],
-};
+const marker = ["create marker", "close_write marker"];
 
 describe.each(["fanotify", "inotify"] as const)("with %s", (backend) => {
   const all = "-e create,modify,close_write,attrib,delete,rename,moved_from,moved_to";
-  const marker = markerOf[backend];
 
   rootTest("watch D >D/log tells what others do, and nothing of the log", async () => {
     const { dir, told } = await start(">log", `watch -b ${backend} ${all} .`);
@@ -134,7 +133,7 @@ describe.each(["fanotify", "inotify"] as const)("with %s", (backend) => {
     const { dir, told } = await start(">log", `watch -b ${backend} -e modify,close_write .`);
     Bun.spawnSync(["ln", dir.join("D/log"), dir.join("D/link")]);
     dir.write("D/marker");
-    expect(await told("log")).toEqual([marker.at(-1)!.replace("create+", "")]);
+    expect(await told("log")).toEqual(["close_write marker"]);
   });
 
   rootTest("what a command writes to the log makes no further one", async () => {
