@@ -99,7 +99,8 @@ export class Runner {
   #start({ rules, trigger }: WaitingTrigger): void {
     const rule = rules[trigger.rule];
     if (rule === undefined || rule.command === null) return; // the reader sends no such trigger
-    const argv = fillCommand(rule.command, trigger, this.#counters);
+    const source = { rule: rule.name, counters: this.#counters };
+    const argv = fillCommand(rule.command, trigger, source);
     const running = runningOf(rule, argv);
     this.#running.add(running);
     try {

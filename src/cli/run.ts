@@ -23,7 +23,7 @@ export function run(context: Context): Promise<DaemonEnd> {
   const file = given.config ?? defaultConfiguration;
   return runDaemon({
     ...context.daemon,
-    load: () => loadConfiguration(file, { cwd: context.cwd }),
+    load: () => loadConfiguration([file], { cwd: context.cwd }),
     everyPathMustWork: false,
     maxRunning: positiveNumber("--max-running", given["max-running"], defaultMaxRunning),
   });

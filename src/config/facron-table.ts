@@ -1,14 +1,13 @@
 /** The facron table: one rule per line, `PATH MASK COMMAND`, as facron 1.1 reads it. */
 import { basename } from "node:path";
 import { latin1, utf8 } from "../../ffi/bytes.ts";
-import type { Rule } from "../rule/rule.ts";
 import { readCommand } from "./facron-command.ts";
 import { skipBlanks, splitFields, type Field } from "./facron-fields.ts";
 import { layoutMistake } from "./facron-layout.ts";
 import { readMask } from "./facron-mask.ts";
 import { Findings } from "./findings.ts";
 import { Programs } from "./programs.ts";
-import type { Source } from "./source.ts";
+import type { Parsed, PlacedRule, Source } from "./source.ts";
 import { byteOrderMarkLength, type Span } from "./span.ts";
 import { absolutePath } from "./watch-path.ts";
 
@@ -17,20 +16,20 @@ import { absolutePath } from "./watch-path.ts";
  *
  * @throws {ConfigError} with everything that is wrong in it
  */
-export function parseFacronTable(source: Source): Rule[] {
+export function parseFacronTable(source: Source): Parsed {
   const table: Table = {
     name: basename(source.file),
     cwd: latin1(utf8(source.cwd)),
     programs: new Programs(source.cwd),
     findings: new Findings(source),
   };
-  const rules: Rule[] = [];
+  const rules: PlacedRule[] = [];
   for (const line of linesOf(source.bytes)) {
     const rule = isInUse(line, table.findings) ? ruleOf(line, table) : null;
     if (rule !== null) rules.push(rule);
   }
   table.findings.throwErrors();
-  return rules;
+  return { rules, includes: [], settings: {} };
 }
 
 interface Table {
@@ -79,7 +78,7 @@ function isInUse({ from, text }: Line, findings: Findings): boolean {
 }
 
 /** Null if it can't be told; whatever is wrong with the line, the findings have, and no rule counts. */
-function ruleOf(line: Line, table: Table): Rule | null {
+function ruleOf(line: Line, table: Table): PlacedRule | null {
   const { findings } = table;
   const { fields, openQuote } = splitFields(line.text, line.from);
   const mistake = layoutMistake({ fields, openQuote });
@@ -95,7 +94,7 @@ function openQuoteMessage(line: Line, openQuote: Span): string {
 }
 
 /** Null if there is no path or mask to speak of. */
-function ruleFrom(fields: readonly Field[], name: string, table: Table): Rule | null {
+function ruleFrom(fields: readonly Field[], name: string, table: Table): PlacedRule | null {
   const { cwd, programs, findings } = table;
   const [path, maskField, ...words] = fields;
   if (path === undefined || maskField === undefined) return null;
@@ -104,5 +103,7 @@ function ruleFrom(fields: readonly Field[], name: string, table: Table): Rule | 
   const command = readCommand(words, { mask: maskField, programs, findings });
   if (mask === null) return null;
   const watch = [{ path: absolutePath(path.text, cwd), recursive: false }];
-  return { name, watch, ...mask, command };
+  const [program = null] = words;
+  const places = { head: path, name: null, watch: [path], on: maskField, program, user: null };
+  return { rule: { name, watch, ...mask, command }, places, isNamed: false };
 }

@@ -1,34 +1,66 @@
 /** The dialects of a configuration file: the list, and which of them a file is written in. */
-import { extname } from "node:path";
-import { ConfigError } from "../errors.ts";
-import { quoted } from "../log.ts";
-import type { Rule } from "../rule/rule.ts";
+import { basename, dirname, extname } from "node:path";
+import { latin1 } from "../../ffi/bytes.ts";
 import { parseFacronTable } from "./facron-table.ts";
-import type { Source } from "./source.ts";
-import { problemOfFile } from "./span.ts";
+import { parseIncronTable } from "./incron-table.ts";
+import type { Parsed, Source } from "./source.ts";
+import { parseToml } from "./toml.ts";
+
+export type FormatName = "toml" | "incron" | "facron";
 
 export interface Format {
-  readonly name: string;
+  readonly name: FormatName;
+  /** As messages call a file of it. */
+  readonly title: string;
   /** Whether the file is written in it, as far as its name tells. */
-  matches(file: string): boolean;
+  ownsName(file: string): boolean;
+  /** Whether its text can be nothing else. */
+  ownsText(text: string): boolean;
   /** @throws {ConfigError} with everything that is wrong in the source */
-  parse(source: Source): Rule[];
+  parse(source: Source): Parsed;
 }
 
-/** The first that matches reads the file. */
-const formats: readonly Format[] = [
-  { name: "facron table", matches: (file) => !isToml(file), parse: parseFacronTable },
-];
+const toml: Format = {
+  name: "toml",
+  title: "TOML",
+  ownsName: (file) => extname(file).toLowerCase() === ".toml",
+  ownsText: (text) => /^[ \t]*(\[\[[ \t]*rule[ \t]*\]\]|\[[ \t]*facron[ \t]*\])/m.test(text),
+  parse: parseToml,
+};
 
-/** @throws {ConfigError} when no dialect is for such a file */
-export function formatOf(file: string): Format {
-  const format = formats.find((candidate) => candidate.matches(file));
-  if (format !== undefined) return format;
-  const state =
-    "TOML configuration is not built yet; write a facron table, PATH MASK COMMAND on each line";
-  throw new ConfigError([problemOfFile(file, `Cannot read ${quoted(file)}: ${state}`)]);
+/** What only incron's tables can hold: a mask in numbers, an option in it, or two of its tokens. */
+const onlyIncron =
+  /^[^#\n][^\n]*?[ \t](\d+[ \t]|[\w,=]*\b(IN_NO_LOOP\b|(loopable|recursive|dotdirs)=)|[\w,=]*\bIN_\w+[ \t][^\n]*\$[%&])/m;
+
+const incron: Format = {
+  name: "incron",
+  title: "incron table",
+  ownsName: (file) =>
+    [".incron", ".incrontab"].includes(extname(file)) ||
+    basename(dirname(file)) === "incron.d" ||
+    dirname(file).endsWith("/spool/incron"),
+  ownsText: (text) => onlyIncron.test(text),
+  parse: parseIncronTable,
+};
+
+const facron: Format = {
+  name: "facron",
+  title: "facron table",
+  ownsName: () => false,
+  ownsText: () => true,
+  parse: parseFacronTable,
+};
+
+const formats = [toml, incron, facron] as const;
+
+export const formatNames = formats.map(({ name }) => name);
+
+export function formatNamed(name: FormatName): Format {
+  return formats.find((format) => format.name === name)!;
 }
 
-function isToml(file: string): boolean {
-  return extname(file).toLowerCase() === ".toml";
+/** The dialect of a file: by its name, else by its text; a facron table if nothing else is told. */
+export function formatOf(file: string, bytes: Uint8Array): Format {
+  const byName = formats.find((format) => format.ownsName(file));
+  return byName ?? formats.find((format) => format.ownsText(latin1(bytes)))!;
 }

@@ -1,35 +1,233 @@
-/** A configuration file becomes rules. */
-import type { ConfigProblem } from "../errors.ts";
+/** Configuration files become rules: each read once, in its dialect, with all that they include. */
+import { readdirSync, realpathSync, statSync } from "node:fs";
+import { basename, dirname, resolve } from "node:path";
+import { ConfigError, type ConfigProblem } from "../errors.ts";
 import { quoted } from "../log.ts";
 import type { Rule } from "../rule/rule.ts";
-import { formatOf } from "./format.ts";
+import { type Format, formatNamed, type FormatName, formatOf } from "./format.ts";
 import { readConfiguration } from "./read.ts";
-import { problemOfFile } from "./span.ts";
+import type { Include, PlacedRule, Settings } from "./source.ts";
+import { Places, problemOfFile } from "./span.ts";
+import { distrustOf } from "./trust.ts";
+
+export interface LoadOptions {
+  /** Absolute; files and relative paths in them start there. */
+  readonly cwd: string;
+  /** Null: by each file's name and text. */
+  readonly format?: FormatName | null;
+}
+
+export interface LoadedFile {
+  /** As the user gave it, or as the including file leads to it. */
+  readonly file: string;
+  readonly bytes: Uint8Array;
+  readonly format: FormatName;
+  readonly rules: readonly PlacedRule[];
+}
 
 export interface Configuration {
-  /** As the user gave it. */
-  readonly file: string;
+  /** Those of all files, in the order of the files; each name is there once. */
   readonly rules: readonly Rule[];
+  readonly files: readonly LoadedFile[];
+  readonly settings: Settings;
   /** Odd, but no reason to stop. */
   readonly warnings: readonly ConfigProblem[];
+  /** Absolute paths, also patterns, whose change can change the rules. */
+  readonly dependsOn: readonly string[];
 }
 
 /**
- * The rules in `file`, in the dialect that its name tells.
+ * The rules in `files`, each a file or a directory of files, in the dialects that they are written in.
  *
- * @param options cwd: absolute; `file` and relative paths in it start there
- * @throws {ConfigError} with everything that is wrong, also when the file can't be read
+ * @throws {ConfigError} with everything that is wrong in all of them, also when one can't be read
  */
-export function loadConfiguration(file: string, options: { readonly cwd: string }): Configuration {
-  const format = formatOf(file);
-  const bytes = readConfiguration(file, options.cwd);
-  const warnings: ConfigProblem[] = [];
-  const warn = (warning: ConfigProblem) => void warnings.push(warning);
-  const rules = format.parse({ file, bytes, cwd: options.cwd, warn });
-  if (rules.length === 0) warn(problemOfFile(file, noRules(file)));
-  return { file, rules, warnings };
+export function loadConfiguration(files: readonly string[], options: LoadOptions): Configuration {
+  const loading = new Loading(options);
+  for (const file of files) loading.add(file);
+  return loading.end();
 }
 
-function noRules(file: string): string {
-  return `No rules in ${quoted(file)}: nothing is watched; add a line, e.g. /srv/in IN_CLOSE_WRITE /usr/bin/import $$`;
+class Loading {
+  readonly #options: LoadOptions;
+  readonly #files: LoadedFile[] = [];
+  readonly #warnings: ConfigProblem[] = [];
+  readonly #errors: ConfigProblem[] = [];
+  readonly #dependsOn = new Set<string>();
+  /** By real path: how each file came to be read. */
+  readonly #known = new Set<string>();
+  #settings: Settings = {};
+
+  constructor(options: LoadOptions) {
+    this.#options = options;
+  }
+
+  add(file: string): void {
+    const path = resolve(this.#options.cwd, file);
+    this.#dependsOn.add(path);
+    const inDirectory = file === "" ? null : filesIn(path);
+    if (inDirectory === null) return this.#load(file, []);
+    if (inDirectory.length === 0) this.#warnings.push(problemOfFile(file, emptyDirectory(file)));
+    this.#dependsOn.add(`${path}/*`);
+    for (const name of inDirectory) this.#load(`${file.replace(/\/$/, "")}/${name}`, []);
+  }
+
+  /** @throws {ConfigError} */
+  end(): Configuration {
+    this.#refuseTwins();
+    if (this.#errors.length > 0) throw new ConfigError(this.#errors);
+    return {
+      rules: this.#uniquelyNamed(),
+      files: this.#files,
+      settings: this.#settings,
+      warnings: this.#warnings,
+      dependsOn: [...this.#dependsOn],
+    };
+  }
+
+  /** @param way the files that include each other down to this one, by their real paths */
+  #load(file: string, way: readonly string[]): void {
+    const { cwd } = this.#options;
+    try {
+      const path = resolve(cwd, file);
+      const real = realOf(path);
+      if (this.#known.has(real)) return; // named twice, or by two patterns: its rules are there
+      this.#known.add(real);
+      const bytes = readConfiguration(file, cwd);
+      this.#refuseIfOthersCanWrite(file, path);
+      const format = this.#formatOf(file, bytes);
+      const warn = (warning: ConfigProblem) => void this.#warnings.push(warning);
+      const { rules, includes, settings } = format.parse({ file, bytes, cwd, warn });
+      if (rules.length + includes.length === 0) warn(problemOfFile(file, noRules(file, format)));
+      this.#settings = { ...this.#settings, ...settings };
+      this.#files.push({ file, bytes, format: format.name, rules });
+      const places = new Places({ file, bytes });
+      for (const include of includes) this.#include(include, { file, places, way: [...way, real] });
+    } catch (error) {
+      if (!(error instanceof ConfigError)) throw error;
+      this.#errors.push(...error.problems);
+    }
+  }
+
+  #formatOf(file: string, bytes: Uint8Array): Format {
+    const { format } = this.#options;
+    return format ? formatNamed(format) : formatOf(resolve(this.#options.cwd, file), bytes);
+  }
+
+  #include(include: Include, from: { file: string; places: Places; way: readonly string[] }): void {
+    const { file, places, way } = from;
+    const { pattern, span } = include;
+    const refuse = (message: string) => void this.#errors.push(places.problem(span, message));
+    const start = resolve(this.#options.cwd, dirname(file));
+    this.#dependsOn.add(resolve(start, pattern));
+    const found = matchesOf(pattern, start);
+    if (found.length === 0) {
+      const message = `No file matches ${quoted(pattern)}: nothing is included; correct it, or add such a file`;
+      if (isPattern(pattern)) this.#warnings.push(places.problem(span, message));
+      else
+        refuse(`Cannot include ${quoted(pattern)}: no such file; create it, or correct the path`);
+    }
+    for (const one of found) {
+      if (way.includes(realOf(one))) {
+        refuse(
+          `Cannot include ${quoted(one)}: it includes this file, in a circle; remove one of the two`,
+        );
+      } else this.#load(one, way);
+    }
+  }
+
+  /** A root daemon must not do what anybody else can write down for it. */
+  #refuseIfOthersCanWrite(file: string, path: string): void {
+    const why = distrustOf(path);
+    if (why === null) return;
+    throw new ConfigError([problemOfFile(file, `Cannot trust ${quoted(file)}: ${why}`)]);
+  }
+
+  #refuseTwins(): void {
+    const seen = new Map<string, LoadedFile>();
+    for (const loaded of this.#files) {
+      const places = new Places(loaded);
+      for (const { rule, places: at, isNamed } of loaded.rules) {
+        if (!isNamed) continue;
+        const other = seen.get(rule.name);
+        if (other === undefined) seen.set(rule.name, loaded);
+        else {
+          const where = other === loaded ? "" : ` in ${other.file}`;
+          const message = `Rule ${quoted(rule.name)} is there already${where}: a name stands for one rule; give this one another`;
+          this.#errors.push(places.problem(at.name ?? at.head, message));
+        }
+      }
+    }
+  }
+
+  /** Rules named after files of one name in two directories get the whole path into their names. */
+  #uniquelyNamed(): Rule[] {
+    const files = new Map<string, number>();
+    for (const { file } of this.#files) {
+      files.set(basename(file), (files.get(basename(file)) ?? 0) + 1);
+    }
+    return this.#files.flatMap(({ file, rules }) =>
+      rules.map(({ rule, isNamed }) => {
+        if (isNamed || files.get(basename(file)) === 1) return rule;
+        return { ...rule, name: file + rule.name.slice(basename(file).length) };
+      }),
+    );
+  }
+}
+
+function noRules(file: string, { name }: Format): string {
+  const examples = {
+    facron: "add a line, e.g. /srv/in IN_CLOSE_WRITE /usr/bin/import $$",
+    incron: "add a line, e.g. /srv/in IN_CLOSE_WRITE /usr/bin/import $@/$#",
+    toml: "add a [[rule]]",
+  };
+  return `No rules in ${quoted(file)}: nothing is watched; ${examples[name]}`;
+}
+
+function emptyDirectory(directory: string): string {
+  return `No files in ${quoted(directory)}: nothing is watched; add one`;
+}
+
+/** The files of a directory that are meant to be read, in order; null if it is no directory. */
+export function filesIn(path: string): string[] | null {
+  if (!isDirectory(path)) return null;
+  const names = readdirSync(path, { withFileTypes: true }).filter((entry) => !entry.isDirectory());
+  return names
+    .map(({ name }) => name)
+    .filter(isMeant)
+    .sort();
+}
+
+/** False also for what can't be looked at: reading it says why. */
+function isDirectory(path: string): boolean {
+  try {
+    return statSync(path).isDirectory();
+  } catch {
+    return false;
+  }
+}
+
+/** Not what editors and packages leave behind. */
+function isMeant(name: string): boolean {
+  return !/^[.#]|~$|\.(swp|bak|orig|rej|dpkg-\w+|rpm(save|new|orig))$/.test(name);
+}
+
+function matchesOf(pattern: string, start: string): string[] {
+  const path = resolve(start, pattern);
+  if (!isPattern(pattern)) return statSync(path, { throwIfNoEntry: false }) ? [path] : [];
+  const found = [
+    ...new Bun.Glob(path.slice(1)).scanSync({ cwd: "/", absolute: true, onlyFiles: true }),
+  ];
+  return found.filter((one) => isMeant(basename(one))).sort();
+}
+
+function isPattern(pattern: string): boolean {
+  return /[*?[{]/.test(pattern);
+}
+
+function realOf(path: string): string {
+  try {
+    return realpathSync(path);
+  } catch {
+    return path; // /dev/stdin, or not there: reading it says so
+  }
 }

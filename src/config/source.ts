@@ -1,5 +1,7 @@
-/** A configuration's text on its way into a dialect. */
+/** A configuration's text on its way into a dialect, and what a dialect makes of it. */
 import type { ConfigProblem } from "../errors.ts";
+import type { Rule } from "../rule/rule.ts";
+import type { Span } from "./span.ts";
 
 export interface Source {
   /** As the user gave it: problems name it, and rules are named after it. */
@@ -9,4 +11,44 @@ export interface Source {
   readonly cwd: string;
   /** Takes what is odd but does not stop anything. */
   readonly warn?: (warning: ConfigProblem) => void;
+}
+
+/** A rule and where it is written: what is found out about it later is said at that place. */
+export interface PlacedRule {
+  readonly rule: Rule;
+  readonly places: RulePlaces;
+  /** By its user, and not after its place. */
+  readonly isNamed: boolean;
+}
+
+export interface RulePlaces {
+  /** The rule as a whole: its path in a table, the head of its section in TOML. */
+  readonly head: Span;
+  readonly name: Span | null;
+  /** One for each of `rule.watch`. */
+  readonly watch: readonly Span[];
+  /** The events. */
+  readonly on: Span;
+  /** The program, if there is a command. */
+  readonly program: Span | null;
+  readonly user: Span | null;
+}
+
+/** More files that a source asks for. */
+export interface Include {
+  /** A path or glob; relative to the directory of the source. */
+  readonly pattern: string;
+  readonly span: Span;
+}
+
+/** What `[facron]` says; the command line goes before it. */
+export interface Settings {
+  /** Commands at once, over all rules. */
+  readonly maxRunning?: number;
+}
+
+export interface Parsed {
+  readonly rules: readonly PlacedRule[];
+  readonly includes: readonly Include[];
+  readonly settings: Settings;
 }

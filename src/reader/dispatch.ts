@@ -198,7 +198,8 @@ export class Dispatch implements EventSink {
       const { runs, watch } = rules[rule]!;
       if (!runs) continue;
       const path = watch[0]!.path;
-      this.triggers.add(rule, eventBits.q_overflow, 0, this.lines.seq, path, noName, 0, 0, null);
+      const events = eventBits.q_overflow | viewSelf;
+      this.triggers.add(rule, events, 0, this.lines.seq, path, noName, 0, 0, null);
     }
   }
 
@@ -232,7 +233,7 @@ export class Dispatch implements EventSink {
         synthetic,
       );
       for (let i = 0; i < running.length; i++) {
-        const { events } = verdict;
+        const events = verdict.events | (kind & (viewSelf | viewDirectory));
         this.triggers.add(running[i]!, events, pid, seq, prefix.raw, name, start, end, null);
       }
       if (this.lines.byteLength > linesBytesMax) this.#hooks.linesAreMany();
@@ -256,9 +257,20 @@ export class Dispatch implements EventSink {
     const head = rules.head(met, events);
     const { length } = name;
     const seq = this.lines.event(head, prefix, name, 0, length, isDirectory, pid, from, synthetic);
+    const view = (length === 0 ? viewSelf : 0) | (isDirectory ? viewDirectory : 0);
     for (const rule of met) {
       if (!rules.rules[rule]!.runs) continue;
-      this.triggers.add(rule, events, pid, seq, prefix.raw, name, 0, length, from?.raw ?? null);
+      this.triggers.add(
+        rule,
+        events | view,
+        pid,
+        seq,
+        prefix.raw,
+        name,
+        0,
+        length,
+        from?.raw ?? null,
+      );
     }
   }
 }

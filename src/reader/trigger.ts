@@ -1,10 +1,16 @@
 /** Triggers: what the reader thread tells the main thread to run, many in one transferred buffer. */
+import { viewDirectory, viewSelf } from "../rule/matcher.ts";
+
+const viewBits = viewSelf | viewDirectory;
 
 /** One trigger: a rule was met by one record. */
 export interface Trigger {
   /** Index into the plan's rules. */
   readonly rule: number;
   readonly events: number;
+  /** It happened to the watched path itself, and not to something in it. */
+  readonly isSelf: boolean;
+  readonly isDirectory: boolean;
   /** 0: not known. */
   readonly pid: number;
   /** The line of the same record on stdout. */
@@ -17,6 +23,7 @@ export interface Trigger {
 // One trigger in the buffer: five 32-bit words, the two paths, then zeros up to a multiple of 4.
 //   rule, events, pid, length of path, length of from
 // and before them the sequence number as two words (it may pass 2^32).
+// The events carry the matcher's `viewSelf` and `viewDirectory` above their own bits.
 const headerWords = 7;
 const headerBytes = headerWords * 4;
 
@@ -31,7 +38,11 @@ export class TriggerWriter {
     return this.#count;
   }
 
-  /** The path is `pathA` followed by `pathB[bStart, bEnd)`: directory and name lie in two places. */
+  /**
+   * The path is `pathA` followed by `pathB[bStart, bEnd)`: directory and name lie in two places.
+   *
+   * @param events with `viewSelf` and `viewDirectory`
+   */
   add(
     rule: number,
     events: number,
@@ -99,11 +110,14 @@ export class TriggerReader {
     const pathStart = this.#next + headerBytes;
     const fromStart = pathStart + words[word + 5]!;
     const end = fromStart + words[word + 6]!;
+    const events = words[word + 3]!;
     this.#next = (end + 3) & ~3;
     return {
       seq: (words[word]! >>> 0) + words[word + 1]! * 0x1_0000_0000,
       rule: words[word + 2]!,
-      events: words[word + 3]!,
+      events: events & ~viewBits,
+      isSelf: (events & viewSelf) !== 0,
+      isDirectory: (events & viewDirectory) !== 0,
       pid: words[word + 4]!,
       path: this.#bytes.subarray(pathStart, fromStart),
       from: this.#bytes.subarray(fromStart, end),

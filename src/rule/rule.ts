@@ -11,6 +11,24 @@ export interface Rule {
   readonly condition: readonly Alternative[];
   /** Null: the events are only written out. */
   readonly command: Command | null;
+  /** Who the command runs as; absent: as facron itself. */
+  readonly runAs?: RunAs;
+  /** "skip": what happens while a command of this rule runs does not start another. Absent: "queue". */
+  readonly whenBusy?: WhenBusy;
+  /** Met once, and then not again before facron is started anew. */
+  readonly once?: boolean;
+}
+
+export type WhenBusy = "queue" | "skip";
+
+/** A user that commands run as: with its groups, and with HOME, USER, LOGNAME and SHELL of its own. */
+export interface RunAs {
+  /** A name, or a uid in decimal. */
+  readonly user: string;
+  /** Nothing of facron's environment: only these, PATH, and what tells of the event. */
+  readonly clearsEnvironment: boolean;
+  /** Only for what that user could watch itself: the place may be read by it when the command starts. */
+  readonly needsAccess: boolean;
 }
 
 export type BackendName = "inotify" | "fanotify";
@@ -23,6 +41,14 @@ export interface WatchPath {
   readonly path: Uint8Array;
   /** Directories below it too, also those that come later. */
   readonly recursive: boolean;
+  /** `path` is a pattern of components (`glob.ts`), for what is there and for what comes. */
+  readonly isGlob?: boolean;
+  /** Recursion stays out of directories whose name starts with a dot. */
+  readonly skipsDotDirectories?: boolean;
+  /** Not if it is a symbolic link (IN_DONT_FOLLOW). */
+  readonly refusesSymlink?: boolean;
+  /** Not if it is no directory (IN_ONLYDIR). */
+  readonly refusesFile?: boolean;
 }
 
 /** Met when each of its groups has happened to one path since it was last met. */

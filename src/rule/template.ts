@@ -1,11 +1,31 @@
 /** A command of a rule: argument templates, filled from one trigger, byte for byte. */
+import { utf8 } from "../../ffi/bytes.ts";
+import { namesOf } from "../event.ts";
+import { inotifyMask, inotifyNames } from "./inotify-words.ts";
 
 /** What a template can hold besides fixed bytes. */
 export type ValueName =
   | "path"
   | "dir"
   | "name"
+  /** The name without its last extension, and that extension without its dot. */
+  | "stem"
+  | "ext"
+  /** The old path of a rename; empty for everything else. */
+  | "from"
+  /** Joined by commas. */
+  | "events"
+  /** 0 if it is not known. */
   | "pid"
+  | "rule"
+  /** Of the event's JSON line. */
+  | "seq"
+  /** As incron has them: the directory that reports and the name in it, or the path itself and nothing. */
+  | "watched"
+  | "entry"
+  /** inotify's names, joined by commas, and its bits in decimal. */
+  | "in_events"
+  | "in_mask"
   /** The counter that all facron tables share, raised by one, lowered by one, or as it stands. */
   | "counter_up"
   | "counter_down"
@@ -24,8 +44,16 @@ export interface Command {
 /** What a command can say about the event that started it. */
 export interface Filling {
   readonly path: Uint8Array;
+  /** Empty unless it is a rename. */
+  readonly from: Uint8Array;
+  /** `eventBits` */
+  readonly events: number;
   /** 0: not known. */
   readonly pid: number;
+  readonly seq: number;
+  /** It happened to the watched path itself, and not to something in it. */
+  readonly isSelf: boolean;
+  readonly isDirectory: boolean;
 }
 
 /**
@@ -34,38 +62,62 @@ export interface Filling {
  * A word may be a view of the template or of `filling.path`: to be read, and not to be kept for
  * longer than these are.
  */
-export function fillCommand(command: Command, filling: Filling, counters: Counters): Uint8Array[] {
-  return command.words.map((word) => fillWord(word, filling, counters));
+export function fillCommand(command: Command, filling: Filling, source: Source): Uint8Array[] {
+  return command.words.map((word) => fillWord(word, filling, source));
 }
 
-function fillWord(word: Word, filling: Filling, counters: Counters): Uint8Array {
-  const pieces = word.map((part) => fillPart(part, filling, counters));
+/** What the values come from besides the event. */
+export interface Source {
+  /** The rule's name. */
+  readonly rule: string;
+  readonly counters: Counters;
+}
+
+function fillWord(word: Word, filling: Filling, source: Source): Uint8Array {
+  const pieces = word.map((part) => fillPart(part, filling, source));
   return pieces.length === 1 ? pieces[0]! : join(pieces);
 }
 
-function fillPart(part: Part, filling: Filling, counters: Counters): Uint8Array {
-  if ("literal" in part) return part.literal;
-  switch (part.value) {
-    case "path":
-      return filling.path;
-    case "dir":
-      return directoryOf(filling.path);
-    case "name":
-      return filling.path.subarray(filling.path.lastIndexOf(slash) + 1);
-    case "pid":
-      return decimal(filling.pid);
-    case "counter_up":
-      return decimal(counters.raise());
-    case "counter_down":
-      return decimal(counters.lower());
-    case "counter":
-      return decimal(counters.current);
-  }
+function fillPart(part: Part, filling: Filling, source: Source): Uint8Array {
+  return "literal" in part ? part.literal : values[part.value](filling, source);
 }
 
+const values: Readonly<Record<ValueName, (filling: Filling, source: Source) => Uint8Array>> = {
+  path: ({ path }) => path,
+  dir: ({ path }) => directoryOf(path),
+  name: ({ path }) => nameOf(path),
+  stem: ({ path }) => nameOf(path).subarray(0, extensionStart(nameOf(path))),
+  ext: ({ path }) => nameOf(path).subarray(extensionStart(nameOf(path)) + 1),
+  from: ({ from }) => from,
+  events: ({ events }) => utf8(namesOf(events).join(",")),
+  pid: ({ pid }) => decimal(pid),
+  rule: (_, { rule }) => utf8(rule),
+  seq: ({ seq }) => decimal(seq),
+  watched: ({ path, isSelf }) => (isSelf ? path : directoryOf(path)),
+  entry: ({ path, isSelf }) => (isSelf ? nothing : nameOf(path)),
+  in_events: (filling) => utf8(inotifyNames(filling)),
+  in_mask: (filling) => decimal(inotifyMask(filling)),
+  counter_up: (_, { counters }) => decimal(counters.raise()),
+  counter_down: (_, { counters }) => decimal(counters.lower()),
+  counter: (_, { counters }) => decimal(counters.current),
+};
+
+export const valueNames = Object.keys(values) as ValueName[];
+
 const slash = 0x2f;
-const encoder = new TextEncoder();
-const workingDirectory = encoder.encode(".");
+const dot = 0x2e;
+const nothing = new Uint8Array(0);
+const workingDirectory = utf8(".");
+
+function nameOf(path: Uint8Array): Uint8Array {
+  return path.subarray(path.lastIndexOf(slash) + 1);
+}
+
+/** The place of the last dot, or the end if there is no extension: ".profile" has none. */
+function extensionStart(name: Uint8Array): number {
+  const at = name.lastIndexOf(dot);
+  return at > 0 ? at : name.length;
+}
 
 /** What stands before the last slash, as facron 1.1 has it: "." without one, "/" for "/x". */
 function directoryOf(path: Uint8Array): Uint8Array {
@@ -74,7 +126,7 @@ function directoryOf(path: Uint8Array): Uint8Array {
 }
 
 function decimal(value: number): Uint8Array {
-  return encoder.encode(String(value));
+  return utf8(String(value));
 }
 
 function join(pieces: readonly Uint8Array[]): Uint8Array {

@@ -56,8 +56,8 @@ function outcomeOf(text: string): "rules" | "errors" {
   const check = (problem: ConfigProblem) => checkProblem(problem, lines, text);
   try {
     const bytes = fromLatin1(text);
-    const rules = parseFacronTable({ file: "fuzz", bytes, cwd: "/cwd", warn: check });
-    for (const rule of rules) checkRule(rule, text);
+    const { rules } = parseFacronTable({ file: "fuzz", bytes, cwd: "/cwd", warn: check });
+    for (const { rule } of rules) checkRule(rule, text);
     return "rules";
   } catch (error) {
     if (!(error instanceof ConfigError)) throw new Error(JSON.stringify(text), { cause: error });

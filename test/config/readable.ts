@@ -47,7 +47,8 @@ export function bytesOf(text: string | Uint8Array): Uint8Array {
 export function parse(text: string | Uint8Array, { file = "t.conf", cwd = "/cwd" } = {}) {
   const warnings: ConfigProblem[] = [];
   const warn = (warning: ConfigProblem) => void warnings.push(warning);
-  return { rules: parseFacronTable({ file, bytes: bytesOf(text), cwd, warn }), warnings };
+  const { rules } = parseFacronTable({ file, bytes: bytesOf(text), cwd, warn });
+  return { rules: rules.map(({ rule }) => rule), warnings };
 }
 
 /** The problems of a table that must have some. */

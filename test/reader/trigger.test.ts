@@ -1,13 +1,15 @@
 /** Triggers cross the threads as bytes: what is put in comes out. */
 import { describe, expect, test } from "bun:test";
 import { type Trigger, TriggerReader, TriggerWriter } from "../../src/reader/trigger.ts";
+import { viewDirectory, viewSelf } from "../../src/rule/matcher.ts";
 import { randomBytes, seededRandom } from "../contract/random.ts";
 
 const nothing = new Uint8Array(0);
 
 function put(writer: TriggerWriter, trigger: Trigger): void {
-  const { rule, events, pid, seq, path, from } = trigger;
-  writer.add(rule, events, pid, seq, path, nothing, 0, 0, from.length === 0 ? null : from);
+  const { rule, events, isSelf, isDirectory, pid, seq, path, from } = trigger;
+  const view = (isSelf ? viewSelf : 0) | (isDirectory ? viewDirectory : 0);
+  writer.add(rule, events | view, pid, seq, path, nothing, 0, 0, from.length === 0 ? null : from);
 }
 
 function takeAll(buffer: ArrayBuffer): Trigger[] {
@@ -18,7 +20,8 @@ function takeAll(buffer: ArrayBuffer): Trigger[] {
 }
 
 function trigger(some: Partial<Trigger>): Trigger {
-  return { rule: 0, events: 8, pid: 1, seq: 1, path: nothing, from: nothing, ...some };
+  const flags = { isSelf: false, isDirectory: false };
+  return { rule: 0, events: 8, ...flags, pid: 1, seq: 1, path: nothing, from: nothing, ...some };
 }
 
 /** Paths as plain lists: a view compares equal to a copy. */
@@ -32,6 +35,8 @@ describe("TriggerReader takes out", () => {
     ["an empty path", {}],
     ["a rename's old path", { path: Uint8Array.of(0x2f, 0xff), from: Uint8Array.of(0x2f, 0xfe) }],
     ["the largest rule, pid and events", { rule: 2 ** 31 - 1, pid: 2 ** 22, events: 0xffff }],
+    ["what happened to the watched path itself", { isSelf: true }],
+    ["what happened to a directory", { isDirectory: true }],
     ["no pid", { pid: 0 }],
     ["seq 0", { seq: 0 }],
     ["seq 2^31", { seq: 2 ** 31 }],

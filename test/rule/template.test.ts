@@ -21,7 +21,16 @@ interface Fill {
 function fill(words: Word[], fillWith: Fill = {}): string[] {
   const { path = utf8("/srv/in/a.csv"), pid = 4234, counters = new Counters() } = fillWith;
   const command: Command = { words };
-  return fillCommand(command, { path, pid }, counters).map(latin1);
+  const filling = {
+    path,
+    from: utf8(""),
+    events: 8,
+    pid,
+    seq: 1,
+    isSelf: false,
+    isDirectory: false,
+  };
+  return fillCommand(command, filling, { rule: "import", counters }).map(latin1);
 }
 
 describe("fillCommand", () => {

@@ -79,7 +79,7 @@ describe("facron.service", () => {
 describe("facron.conf", () => {
   test("is a configuration without rules as it comes", () => {
     const file = join(packaged, "facron.conf");
-    const { rules, warnings } = loadConfiguration(file, { cwd: "/" });
+    const { rules, warnings } = loadConfiguration([file], { cwd: "/" });
     expect(rules).toEqual([]);
     expect(warnings).toHaveLength(1); // that there are none
   });
@@ -89,7 +89,7 @@ describe("facron.conf", () => {
     const text = readFileSync(join(packaged, "facron.conf"), "utf8");
     const examples = text.match(/^#["/].*$/gm)!.map((line) => line.slice(1));
     dir.write("facron.conf", `${examples.join("\n")}\n`);
-    const { rules } = loadConfiguration(dir.join("facron.conf"), { cwd: "/" });
+    const { rules } = loadConfiguration([dir.join("facron.conf")], { cwd: "/" });
     expect(rules).toHaveLength(examples.length);
     expect(rules.length).toBeGreaterThan(4);
   });
@@ -98,7 +98,9 @@ describe("facron.conf", () => {
 describe("the example of npm start", () => {
   test("is a configuration of two rules, one with a command that can be run", () => {
     using dir = tempDir();
-    const { rules, warnings } = loadConfiguration(writeExample(dir.join("example")), { cwd: "/" });
+    const { rules, warnings } = loadConfiguration([writeExample(dir.join("example"))], {
+      cwd: "/",
+    });
     expect(warnings).toEqual([]);
     expect(rules.map((rule) => rule.command !== null)).toEqual([true, false]);
     expect(rules.map((rule) => rule.backend)).toEqual(
@@ -109,7 +111,7 @@ describe("the example of npm start", () => {
 
   test("works in a directory with blanks", () => {
     using dir = tempDir();
-    const { rules } = loadConfiguration(writeExample(dir.join("an example")), { cwd: "/" });
+    const { rules } = loadConfiguration([writeExample(dir.join("an example"))], { cwd: "/" });
     expect(rules).toHaveLength(2);
   });
 

@@ -1,0 +1,10 @@
+/** incron's tables: `PATH MASK COMMAND` as incrontab(5) has them. */
+import { ConfigError } from "../errors.ts";
+import { quoted } from "../log.ts";
+import type { Parsed, Source } from "./source.ts";
+import { problemOfFile } from "./span.ts";
+
+/** @throws {ConfigError} with everything that is wrong in it */
+export function parseIncronTable({ file }: Source): Parsed {
+  throw new ConfigError([problemOfFile(file, `Cannot read ${quoted(file)}: not built yet`)]);
+}
