@@ -11,12 +11,13 @@ import { type Options, parseOptions, usage, UsageError } from "./bench/options.t
 import type { Bench, Section } from "./bench/section.ts";
 import { beTheOnlyOne } from "./bench/only-one.ts";
 import { idle, start } from "./bench/start.ts";
+import { rules } from "./bench/rules.ts";
 import { restoreQueueLimitsAtEnd } from "./bench/sysctl.ts";
 import type { Table } from "./bench/table.ts";
 import { tell } from "./bench/tell.ts";
 import { makeWorkspace } from "./bench/workspace.ts";
 
-const sections: readonly Section[] = [drain, latency, action, burst, count, start, idle];
+const sections: readonly Section[] = [drain, latency, action, burst, count, start, rules, idle];
 
 const names = sections.map(({ name }) => name);
 

@@ -33,8 +33,17 @@ export class ConfigError extends Error {
 
 /** `file:line:column: message`, the line, and a caret under what is meant. */
 export function formatProblem(problem: ConfigProblem): string {
-  if (problem.line === 0) return problem.message; // which names the file
-  const where = `${problem.file}:${problem.line}:${problem.column}: ${problem.message}`;
+  return format(problem, "");
+}
+
+/** The same for what is odd, where no log says that it is a warning. */
+export function formatWarning(problem: ConfigProblem): string {
+  return format(problem, "warning: ");
+}
+
+function format(problem: ConfigProblem, severity: string): string {
+  if (problem.line === 0) return `${severity}${problem.message}`; // which names the file
+  const where = `${problem.file}:${problem.line}:${problem.column}: ${severity}${problem.message}`;
   const characters = Array.from(problem.text);
   const before = characters.slice(0, problem.column - 1);
   const meant = characters.slice(problem.column - 1, problem.column - 1 + problem.length);

@@ -1,6 +1,7 @@
 /** The claims of the issue ("What it must show"), each with what was measured beside its target. */
 import { burstFiles } from "./burst.ts";
 import { countFiles } from "./count.ts";
+import { manyRules } from "./rules.ts";
 import { grouped, ratioText, type Table } from "./table.ts";
 
 export interface Claim {
@@ -51,6 +52,25 @@ const claimsById: Readonly<Record<string, ClaimsOf>> = {
     ),
   count: (table) => table.rows.flatMap(({ name }) => countClaims(table, name)),
   start: (table) => bothBackends((row) => [value(table, { row, key: "ms", target: "< 40 ms" })]),
+  rules: (table) =>
+    [`facron inotify, ${manyRules} rules`, `facron fanotify, ${manyRules} rules`].flatMap((row) => [
+      {
+        ...value(table, { row, key: "checkMs", target: "< 1,000 ms" }),
+        claim: `rules: ${row}, check`,
+      },
+      {
+        ...value(table, { row, key: "readyMs", target: "< 2,000 ms" }),
+        claim: `rules: ${row}, ready`,
+      },
+      {
+        ...value(table, { row, key: "reloadMs", target: "< 1,000 ms" }),
+        claim: `rules: ${row}, reload`,
+      },
+    ]),
+  matching: (table) =>
+    bothBackends((row) => [
+      ratio(table, { row: `${row}, ${manyRules} rules`, to: `${row}, 10 rules`, target: "~ 1" }),
+    ]),
   idle: (table) =>
     bothBackends((row) => [
       value(table, { row, key: "cpuMs", target: "<= 10 ms of CPU in 60 s" }),

@@ -83,6 +83,15 @@ export class Consumer {
     await this.#waitUntil("has stopped", () => isStopped(this.pid));
   }
 
+  /** Wait until its stderr has said `text` so many times. */
+  async said(text: string, times: number): Promise<void> {
+    await this.#waitUntil(`has said ${text}`, () => this.#timesSaid(text) >= times);
+  }
+
+  #timesSaid(text: string): number {
+    return readFileSync(this.#log, "utf8").split(text).length - 1;
+  }
+
   signal(signal: NodeJS.Signals): void {
     this.#child.kill(signal);
   }

@@ -77,16 +77,18 @@ async function drainFanotify(bench: Bench): Promise<Table> {
   return table;
 }
 
-interface DrainJob {
+export interface DrainJob {
+  /** How many lines there must be. */
+  readonly lines?: number;
   readonly events: "cycle" | "close_write";
   readonly fill?: (directory: string) => Promise<void>;
   readonly produce: (directory: string) => Promise<void>;
 }
 
-async function drainOnce(
+export async function drainOnce(
   bench: Bench,
   contender: Contender,
-  { produce, ...job }: DrainJob,
+  { produce, lines = events, ...job }: DrainJob,
 ): Promise<Record<string, number>> {
   using pipe = new Pipe(bench.workspace);
   return await whileWatching(bench, contender, {
@@ -96,7 +98,7 @@ async function drainOnce(
       pipe.closeWrite();
       await consumer.stop();
       await produce(directory);
-      const count = ["count-lines", consumer.pid, events, idleMs];
+      const count = ["count-lines", consumer.pid, lines, idleMs];
       const report = await measureFloor(bench.workspace, count, {
         form: drainReport,
         stdin: pipe.readFd,
@@ -104,7 +106,7 @@ async function drainOnce(
       return {
         rate: report.lines / (report.ns / 1e9),
         cpu: report.cpuNs / 1e3 / report.lines,
-        lost: events - report.lines,
+        lost: lines - report.lines,
       };
     },
   });

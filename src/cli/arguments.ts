@@ -4,14 +4,20 @@ import { didYouMean } from "../config/did-you-mean.ts";
 import { UsageError } from "../errors.ts";
 import { quoted } from "../log.ts";
 
+/** The first words that mean a command; without one, facron follows its configuration. */
+export const commandNames = ["watch", "check", "explain", "convert", "schema"] as const;
+
 /** Kinds of words that a command takes. */
 export interface Shape {
   readonly args: ArgsDef;
   /** What words that are no options mean, as the help has it: "PATH"; null if none are taken. */
   readonly words: string | null;
-  /** Options that may be given more than once; their values are joined by a comma. */
-  readonly lists?: readonly string[];
+  /** Options that may be given more than once, and what their values are then joined by. */
+  readonly lists?: Readonly<Record<string, string>>;
 }
+
+/** Joins values that may hold any character: no word of a command line has a NUL. */
+export const betweenWords = "\0";
 
 interface Option {
   readonly name: string;
@@ -66,8 +72,9 @@ function takeOption(
     );
   }
   const before = values.get(option.name);
+  const separator = shape.lists?.[option.name];
   if (before === undefined || before === null) values.set(option.name, value);
-  else if (shape.lists?.includes(option.name)) values.set(option.name, `${before},${value}`);
+  else if (separator !== undefined) values.set(option.name, `${before}${separator}${value}`);
   else
     throw new UsageError(
       `Option --${option.name} is given twice: ${quoted(before)} and ${quoted(value)}`,
@@ -106,7 +113,7 @@ function unknownOption(given: string, args: ArgsDef): UsageError {
 }
 
 function extraWord(word: string): UsageError {
-  const meant = didYouMean(word, ["watch"]);
+  const meant = didYouMean(word, commandNames);
   const cure =
     meant === null
       ? "this command takes options only, see facron --help"

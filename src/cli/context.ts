@@ -3,21 +3,24 @@ import type { DaemonOptions } from "../daemon/daemon.ts";
 import { UsageError } from "../errors.ts";
 import { quoted } from "../log.ts";
 
+/** For every command. */
 export interface Context {
-  /** As the user typed them, without the program's name. */
+  /** As the user typed them, without the name of the program and of the command. */
   readonly words: readonly string[];
   /** The working directory, where relative paths start. */
   readonly cwd: string;
-  readonly daemon: Pick<DaemonOptions, "log" | "cwd" | "readerUrl" | "signals" | "onReady">;
+}
+
+/** For those that watch. */
+export interface DaemonContext extends Context {
+  readonly daemon: Pick<
+    DaemonOptions,
+    "log" | "cwd" | "readerUrl" | "self" | "signals" | "onReady"
+  >;
 }
 
 /** @throws {UsageError} unless `text` is a whole number from 1 on */
-export function positiveNumber(
-  option: string,
-  text: string | undefined,
-  otherwise: number,
-): number {
-  if (text === undefined) return otherwise;
+export function positiveNumber(option: string, text: string): number {
   if (/^[1-9]\d{0,5}$/.test(text)) return Number(text);
   throw new UsageError(
     `Option ${option} needs a whole number from 1 to 999999: got ${quoted(text)}`,

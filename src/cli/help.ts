@@ -1,17 +1,30 @@
 /** What `--help` says. */
-import { defaultConfiguration, defaultMaxRunning } from "./run.ts";
+import { defaultMaxRunning } from "../daemon/daemon.ts";
+import type { commandNames } from "./arguments.ts";
+import { defaultConfiguration } from "./configuration.ts";
 
-export const mainHelp = `facron: run commands when files change
+const mainHelp = `facron: run commands when files change
 
 Usage:
-  facron [--config FILE] [--daemon] [--max-running N]
+  facron [--config FILE]... [--incron] [--daemon] [--dry-run] [--watch-config]
   facron watch [-r] [-e EVENT[,EVENT]] [--backend NAME] PATH...
+  facron check [--json] [FILE...]             what is wrong with a configuration
+  facron explain [FILE...]                    what each rule does, in a sentence
+  facron explain --event EVENT PATH...        which rules would fire, and what they would run
+  facron convert FILE                         a facron or incron table as TOML
+  facron schema                               the JSON Schema of the TOML
 
 Options:
-  -c, --config FILE    rules to follow, one a line (default ${defaultConfiguration})
+  -c, --config FILE    rules to follow: a file, or a directory of files; may be given more than
+                       once (default ${defaultConfiguration})
+      --format NAME    toml, incron or facron (default: by the file's name and text)
+      --incron         follow incron's tables: /etc/incron.d and the users' own
+      --incron-conf FILE  the same with another incron.conf
   -d, --daemon         detach once every watch is set (also --background)
+      --dry-run        do everything but start commands: log what would be run
+      --watch-config   reload when a file of the configuration changes (always with --incron)
       --max-running N  commands that may run at once (default ${defaultMaxRunning})
-  -h, --help           this help; facron watch --help for that command
+  -h, --help           this help; facron COMMAND --help for a command
   -V, --version        the version
 
 Events are written to stdout, one JSON object a line. The log goes to stderr; it says
@@ -23,16 +36,23 @@ Examples:
   facron --config facron.conf | jq -r 'select(.events[] == "close_write") | .path'
   kill -USR1 "$(pidof facron)"
 
-A line of the file is a path, events and a command, which gets $$ (the path), $@ (its
+A table has a rule a line: a path, events and a command, which gets $$ (the path), $@ (its
 directory), $# (its name) and $* (the pid of who did it), each as one argument:
 
   # reload nginx when its configuration changes
   /etc/nginx/nginx.conf  FAN_CLOSE_WRITE  /usr/sbin/nginx -s reload
   # pick up files as soon as they are completely written
   /srv/in  FAN_CLOSE_WRITE|FAN_EVENT_ON_CHILD,FAN_MOVED_TO  /usr/local/bin/import $$
+
+The same in TOML (facron.toml):
+
+  [[rule]]
+  watch = "/srv/in"
+  on = ["close_write", "moved_to"]
+  run = ["/usr/local/bin/import", "{path}"]
 `;
 
-export const watchHelp = `facron watch: write the events of paths to stdout, one JSON object a line
+const watchHelp = `facron watch: write the events of paths to stdout, one JSON object a line
 
 Usage:
   facron watch [-r] [-e EVENT[,EVENT]] [--backend NAME] PATH...
@@ -52,3 +72,84 @@ Examples:
   facron watch -r -e close_write,moved_to /srv/in
   facron watch -e create . | head -1
 `;
+
+const sources = `  -c, --config FILE    the same as FILE
+      --format NAME    toml, incron or facron (default: by the file's name and text)
+      --incron         incron's tables: /etc/incron.d and the users' own
+      --incron-conf FILE  the same with another incron.conf`;
+
+const checkHelp = `facron check: what is wrong with a configuration, and what is odd
+
+Usage:
+  facron check [--json] [--format NAME] [--incron] [FILE...]
+
+Reads FILE (default ${defaultConfiguration}) as the daemon would and says every error and warning
+with its place. Nothing is watched and nothing is run.
+
+Options:
+${sources}
+      --json           one JSON object, for editors and CI
+  -h, --help           this help
+
+Exit code: 0 if the configuration can be used, 2 if it has errors.
+`;
+
+const explainHelp = `facron explain: what rules do, in plain sentences
+
+Usage:
+  facron explain [--config FILE] [FILE...]
+  facron explain [--config FILE] --event EVENT[,EVENT] PATH...
+
+With --event: which rules would fire if that happened to PATH, with the exact arguments, user,
+directory and environment of their commands, and why the others would not.
+
+Options:
+${sources}
+  -e, --event LIST     what happens to PATH, e.g. close_write
+      --from PATH      for --event rename: the old path
+      --directory      PATH is a directory (default: as it is on the disk)
+      --json           one JSON object
+  -h, --help           this help
+
+Examples:
+  facron explain /etc/facron.conf
+  facron explain -c /etc/facron.conf --event close_write /srv/in/a.csv
+`;
+
+const convertHelp = `facron convert: a facron or incron table as TOML that means the same
+
+Usage:
+  facron convert [--format NAME] FILE > facron.toml
+
+Comments are kept. The rules keep their names, so that JSON lines say the same as before.
+
+Options:
+      --format NAME    incron or facron (default: by the file's name and text)
+  -h, --help           this help
+`;
+
+const schemaHelp = `facron schema: the JSON Schema of the TOML, for editors
+
+Usage:
+  facron schema > facron.schema.json
+
+In an editor with taplo, the first line of a TOML file then is:
+
+  #:schema ./facron.schema.json
+
+Options:
+  -h, --help           this help
+`;
+
+const helps: Readonly<Record<(typeof commandNames)[number] | "run", string>> = {
+  run: mainHelp,
+  watch: watchHelp,
+  check: checkHelp,
+  explain: explainHelp,
+  convert: convertHelp,
+  schema: schemaHelp,
+};
+
+export function helpOf(command: keyof typeof helps): string {
+  return helps[command];
+}

@@ -1,16 +1,17 @@
 /** The program: which command the words mean, and what it is given. */
 import { becomeDaemon, daemonIsReady, daemonize, daemonWord } from "./detach.ts";
 import { type ExitCode, exitCode } from "./exit-code.ts";
-import { mainHelp, watchHelp } from "./help.ts";
+import { commandNames } from "./arguments.ts";
+import type { Context } from "./context.ts";
+import { helpOf } from "./help.ts";
 import { StderrLog } from "./log.ts";
+import { print } from "./print.ts";
 import { run, wantsDaemon } from "./run.ts";
 import { version } from "./version.ts";
 import { watch } from "./watch.ts";
 import type { DaemonEnd } from "../daemon/daemon.ts";
 import { raiseAgain, Signals } from "../daemon/signals.ts";
 import { ConfigError, UsageError } from "../errors.ts";
-import { Writer } from "../output/writer.ts";
-import { utf8 } from "../../ffi/bytes.ts";
 
 /** What only the first file of the program knows. */
 export interface Program {
@@ -20,21 +21,45 @@ export interface Program {
   readonly readerUrl: URL;
 }
 
-export async function runProgram(words: readonly string[], program: Program): Promise<ExitCode> {
-  if (words[0] === daemonWord) return start(words.slice(1), program, { isDaemon: true });
+/** "run" has no word of its own. */
+type CommandName = (typeof commandNames)[number] | "run";
+
+type Question = (context: Context) => ExitCode;
+
+/** Commands that answer and end. A daemon need not load them. */
+const questions: Readonly<Partial<Record<CommandName, () => Promise<Question>>>> = {
+  check: async () => (await import("./check.ts")).check,
+  explain: async () => (await import("./explain.ts")).explain,
+  convert: async () => (await import("./convert.ts")).convert,
+  schema: async () => (await import("./schema.ts")).schema,
+};
+
+export async function runProgram(typed: readonly string[], program: Program): Promise<ExitCode> {
+  if (typed[0] === daemonWord) return start("run", typed.slice(1), program, { isDaemon: true });
+  const command = commandNames.find((name) => name === typed[0]) ?? "run";
+  const words = command === "run" ? typed : typed.slice(1);
   const options = words.slice(0, words.includes("--") ? words.indexOf("--") : undefined);
-  if (options.some((word) => word === "--help" || word === "-h")) {
-    return print(isWatch(words) ? watchHelp : mainHelp);
-  }
+  if (options.some((word) => word === "--help" || word === "-h")) return print(helpOf(command));
   if (options.some((word) => word === "--version" || word === "-V"))
     return print(`facron ${version}\n`);
-  if (!isWatch(words) && wantsDaemon(options)) return daemonize(program.self, words);
-  return start(words, program, { isDaemon: false });
+  if (command === "run" && wantsDaemon(options)) return daemonize(program.self, words);
+  const question = await questions[command]?.();
+  if (question !== undefined) return answer(question, { words, cwd: process.cwd() });
+  return start(command, words, program, { isDaemon: false });
+}
+
+function answer(question: Question, context: Context): ExitCode {
+  try {
+    return question(context);
+  } catch (error) {
+    return refused(error, new StderrLog());
+  }
 }
 
 async function start(
+  command: CommandName,
   words: readonly string[],
-  { readerUrl }: Program,
+  { readerUrl, self }: Program,
   { isDaemon }: { readonly isDaemon: boolean },
 ): Promise<ExitCode> {
   const cwd = process.cwd();
@@ -47,19 +72,23 @@ async function start(
       log,
       cwd,
       readerUrl,
+      self,
       signals: new Signals(),
       onReady: () => (isDaemon ? daemonIsReady(log) : undefined),
     };
-    const end = isWatch(words)
-      ? await watch({ words: words.slice(1), cwd, daemon })
-      : await run({ words, cwd, daemon });
-    return ended(end, log);
+    const follow = command === "watch" ? watch : run;
+    return ended(await follow({ words, cwd, daemon }), log);
   } catch (error) {
-    if (!(error instanceof UsageError || error instanceof ConfigError)) throw error;
-    log.error(error.message);
-    log.close();
-    return exitCode.usage;
+    return refused(error, log);
   }
+}
+
+/** @throws whatever is not a mistake of the user */
+function refused(error: unknown, log: StderrLog): ExitCode {
+  if (!(error instanceof UsageError || error instanceof ConfigError)) throw error;
+  log.error(error.message);
+  log.close();
+  return exitCode.usage;
 }
 
 /** A fault of ours, with what its report needs. */
@@ -69,19 +98,8 @@ function failed(error: Error, log: StderrLog): ExitCode {
   return exitCode.failed;
 }
 
-function isWatch(words: readonly string[]): boolean {
-  return words[0] === "watch";
-}
-
 function ended(end: DaemonEnd, log: StderrLog): ExitCode {
   log.close();
   if (end.signal !== null) raiseAgain(end.signal);
   return end.isClean ? exitCode.ok : exitCode.failed;
-}
-
-function print(text: string): ExitCode {
-  const stdout = new Writer(1);
-  stdout.write(utf8(text));
-  stdout.flushWithin(Number.POSITIVE_INFINITY);
-  return exitCode.ok;
 }

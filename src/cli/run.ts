@@ -1,31 +1,31 @@
-/** `facron --config FILE`: follow the rules of a file. */
+/** `facron --config FILE`: follow the rules of a configuration. */
 import { type ArgsDef, parseArgs } from "citty";
-import { loadConfiguration } from "../config/load.ts";
 import { type DaemonEnd, runDaemon } from "../daemon/daemon.ts";
 import { type Shape, strictArguments } from "./arguments.ts";
-import { type Context, positiveNumber } from "./context.ts";
-
-export const defaultConfiguration = "/etc/facron.conf";
-
-/** Commands at once, unless it is said otherwise: enough to be busy, too few to drown a server. */
-export const defaultMaxRunning = 16;
+import { configurationArgs, configurationLists, configurationLoader } from "./configuration.ts";
+import { type DaemonContext, positiveNumber } from "./context.ts";
 
 const args = {
-  config: { type: "string", alias: ["c", "conf"], valueHint: "FILE" },
+  ...configurationArgs,
   daemon: { type: "boolean", alias: ["d", "background"] },
+  "dry-run": { type: "boolean" },
+  "watch-config": { type: "boolean" },
   "max-running": { type: "string", valueHint: "N" },
 } satisfies ArgsDef;
 
-export const runShape: Shape = { args, words: null };
+export const runShape: Shape = { args, words: null, lists: configurationLists };
 
-export function run(context: Context): Promise<DaemonEnd> {
-  const given = parseArgs(strictArguments(context.words, runShape), args);
-  const file = given.config ?? defaultConfiguration;
+export function run(context: DaemonContext): Promise<DaemonEnd> {
+  const given = parseArgs<typeof args>(strictArguments(context.words, runShape), args);
+  const maxRunning = given["max-running"];
   return runDaemon({
     ...context.daemon,
-    load: () => loadConfiguration([file], { cwd: context.cwd }),
+    load: configurationLoader(given, { cwd: context.cwd }),
     everyPathMustWork: false,
-    maxRunning: positiveNumber("--max-running", given["max-running"], defaultMaxRunning),
+    maxRunning: maxRunning === undefined ? null : positiveNumber("--max-running", maxRunning),
+    dryRun: given["dry-run"] === true,
+    // incrontab(1) counts on a table being read as soon as it is saved.
+    watchesConfiguration: given["watch-config"] === true || given.incron === true,
   });
 }
 

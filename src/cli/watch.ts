@@ -10,8 +10,7 @@ import { changeEvents } from "../event.ts";
 import { quoted } from "../log.ts";
 import type { BackendChoice, Rule } from "../rule/rule.ts";
 import { type Shape, strictArguments } from "./arguments.ts";
-import type { Context } from "./context.ts";
-import { defaultMaxRunning } from "./run.ts";
+import type { DaemonContext } from "./context.ts";
 
 const args = {
   recursive: { type: "boolean", alias: "r" },
@@ -19,12 +18,12 @@ const args = {
   backend: { type: "string", alias: "b", valueHint: "auto|fanotify|inotify" },
 } satisfies ArgsDef;
 
-export const watchShape: Shape = { args, words: "PATH", lists: ["events"] };
+export const watchShape: Shape = { args, words: "PATH", lists: { events: "," } };
 
 const backends = ["auto", "fanotify", "inotify"] as const satisfies BackendChoice[];
 
 /** @param context its words are those behind `watch` */
-export function watch(context: Context): Promise<DaemonEnd> {
+export function watch(context: DaemonContext): Promise<DaemonEnd> {
   const given = parseArgs(strictArguments(context.words, watchShape), args);
   const paths = given._;
   if (paths.length === 0) throw new UsageError("No PATH to watch: facron watch /srv/in");
@@ -42,7 +41,7 @@ export function watch(context: Context): Promise<DaemonEnd> {
     ...context.daemon,
     load: () => ({ rules: [rule], warnings: [] }),
     everyPathMustWork: true,
-    maxRunning: defaultMaxRunning,
+    maxRunning: null,
   });
 }
 

@@ -66,7 +66,7 @@ class Loading {
     this.#dependsOn.add(path);
     const inDirectory = file === "" ? null : filesIn(path);
     if (inDirectory === null) return this.#load(file, []);
-    if (inDirectory.length === 0) this.#warnings.push(problemOfFile(file, emptyDirectory(file)));
+    if (inDirectory.length === 0) this.#errors.push(problemOfFile(file, emptyDirectory(file)));
     this.#dependsOn.add(`${path}/*`);
     for (const name of inDirectory) this.#load(`${file.replace(/\/$/, "")}/${name}`, []);
   }
@@ -184,7 +184,7 @@ function noRules(file: string, { name }: Format): string {
 }
 
 function emptyDirectory(directory: string): string {
-  return `No files in ${quoted(directory)}: nothing is watched; add one`;
+  return `Cannot read ${quoted(directory)}: it is a directory without files; name a file, or put one into it`;
 }
 
 /** The files of a directory that are meant to be read, in order; null if it is no directory. */

@@ -14,8 +14,8 @@ describe("facron refuses a configuration", () => {
     expectRefusal(answer, /Cannot read "no\.conf": no such file; create it, or name another/);
   });
 
-  test("that is a directory", async () => {
-    expectRefusal(await answerTo(["-c", tempDir().path]), /it is a directory; name a file in it/);
+  test("that is an empty directory", async () => {
+    expectRefusal(await answerTo(["-c", tempDir().path]), /it is a directory without files/);
   });
 
   test("that is a FIFO, and does not wait for a writer", async () => {

@@ -2,7 +2,7 @@
 import { describe, expect, test } from "bun:test";
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import { mainHelp, watchHelp } from "../../src/cli/help.ts";
+import { helpOf } from "../../src/cli/help.ts";
 import { findTool, needsRoot } from "../helpers/requires.ts";
 import { childrenOf, statusOf } from "../cli/support.ts";
 import { runBinary, type RunningBinary } from "../helpers/run-binary.ts";
@@ -22,16 +22,16 @@ const watched = ["/srv/in", "/etc", "."];
 const table = "/srv/in close_write,create\n/etc close_write,create\n";
 
 const commands = new Set([
-  ...commandsInHelp(mainHelp),
-  ...commandsInHelp(watchHelp),
+  ...commandsInHelp(helpOf("run")),
+  ...commandsInHelp(helpOf("watch")),
   ...commandsIn(blocks),
 ]);
 const facrons = [...commands].filter((command) => command.startsWith("facron "));
 const others = [...commands].filter((command) => !facrons.includes(command));
 
 test("the help and the README have examples", () => {
-  expect(commandsInHelp(mainHelp)).not.toBeEmpty();
-  expect(commandsInHelp(watchHelp)).not.toBeEmpty();
+  expect(commandsInHelp(helpOf("run"))).not.toBeEmpty();
+  expect(commandsInHelp(helpOf("watch"))).not.toBeEmpty();
   if (readme !== "") expect(commandsIn(blocks)).not.toBeEmpty();
 });
 
@@ -87,7 +87,7 @@ function descendantsOf(pid: number): number[] {
 }
 
 describe("the example tables", () => {
-  const tables: Record<string, readonly string[]> = { "of the help": tableInHelp(mainHelp) };
+  const tables: Record<string, readonly string[]> = { "of the help": tableInHelp(helpOf("run")) };
   blocks
     .filter(({ language }) => language === "facron")
     .forEach(({ lines }, index) => (tables[`${index + 1} of the README`] = lines));
@@ -156,7 +156,7 @@ describe("the README", () => {
 
   inReadme("has every option of the help, and no other", () => {
     const optionsIn = (text: string) => new Set(text.match(/(?<=[\s`[(])--[a-z][a-z-]+/g) ?? []);
-    const known = optionsIn(`${mainHelp}${watchHelp} --unbuffered `); // the last is jq's
+    const known = optionsIn(`${helpOf("run")}${helpOf("watch")} --unbuffered `); // the last is jq's
     expect([...optionsIn(readme)].filter((option) => !known.has(option))).toEqual([]);
   });
 });

@@ -1,0 +1,68 @@
+/** The options by which every command is told where the rules are. */
+import type { ArgsDef } from "citty";
+import { accountNames, findAccount } from "../../ffi/users.ts";
+import { type FormatName, formatNames } from "../config/format.ts";
+import { loadIncron } from "../config/incron-installation.ts";
+import { type Configuration, loadConfiguration } from "../config/load.ts";
+import { merged } from "../config/merge.ts";
+import { UsageError } from "../errors.ts";
+import { quoted } from "../log.ts";
+import { betweenWords } from "./arguments.ts";
+
+export const defaultConfiguration = "/etc/facron.conf";
+
+export const configurationArgs = {
+  config: { type: "string", alias: ["c", "conf"], valueHint: "FILE" },
+  format: { type: "string", valueHint: formatNames.join("|") },
+  incron: { type: "boolean" },
+  "incron-conf": { type: "string", valueHint: "FILE" },
+} satisfies ArgsDef;
+
+export const configurationLists = { config: betweenWords };
+
+/** As citty has them. */
+interface Given {
+  readonly config: string | undefined;
+  readonly format: string | undefined;
+  readonly incron: boolean | undefined;
+  readonly "incron-conf": string | undefined;
+}
+
+/**
+ * What reads the configuration, at the start and at each reload.
+ *
+ * @param words files that are named without an option
+ */
+export function configurationLoader(
+  given: Given,
+  { cwd, words = [] }: { readonly cwd: string; readonly words?: readonly string[] },
+): () => Configuration {
+  const named = [...(given.config?.split(betweenWords) ?? []), ...words];
+  const format = formatOf(given.format);
+  const incronConf = given["incron-conf"];
+  const usesIncron = given.incron === true || incronConf !== undefined;
+  const files = named.length > 0 || usesIncron ? named : [defaultConfiguration];
+  let before: Configuration | null = null;
+  return () => {
+    const parts: Configuration[] = [];
+    if (files.length > 0) parts.push(loadConfiguration(files, { cwd, format }));
+    if (usesIncron) {
+      before = loadIncron({
+        cwd,
+        incronConf: incronConf ?? null,
+        before,
+        findAccount,
+        accountNames,
+      });
+      parts.push(before);
+    }
+    return merged(parts);
+  };
+}
+
+function formatOf(name: string | undefined): FormatName | null {
+  if (name === undefined) return null;
+  const known = formatNames.find((one) => one === name);
+  if (known !== undefined) return known;
+  throw new UsageError(`Unknown format ${quoted(name)}: use ${formatNames.join(", ")}`);
+}
