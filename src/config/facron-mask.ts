@@ -12,13 +12,14 @@ export function readMask(field: Field, findings: Findings): Mask | null {
     return null;
   }
   const before = findings.errorCount;
-  const alternatives = split(field, ",").map((part) => namesIn(part, findings));
-  if (findings.errorCount > before) return null;
-  return conditionOf(
-    field,
-    alternatives.filter((names) => names.length > 0),
-    findings,
-  );
+  const alternatives = alternativesIn(field, findings);
+  return findings.errorCount > before ? null : conditionOf(field, alternatives, findings);
+}
+
+/** What the commas of a mask separate, each with the names that `|` joins in it; none is empty. */
+export function alternativesIn(mask: Piece, findings: Findings): NamedEvent[][] {
+  const alternatives = split(mask, ",").map((part) => namesIn(part, findings));
+  return alternatives.filter((names) => names.length > 0);
 }
 
 /** Whether `text` can only be a mask: FAN_ and IN_ names that exist, and separators. */

@@ -48,14 +48,19 @@ export class Findings {
     this.#source.warn?.(this.#ofFile("There may be more warnings: see to these first"));
   }
 
-  /** @throws {ConfigError} with every error, if there is one */
+  /** @throws {ConfigError} with every error, if there is one, from top to bottom */
   throwErrors(): void {
-    if (this.#errors.length > 0) throw new ConfigError(this.#errors);
+    if (this.#errors.length > 0) throw new ConfigError(this.#errors.toSorted(byPlace));
   }
 
   #ofFile(message: string): ConfigProblem {
     return problemOfFile(this.#source.file, message);
   }
+}
+
+/** What is about the file as a whole comes last: that there may be more. */
+function byPlace(a: ConfigProblem, b: ConfigProblem): number {
+  return (a.line || Infinity) - (b.line || Infinity) || a.column - b.column || 0;
 }
 
 function printedLength({ message, text }: ConfigProblem): number {

@@ -1,0 +1,109 @@
+/** The keys of the TOML, once: what a file is checked by, and what editors complete it with. */
+import { z } from "zod";
+
+const text = z.string().min(1);
+const textOrList = z.union([text, z.array(text).min(1)]);
+
+export const ruleSchema = z
+  .strictObject({
+    name: text
+      .optional()
+      .describe("Stands in JSON lines and in the log; unique. Without it: FILE:LINE"),
+    watch: textOrList.describe(
+      "Paths of files and directories. * ? [a-z] {a,b} match what is there and what comes later; a backslash takes that meaning away",
+    ),
+    recursive: z
+      .boolean()
+      .optional()
+      .describe("The directories below too, also those that come later. Default: false"),
+    dot_directories: z
+      .boolean()
+      .optional()
+      .describe(
+        "Whether recursion goes into directories whose name starts with a dot. Default: true",
+      ),
+    follow_symlink: z
+      .boolean()
+      .optional()
+      .describe("Whether a path that is a symbolic link is watched where it leads. Default: true"),
+    only_directory: z
+      .boolean()
+      .optional()
+      .describe("Not if the path is no directory. Default: false"),
+    on: textOrList.describe(
+      'Any of these events, e.g. ["close_write", "moved_to"]. "modify|close_write" means both. FAN_ and IN_ names pick fanotify and inotify',
+    ),
+    backend: z
+      .enum(["auto", "fanotify", "inotify"])
+      .optional()
+      .describe("The kernel's interface. Default: auto, which is fanotify as root, else inotify"),
+    run: z
+      .array(z.string())
+      .min(1)
+      .optional()
+      .describe(
+        "Program and arguments, without a shell; {path} {name} {dir} ... are replaced, {{ is a brace",
+      ),
+    shell: text
+      .optional()
+      .describe(
+        'A line for /bin/sh -c; the event is in FACRON_PATH and the like: gzip -- "$FACRON_PATH"',
+      ),
+    user: z
+      .union([text, z.int().min(0)])
+      .optional()
+      .describe("Whom the command runs as, with all groups, HOME, USER, LOGNAME and SHELL"),
+    clear_env: z
+      .boolean()
+      .optional()
+      .describe("With user: nothing of facron's environment reaches the command. Default: false"),
+    require_access: z
+      .boolean()
+      .optional()
+      .describe("With user: only for what that user may read itself. Default: false"),
+    when_busy: z
+      .enum(["queue", "skip"])
+      .optional()
+      .describe(
+        "What happens while the command runs: it waits its turn, or starts no other. Default: queue",
+      ),
+    once: z
+      .boolean()
+      .optional()
+      .describe("Fires once, and then not again until facron is started anew. Default: false"),
+  })
+  .describe("What to watch, for which events, and what to run");
+
+const settings = z
+  .strictObject({
+    include: z
+      .array(text)
+      .optional()
+      .describe(
+        "More files, of any dialect: paths or globs, relative to the directory of this file",
+      ),
+    max_running: z
+      .int()
+      .min(1)
+      .max(999_999)
+      .optional()
+      .describe("Commands at once, over all rules. Default: 16"),
+  })
+  .describe("What is for all rules");
+
+export const tomlSchema = z.strictObject({
+  facron: settings.optional(),
+  rule: z.array(ruleSchema).optional(),
+});
+
+export type TomlFile = z.infer<typeof tomlSchema>;
+export type TomlRule = z.infer<typeof ruleSchema>;
+
+export const ruleKeys = Object.keys(ruleSchema.shape);
+export const settingsKeys = Object.keys(settings.shape);
+
+/** JSON Schema, draft 2020-12. */
+export function tomlJsonSchema(): object {
+  const { $schema, ...schema } = z.toJSONSchema(tomlSchema);
+  return { $schema, title: "facron", description: "Rules of facron, a filesystem cron", ...schema };
+}

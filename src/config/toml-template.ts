@@ -1,0 +1,56 @@
+/** An argument of `run`: text with `{path}` and the like in it. */
+import { utf8 } from "../../ffi/bytes.ts";
+import { quoted } from "../log.ts";
+import { type Part, type ValueName, valueNames, type Word } from "../rule/template.ts";
+import { didYouMean } from "./did-you-mean.ts";
+
+/** A piece between braces, or a brace of its own; doubled braces are text. */
+const piece = /\{\{|\}\}|\{([^{}]*)\}|[{}]/g;
+
+/** @param fault takes each mistake, with its place in `text` */
+export function templateOf(
+  text: string,
+  fault: (at: number, length: number, message: string) => void,
+): Word {
+  const parts: Part[] = [];
+  let literal = "";
+  let end = 0;
+  for (const match of text.matchAll(piece)) {
+    literal += text.slice(end, match.index);
+    end = match.index + match[0].length;
+    if (match[0] === "{{" || match[0] === "}}") literal += match[0][0];
+    else {
+      const value = valueNames.find((name) => name === match[1]);
+      if (value === undefined) fault(match.index, match[0].length, mistake(match[0], match[1]));
+      else {
+        if (literal !== "") parts.push({ literal: utf8(literal) });
+        literal = "";
+        parts.push({ value });
+      }
+    }
+  }
+  literal += text.slice(end);
+  if (literal !== "" || parts.length === 0) parts.push({ literal: utf8(literal) });
+  return parts;
+}
+
+function mistake(written: string, name: string | undefined): string {
+  if (name === undefined)
+    return `Unexpected ${quoted(written)}: a brace of its own is written twice, ${written}${written}`;
+  const meant = didYouMean(name, valueNames);
+  const cure =
+    meant === null
+      ? `write {path}, {name}, {dir} or another of the manual's; for braces of its own {{${name}}}`
+      : `did you mean {${meant}}?`;
+  return `Unknown value ${quoted(written)}: ${cure}`;
+}
+
+/** The way back: the text that `templateOf` makes this word of. */
+export function templateText(parts: Word, decode: (bytes: Uint8Array) => string): string {
+  const texts = parts.map((part) =>
+    "literal" in part
+      ? decode(part.literal).replace(/[{}]/g, "$&$&")
+      : `{${part.value satisfies ValueName}}`,
+  );
+  return texts.join("");
+}
