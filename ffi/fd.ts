@@ -128,6 +128,10 @@ export function replaceDescriptor(by: number, fd: number): void {
 }
 
 /** Not for programs that we start (fcntl(2)). One that is closed by now is no error. */
+export function keepOnExec(fd: number): void {
+  check(libc.fcntl(fd, F_SETFD, 0), "fcntl");
+}
+
 export function setCloseOnExec(fd: number): void {
   libc.fcntl(fd, F_SETFD, FD_CLOEXEC);
 }

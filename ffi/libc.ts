@@ -4,7 +4,7 @@
  * Each symbol has its C prototype above it. Structs and paths are passed as byte arrays, so that a
  * file name which is not UTF-8 crosses unchanged. A call costs about 7 ns.
  */
-import { dlopen, ptr, toArrayBuffer } from "bun:ffi";
+import { CString, dlopen, type Pointer, ptr, toArrayBuffer } from "bun:ffi";
 
 const prototypes = {
   // int *__errno_location(void);
@@ -96,6 +96,27 @@ const prototypes = {
   // int prlimit(pid_t pid, int resource, const struct rlimit *new_limit, struct rlimit *old_limit);
   prlimit: { args: ["i32", "i32", "ptr", "ptr"], returns: "i32" },
 
+  // struct passwd *getpwnam(const char *name);
+  getpwnam: { args: ["buffer"], returns: "ptr" },
+  // struct passwd *getpwuid(uid_t uid);
+  getpwuid: { args: ["u32"], returns: "ptr" },
+  // struct passwd *getpwent(void);
+  getpwent: { args: [], returns: "ptr" },
+  // void setpwent(void);
+  setpwent: { args: [], returns: "void" },
+  // void endpwent(void);
+  endpwent: { args: [], returns: "void" },
+  // int getgrouplist(const char *user, gid_t group, gid_t *groups, int *ngroups);
+  getgrouplist: { args: ["buffer", "u32", "buffer", "buffer"], returns: "i32" },
+  // int setgroups(size_t size, const gid_t *list);
+  setgroups: { args: ["u64", "buffer"], returns: "i32" },
+  // int setresgid(gid_t rgid, gid_t egid, gid_t sgid);
+  setresgid: { args: ["u32", "u32", "u32"], returns: "i32" },
+  // int setresuid(uid_t ruid, uid_t euid, uid_t suid);
+  setresuid: { args: ["u32", "u32", "u32"], returns: "i32" },
+  // int faccessat(int dirfd, const char *pathname, int mode, int flags);
+  faccessat: { args: ["i32", "buffer", "i32", "i32"], returns: "i32" },
+
   // void openlog(const char *ident, int option, int facility);
   openlog: { args: ["buffer", "i32", "i32"], returns: "void" },
   // void syslog(int priority, const char *format, ...);   (always called with "%s" and one string)
@@ -122,6 +143,16 @@ export const libc = openLibc().symbols;
 /** Address of `bytes`, for structs that hold pointers. `bytes` must outlive the use of it. */
 export function addressOf(bytes: Uint8Array | Int32Array | BigUint64Array): number {
   return ptr(bytes);
+}
+
+/** A copy of the memory at an address that libc gave. */
+export function bytesAt(address: number | bigint, length: number): Uint8Array {
+  return new Uint8Array(toArrayBuffer(address as Pointer, 0, length)).slice();
+}
+
+/** The string at an address that libc gave; what is not UTF-8 becomes U+FFFD. */
+export function stringAt(address: number): string {
+  return new CString(address as Pointer).toString();
 }
 
 const errnoView = new Int32Array(toArrayBuffer(libc.__errno_location() as never, 0, 4));

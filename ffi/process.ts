@@ -18,29 +18,60 @@ export const spawnLayout = { attributes: 336, fileActions: 80, signalSet: 128 } 
 export class StringVector {
   #bytes = new Uint8Array(4096);
   #pointers = new BigUint64Array(64);
+  /** Strings that stay: bytes taken by them, and how many they are. */
+  #keptBytes = 0;
+  #kept = 0;
 
   /** The array for the call; valid until the next `set`. */
   get pointers(): BigUint64Array {
     return this.#pointers;
   }
 
+  /** Strings that stand before those of each `set` from now on. */
+  keep(strings: readonly Uint8Array[]): this {
+    this.#keptBytes = 0;
+    this.#kept = 0;
+    this.#keptBytes = this.#write(strings);
+    this.#kept = strings.length;
+    return this;
+  }
+
   /** @param strings without NUL */
   set(strings: readonly Uint8Array[]): this {
-    const size = strings.reduce((sum, { length }) => sum + length + 1, 0);
-    if (size > this.#bytes.length) this.#bytes = new Uint8Array(size * 2);
-    if (strings.length >= this.#pointers.length) {
-      this.#pointers = new BigUint64Array(strings.length * 2);
-    }
+    this.#write(strings);
+    return this;
+  }
+
+  /** @returns where the strings end */
+  #write(strings: readonly Uint8Array[]): number {
+    let end = this.#keptBytes;
+    for (let i = 0; i < strings.length; i++) end += strings[i]!.length + 1;
+    this.#makeRoom(end, this.#kept + strings.length + 1);
     const start = addressOf(this.#bytes);
-    let at = 0;
+    let at = this.#keptBytes;
     for (let i = 0; i < strings.length; i++) {
-      this.#pointers[i] = BigInt(start + at);
+      this.#pointers[this.#kept + i] = BigInt(start + at);
       this.#bytes.set(strings[i]!, at);
       at += strings[i]!.length;
       this.#bytes[at++] = 0;
     }
-    this.#pointers[strings.length] = 0n;
-    return this;
+    this.#pointers[this.#kept + strings.length] = 0n;
+    return end;
+  }
+
+  #makeRoom(bytes: number, pointers: number): void {
+    if (pointers > this.#pointers.length) {
+      const grown = new BigUint64Array(pointers * 2);
+      grown.set(this.#pointers);
+      this.#pointers = grown;
+    }
+    if (bytes <= this.#bytes.length) return;
+    const before = addressOf(this.#bytes);
+    const grown = new Uint8Array(bytes * 2);
+    grown.set(this.#bytes.subarray(0, this.#keptBytes));
+    this.#bytes = grown;
+    const moved = BigInt(addressOf(grown) - before);
+    for (let i = 0; i < this.#kept; i++) this.#pointers[i]! += moved;
   }
 }
 

@@ -11,12 +11,12 @@ import { dirname, join, normalize } from "node:path";
  * what its arrow leads to, and what the arrows of the rooms there lead to.
  */
 const arrows: Readonly<Record<string, readonly string[]>> = {
-  "src/main.ts": ["src/cli/"],
+  "src/main.ts": ["src/cli/", "src/action/exec-helper.ts"],
   "src/cli/": ["src/daemon/"],
   "src/daemon/": ["src/config/", "src/action/", "src/gate/", "src/reader/"],
   "src/reader/": ["src/watch/", "src/rule/", "src/output/"],
   "src/config/": ["src/rule/"],
-  "src/action/": ["src/rule/template.ts", "src/rule/rule.ts", "src/reader/trigger.ts"],
+  "src/action/": ["src/rule/", "src/reader/trigger.ts"],
   "src/gate/": [],
   "src/watch/": ["src/rule/matcher.ts", "src/rule/rule.ts", "src/output/json-text.ts"],
   "src/output/": [],

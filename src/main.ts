@@ -1,5 +1,8 @@
 /** argv in, exit code out: the only place where the program ends. */
+import { execWord, runExecHelper } from "./action/exec-helper.ts";
 import { startAgainQuietly } from "./cli/second-start.ts";
+
+if (process.argv[2] === execWord) runExecHelper();
 
 startAgainQuietly(); // before the rest is loaded, which is then loaded once
 

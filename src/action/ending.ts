@@ -4,6 +4,10 @@ export type Ending =
   | { readonly kind: "exited"; readonly code: number }
   /** `signal` is "SIGKILL", or "signal 34" for one without a name. */
   | { readonly kind: "killed"; readonly signal: string }
+  /** The helper could not become the command. */
+  | { readonly kind: "not-started"; readonly error: string }
+  /** The command's user may not read what the event is about. */
+  | { readonly kind: "no-access"; readonly user: string }
   /** waitpid(2) failed: the status is lost. */
   | { readonly kind: "unknown"; readonly reason: string };
 
@@ -14,6 +18,10 @@ export function endingText(ending: Ending): string {
       return `exited ${ending.code}`;
     case "killed":
       return `was killed by ${ending.signal}`;
+    case "not-started":
+      return "was not started";
+    case "no-access":
+      return `was not started: ${ending.user} may not read it`;
     case "unknown":
       return `ended, its status is not known (${ending.reason})`;
   }

@@ -1,17 +1,26 @@
 /** Runs the commands of triggers: in order, and never more than `maxRunning` at once. */
 import type { Log } from "../log.ts";
 import type { Rule } from "../rule/rule.ts";
-import { Counters, fillCommand } from "../rule/template.ts";
+import { eventEnvironment } from "../rule/event-environment.ts";
+import { Counters, fillCommand, fillValue } from "../rule/template.ts";
+import { BusyRules, type ReadUp } from "./busy.ts";
+import { Denials } from "./denials.ts";
+import { logDryRun } from "./dry-run.ts";
 import type { Ending } from "./ending.ts";
 import { TriggerQueue, type WaitingTrigger } from "./queue.ts";
 import { logEnding, logNotStarted, type Running, runningOf, signalGroup } from "./running.ts";
+import type { Start } from "./spawn.ts";
 import { Stop, type Stoppable, type StopOptions, type StopReport } from "./stop.ts";
 
 export interface RunnerOptions {
   readonly maxRunning: number;
   readonly log: Log;
   /** `spawnCommand` with its other options. @throws {ActionError} */
-  readonly spawn: (argv: readonly Uint8Array[], onExit: (ending: Ending) => void) => number;
+  readonly spawn: (start: Start, onExit: (ending: Ending) => void) => number;
+  /** Commands are only logged. */
+  readonly dryRun?: boolean;
+  /** For rules that do one thing at a time. */
+  readonly readUp: ReadUp;
   /** So many triggers have left the queue since the last call: the reader may hand over as many. */
   readonly onStarted: (count: number) => void;
 }
@@ -24,11 +33,22 @@ export class Runner {
   readonly #queue = new TriggerQueue();
   readonly #running = new Set<Running>();
   readonly #counters = new Counters();
+  #maxRunning: number;
+  readonly #busy: BusyRules;
+  readonly #denials = new Denials();
   #startsLater = false;
   #stop: Stop | null = null;
 
   constructor(options: RunnerOptions) {
     this.#options = options;
+    this.#maxRunning = options.maxRunning;
+    this.#busy = new BusyRules(options.readUp, options.log);
+  }
+
+  /** Commands at once from now on; those that run already run on. */
+  allow(maxRunning: number): void {
+    this.#maxRunning = maxRunning;
+    this.#startMore();
   }
 
   /** Commands that have been started and have not ended. */
@@ -77,7 +97,7 @@ export class Runner {
   #startMore(): void {
     if (this.#startsLater) return;
     let starts = 0;
-    while (this.#running.size < this.#options.maxRunning && starts < startsPerTurn) {
+    while (this.#running.size < this.#maxRunning && starts < startsPerTurn) {
       const waiting = this.#queue.take();
       if (waiting === null) break;
       this.#start(waiting);
@@ -99,22 +119,35 @@ export class Runner {
   #start({ rules, trigger }: WaitingTrigger): void {
     const rule = rules[trigger.rule];
     if (rule === undefined || rule.command === null) return; // the reader sends no such trigger
+    const isAlone = rule.whenBusy === "skip";
+    if (isAlone && this.#busy.passesOver(rule.name, trigger.seq)) return;
     const source = { rule: rule.name, counters: this.#counters };
     const argv = fillCommand(rule.command, trigger, source);
+    const { runAs = null } = rule;
+    if (this.#options.dryRun === true) return logDryRun(this.#options.log, rule, argv);
+    const variables = eventEnvironment(trigger, source);
+    const place = fillValue("watched", trigger, source);
     const running = runningOf(rule, argv);
     this.#running.add(running);
+    if (isAlone) this.#busy.begin(rule.name);
     try {
-      running.pid = this.#options.spawn(argv, (ending) => this.#ended(running, ending));
+      const start = { argv, variables, runAs, place };
+      running.pid = this.#options.spawn(start, (ending) => this.#ended(rule, running, ending));
     } catch (error) {
       this.#running.delete(running);
+      if (isAlone) this.#busy.end(rule.name);
       logNotStarted(this.#options.log, running, error);
     }
   }
 
-  #ended(running: Running, ending: Ending): void {
+  #ended(rule: Rule, running: Running, ending: Ending): void {
     this.#running.delete(running);
+    if (rule.whenBusy === "skip") this.#busy.end(rule.name);
     this.#startMore(); // before the log: the next command need not wait for it
-    logEnding(this.#options.log, running, ending);
+    if (ending.kind === "no-access") this.#denials.tell(this.#options.log, rule.name, ending.user);
+    else if (ending.kind === "not-started")
+      logNotStarted(this.#options.log, running, new Error(ending.error));
+    else logEnding(this.#options.log, running, ending);
   }
 
   #finishIfIdle(): void {

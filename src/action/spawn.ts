@@ -1,15 +1,36 @@
 /** Starts processes and hears of their end: the only file that does. */
 import { constants } from "node:os";
 import { utf8 } from "../../ffi/bytes.ts";
-import { SyscallError } from "../../ffi/errno.ts";
+import { errnoText, SyscallError } from "../../ffi/errno.ts";
+import { type Fd, keepOnExec, openPipe } from "../../ffi/fd.ts";
 import { posixSpawn, reapAny, StringVector, waitNow, type WaitStatus } from "../../ffi/process.ts";
+import type { Account } from "../../ffi/users.ts";
 import { givenEnvironment } from "../environment.ts";
-import type { Ending } from "./ending.ts";
-import { emptyProgramError, startError } from "./start-error.ts";
+import { quoted } from "../log.ts";
+import { withoutEventVariables } from "../rule/event-environment.ts";
+import type { RunAs } from "../rule/rule.ts";
+import { accountFor, environmentOf, isOurs } from "./account.ts";
+import { type Ending, endingText } from "./ending.ts";
+import { helperWords, readHelperReport } from "./exec-helper.ts";
+import { fileLimitOf } from "./limits.ts";
+import { emptyProgramError, type Refused, startError } from "./start-error.ts";
+
+/** One command as it is to be started. */
+export interface Start {
+  /** Bytes without NUL; not kept. */
+  readonly argv: readonly Uint8Array[];
+  /** `NAME=value` entries that tell of the event. */
+  readonly variables: readonly Uint8Array[];
+  readonly runAs: RunAs | null;
+  /** The place that told of the event. */
+  readonly place: Uint8Array;
+}
 
 export interface SpawnOptions {
   /** Where a relative program starts; the command itself runs in facron's working directory. */
   readonly cwd: string;
+  /** How facron starts itself: for commands as another user. */
+  readonly self: readonly string[];
   /** The command's stdout and stderr. */
   readonly stderrFd: number;
   /** Called once when the command has ended, and never if it could not be started. */
@@ -27,23 +48,111 @@ export interface SpawnOptions {
  * way to a process group is setsid(2), which costs a fifth of the starts per second where the
  * scheduler groups processes by session (sched_autogroup). `npm run bench` shows the difference.
  *
- * @param argv bytes without NUL; not kept
+ * As another user it is started by way of a helper (`exec-helper.ts`), which costs some 10 ms.
+ *
  * @returns its pid, which is also its process group
  * @throws {ActionError} one sentence with the cure
  */
-export function spawnCommand(argv: readonly Uint8Array[], options: SpawnOptions): number {
-  const program = argv[0];
+export function spawnCommand(start: Start, options: SpawnOptions): number {
+  const program = start.argv[0];
   if (program === undefined || program.length === 0) throw emptyProgramError();
-  const path = lookupPath(program, options.cwd);
+  const target = { program, path: lookupPath(program, options.cwd) };
+  const { runAs } = start;
+  if (runAs !== null) {
+    const account = accountFor(runAs);
+    const needsHelper = !isOurs(account);
+    const base = environmentFor(account, runAs);
+    if (needsHelper) return startHelper({ target, account, runAs, base }, start, options);
+    return startDirectly(target, base, start, options);
+  }
+  return startDirectly(target, environment(), start, options);
+}
+
+function startDirectly(
+  target: Refused,
+  base: StringVector,
+  { argv, variables }: Start,
+  { stderrFd, onExit }: SpawnOptions,
+): number {
   listenForEnds();
   try {
-    const pid = posixSpawn(path, words.set(argv), environment(), options.stderrFd);
-    onExitByPid.set(pid, options.onExit);
+    const pid = posixSpawn(target.path, words.set(argv), base.set(variables), stderrFd);
+    onExitByPid.set(pid, onExit);
     return pid;
   } catch (error) {
     if (!(error instanceof SyscallError)) throw error;
-    throw startError({ program, path }, error.errno, error);
+    throw startError(target, error.errno, error);
   }
+}
+
+interface Helped {
+  readonly target: Refused;
+  readonly account: Account;
+  readonly runAs: RunAs;
+  readonly base: StringVector;
+}
+
+function startHelper(
+  { target, account, runAs, base }: Helped,
+  { argv, variables, place }: Start,
+  { self, stderrFd, onExit }: SpawnOptions,
+): number {
+  listenForEnds();
+  const pipe = openPipe();
+  using writeEnd = pipe.write;
+  const task = {
+    account,
+    reportFd: writeEnd.number,
+    softFileLimit: fileLimitOf(0)!.soft,
+    place: runAs.needsAccess ? place : noBytes,
+    path: target.path,
+  };
+  const helper = [...self.map(utf8), ...helperWords(task), ...argv];
+  try {
+    keepOnExec(writeEnd.number); // until the helper takes it back; nothing else is started meanwhile
+    const pid = posixSpawn(utf8(self[0]!), words.set(helper), base.set(variables), stderrFd);
+    onExitByPid.set(pid, (ending) => {
+      using report = pipe.read;
+      onExit(helpedEnding(target, account, report, ending));
+    });
+    return pid;
+  } catch (error) {
+    pipe.read.close();
+    if (!(error instanceof SyscallError)) throw error;
+    throw startError({ program: utf8(self[0]!), path: utf8(self[0]!) }, error.errno, error);
+  }
+}
+
+const noBytes = new Uint8Array(0);
+
+/** The ending of the command, or why the helper never became it. */
+function helpedEnding(target: Refused, account: Account, pipe: Fd, ending: Ending): Ending {
+  const report = readHelperReport(pipe.number);
+  if (report.kind === "executed") return ending;
+  const name = quoted(account.name);
+  if (report.kind === "silent") {
+    const error = `Cannot run as ${name}: the helper for it ${endingText(ending)} before its time`;
+    return { kind: "not-started", error };
+  }
+  if (report.at === "access") return { kind: "no-access", user: account.name };
+  if (report.at === "execve") {
+    const { message } = startError(target, report.errno);
+    return { kind: "not-started", error: `${message} (as user ${name})` };
+  }
+  const error = `Cannot run as ${name}: ${errnoText(report.errno)}; look at the limits of that user`;
+  return { kind: "not-started", error };
+}
+
+const environments = new WeakMap<Account, Map<boolean, StringVector>>();
+
+function environmentFor(account: Account, runAs: RunAs): StringVector {
+  const known = environments.get(account) ?? new Map<boolean, StringVector>();
+  environments.set(account, known);
+  const vector =
+    known.get(runAs.clearsEnvironment) ??
+    new StringVector().keep(environmentOf(account, runAs, baseEnvironment()));
+  known.set(runAs.clearsEnvironment, vector);
+  return vector;
 }
 
 const words = new StringVector();
@@ -56,8 +165,12 @@ function lookupPath(program: Uint8Array, cwd: string): Uint8Array {
 let knownEnvironment: StringVector | null = null;
 
 function environment(): StringVector {
-  knownEnvironment ??= new StringVector().set(givenEnvironment());
+  knownEnvironment ??= new StringVector().keep(baseEnvironment());
   return knownEnvironment;
+}
+
+function baseEnvironment(): Uint8Array[] {
+  return withoutEventVariables(givenEnvironment());
 }
 
 const onExitByPid = new Map<number, (ending: Ending) => void>();

@@ -1,4 +1,5 @@
 /** THE MAIN PATH of the main thread: load, watch, run commands, reload, and come to a clean end. */
+import { forgetAccounts } from "../action/account.ts";
 import { Runner } from "../action/runner.ts";
 import { prepareForCommands } from "../action/limits.ts";
 import { spawnCommand } from "../action/spawn.ts";
@@ -14,14 +15,27 @@ import { watchReportText } from "./report.ts";
 export interface Loaded {
   readonly rules: readonly Rule[];
   readonly warnings: readonly ConfigProblem[];
+  readonly settings?: { readonly maxRunning?: number };
+  /** Absolute paths and patterns; when one of them changes, the rules may. */
+  readonly dependsOn?: readonly string[];
 }
+
+/** Commands at once, unless it is said otherwise: enough to be busy, too few to drown a server. */
+export const defaultMaxRunning = 16;
 
 export interface DaemonOptions {
   /** Called at the start and at each reload. @throws {ConfigError} */
   readonly load: () => Loaded;
   /** One path that cannot be watched ends the program: for `watch`, whose user stands beside it. */
   readonly everyPathMustWork: boolean;
-  readonly maxRunning: number;
+  /** What the command line says; null: what the configuration says. */
+  readonly maxRunning: number | null;
+  /** Everything but the commands, which are only logged. */
+  readonly dryRun?: boolean;
+  /** Reload when a file of the configuration changes. */
+  readonly watchesConfiguration?: boolean;
+  /** How facron starts itself. */
+  readonly self: readonly string[];
   readonly log: Log;
   /** Where relative programs start; a daemon's own working directory is "/". */
   readonly cwd: string;
@@ -66,6 +80,7 @@ class Daemon {
   #generation = 0;
   /** The rules of each plan that triggers may still speak of: the last one that was set, and newer ones. */
   readonly #rulesByGeneration = new Map<number, readonly Rule[]>();
+  readonly #readUps: ((seq: number) => void)[] = [];
   #startedSinceCollected = 0;
   #isReady = false;
   #isReloading = false;
@@ -78,11 +93,13 @@ class Daemon {
   constructor(options: DaemonOptions) {
     this.#options = options;
     this.#log = options.log;
-    const { cwd, log, maxRunning } = options;
+    const { cwd, log } = options;
     this.#runner = new Runner({
-      maxRunning,
+      maxRunning: options.maxRunning ?? defaultMaxRunning,
       log,
-      spawn: (argv, onExit) => spawnCommand(argv, { cwd, stderrFd, onExit }),
+      dryRun: options.dryRun === true,
+      spawn: (start, onExit) => spawnCommand(start, { cwd, self: options.self, stderrFd, onExit }),
+      readUp: (then) => this.#readUp(then),
       onStarted: (count) => this.#madeRoom(count),
     });
   }
@@ -117,6 +134,8 @@ class Daemon {
       }
       case "log":
         return this.#log[message.level](message.text);
+      case "read":
+        return this.#readUps.shift()?.(message.seq);
       case "planned":
         return this.#planned(message.generation, message.report);
       case "cannot-watch":
@@ -136,6 +155,13 @@ class Daemon {
     }
   }
 
+  /** Answers come in the order of the questions; none after the reader's end. */
+  #readUp(then: (seq: number) => void): void {
+    if (this.#isStopping) return;
+    this.#readUps.push(then);
+    this.#reader!.send({ kind: "read-up" });
+  }
+
   /** After a burst its memory goes back to the system: an idle daemon allocates nothing and so collects nothing. */
   #madeRoom(triggers: number): void {
     this.#reader?.madeRoom(triggers);
@@ -145,8 +171,10 @@ class Daemon {
     Bun.gc(true);
   }
 
-  #setPlan({ rules, warnings }: Loaded): void {
+  #setPlan({ rules, warnings, settings }: Loaded): void {
+    this.#runner.allow(this.#options.maxRunning ?? settings?.maxRunning ?? defaultMaxRunning);
     for (const warning of warnings) this.#log.warn(formatProblem(warning));
+    forgetAccounts();
     this.#generation++;
     this.#rulesByGeneration.set(this.#generation, rules);
     const { everyPathMustWork } = this.#options;

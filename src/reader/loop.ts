@@ -241,7 +241,8 @@ export class ReaderLoop {
     clearEventfd(this.#start.wakeFd);
     for (let message = this.#port.receive(); message !== null; message = this.#port.receive()) {
       if (message.kind === "plan") this.#apply(message.plan);
-      else this.#drain(message.flushMs);
+      else if (message.kind === "drain") this.#drain(message.flushMs);
+      else this.#readUp();
     }
   }
 
@@ -259,6 +260,11 @@ export class ReaderLoop {
       if (!(error instanceof WatchError)) throw error;
       this.#finish({ kind: "cannot-watch", text: error.message });
     }
+  }
+
+  #readUp(): void {
+    this.#readWhatIsQueued();
+    this.#port.send({ kind: "read", seq: this.#lines.seq });
   }
 
   #drain(flushMs: number): void {

@@ -59,7 +59,9 @@ export const sharedCounters = {
 export type ToReader =
   | { readonly kind: "plan"; readonly plan: Plan }
   /** Read what is queued now, hand over its triggers, flush stdout until the deadline, answer "drained". */
-  | { readonly kind: "drain"; readonly flushMs: number };
+  | { readonly kind: "drain"; readonly flushMs: number }
+  /** Read what is queued now, hand over its triggers, answer "read". */
+  | { readonly kind: "read-up" };
 
 export type FromReader =
   | { readonly kind: "planned"; readonly generation: number; readonly report: WatchReport }
@@ -70,6 +72,8 @@ export type FromReader =
       readonly buffer: ArrayBuffer;
     }
   | { readonly kind: "log"; readonly level: "info" | "warn" | "error"; readonly text: string }
+  /** @param seq of the last line until then */
+  | { readonly kind: "read"; readonly seq: number }
   /** The plan asked for every path and one failed. */
   | { readonly kind: "cannot-watch"; readonly text: string }
   /** Draining: no more triggers come, only stdout is still being flushed. */

@@ -79,7 +79,12 @@ function fillWord(word: Word, filling: Filling, source: Source): Uint8Array {
 }
 
 function fillPart(part: Part, filling: Filling, source: Source): Uint8Array {
-  return "literal" in part ? part.literal : values[part.value](filling, source);
+  return "literal" in part ? part.literal : fillValue(part.value, filling, source);
+}
+
+/** One value of an event; see `fillCommand`. */
+export function fillValue(name: ValueName, filling: Filling, source: Source): Uint8Array {
+  return values[name](filling, source);
 }
 
 const values: Readonly<Record<ValueName, (filling: Filling, source: Source) => Uint8Array>> = {

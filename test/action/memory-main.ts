@@ -11,6 +11,7 @@ const runner = new Runner({
   log: new MemoryLog(),
   spawn: () => 1, // one that never ends: all others wait
   onStarted: () => {},
+  readUp: () => {},
 });
 const paths = Array.from(
   { length: triggersAtOnce },

@@ -1,6 +1,7 @@
 import { describe, expect, test } from "bun:test";
 import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { fromLatin1 } from "../../ffi/bytes.ts";
+import type { Start } from "../../src/action/spawn.ts";
 import type { Ending } from "../../src/action/ending.ts";
 import { Runner } from "../../src/action/runner.ts";
 import { tempDir } from "../helpers/temp-dir.ts";
@@ -120,14 +121,14 @@ describe("Runner", () => {
   test("does not start more for one that ends while it is being started", () => {
     let running = 0;
     let most = 0;
-    const spawn = (_argv: readonly Uint8Array[], onExit: (ending: Ending) => void): number => {
+    const spawn = (_start: Start, onExit: (ending: Ending) => void): number => {
       most = Math.max(most, ++running);
       running--;
       onExit({ kind: "exited", code: 0 }); // Bun.spawn: "this may run before the function returns"
       return 1;
     };
     const log = new MemoryLog();
-    const runner = new Runner({ maxRunning: 2, log, spawn, onStarted: () => {} });
+    const runner = new Runner({ maxRunning: 2, log, spawn, onStarted: () => {}, readUp: () => {} });
     runner.enqueue([ruleThatRuns("/bin/true")], triggersFor(numbered(10)), 10);
     expect([log.lines.length, most, runner.running, runner.waiting]).toEqual([10, 1, 0, 0]);
   });

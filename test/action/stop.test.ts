@@ -26,7 +26,13 @@ function pidIn(path: string): Promise<number> {
 /** A stop of one command that no signal reaches. */
 function immortal(): { log: MemoryLog; stop: Runner["stop"] } {
   const log = new MemoryLog();
-  const runner = new Runner({ maxRunning: 1, log, spawn: () => 0, onStarted: () => {} });
+  const runner = new Runner({
+    maxRunning: 1,
+    log,
+    spawn: () => 0,
+    onStarted: () => {},
+    readUp: () => {},
+  });
   runner.enqueue([ruleThatRuns("/bin/true")], triggersFor(["a"]), 1);
   return { log, stop: (options) => runner.stop(options) };
 }

@@ -3,7 +3,7 @@ import { closeSync, openSync, readFileSync } from "node:fs";
 import { utf8 } from "../../ffi/bytes.ts";
 import type { Ending } from "../../src/action/ending.ts";
 import { Runner } from "../../src/action/runner.ts";
-import { spawnCommand } from "../../src/action/spawn.ts";
+import { spawnCommand, type Start } from "../../src/action/spawn.ts";
 import type { Log } from "../../src/log.ts";
 import { TriggerWriter } from "../../src/reader/trigger.ts";
 import type { Rule } from "../../src/rule/rule.ts";
@@ -25,6 +25,13 @@ export interface Ended {
   readonly output: string;
 }
 
+const self = [process.execPath, "src/main.ts"];
+
+/** As facron itself, with nothing said of an event. */
+export function plainStart(argv: readonly Uint8Array[]): Start {
+  return { argv, variables: [], runAs: null, place: new Uint8Array(0) };
+}
+
 /** Start a command, wait for its end. @throws {ActionError} as spawnCommand */
 export async function runToEnd(
   argv: readonly Uint8Array[],
@@ -34,7 +41,7 @@ export async function runToEnd(
   const stderrFd = openSync(outputPath, "w");
   try {
     const { promise, resolve } = Promise.withResolvers<Ending>();
-    const pid = spawnCommand(argv, { cwd, stderrFd, onExit: resolve });
+    const pid = spawnCommand(plainStart(argv), { cwd, self, stderrFd, onExit: resolve });
     const ending = await promise;
     return { pid, ending, output: readFileSync(outputPath, "utf8") };
   } finally {
@@ -95,7 +102,8 @@ export function testRunner({ maxRunning = 16 } = {}): TestRunner {
     maxRunning,
     log,
     onStarted: (count) => (started += count),
-    spawn: (argv, onExit) => spawnCommand(argv, { cwd: "/", stderrFd, onExit }),
+    spawn: (start, onExit) => spawnCommand(start, { cwd: "/", self, stderrFd, onExit }),
+    readUp: () => {},
   });
   atTestEnd(async () => {
     const stopped = runner.stop({ graceMs: 0, killAfterMs: 1000 });

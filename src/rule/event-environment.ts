@@ -1,0 +1,51 @@
+/** What a command is told of its event in its environment, whatever dialect its rule is written in. */
+import { latin1, utf8 } from "../../ffi/bytes.ts";
+import { fillValue, type Filling, type Source, type ValueName } from "./template.ts";
+
+interface Variable {
+  readonly name: string;
+  readonly value: ValueName;
+  /** Whether there is anything to say; it is left out else. */
+  readonly isKnown?: (filling: Filling) => boolean;
+}
+
+const variables: readonly Variable[] = [
+  { name: "FACRON_PATH", value: "path" },
+  { name: "FACRON_NAME", value: "name" },
+  { name: "FACRON_DIR", value: "dir" },
+  { name: "FACRON_FROM", value: "from", isKnown: ({ from }) => from.length > 0 },
+  { name: "FACRON_EVENTS", value: "events" },
+  { name: "FACRON_PID", value: "pid", isKnown: ({ pid }) => pid > 0 },
+  { name: "FACRON_RULE", value: "rule" },
+  { name: "FACRON_SEQ", value: "seq" },
+];
+
+const prefixes = variables.map(({ name }) => utf8(`${name}=`));
+
+/** `NAME=value` entries, byte for byte. */
+export function eventEnvironment(filling: Filling, source: Source): Uint8Array[] {
+  const entries: Uint8Array[] = [];
+  for (let i = 0; i < variables.length; i++) {
+    const { value, isKnown } = variables[i]!;
+    if (isKnown !== undefined && !isKnown(filling)) continue;
+    entries.push(entry(prefixes[i]!, fillValue(value, filling, source)));
+  }
+  return entries;
+}
+
+function entry(prefix: Uint8Array, value: Uint8Array): Uint8Array {
+  const bytes = new Uint8Array(prefix.length + value.length);
+  bytes.set(prefix);
+  bytes.set(value, prefix.length);
+  return bytes;
+}
+
+const names = new Set(variables.map(({ name }) => name));
+
+/** Without what another facron said of another event. */
+export function withoutEventVariables(environment: readonly Uint8Array[]): Uint8Array[] {
+  return environment.filter((one) => {
+    const text = latin1(one);
+    return !names.has(text.slice(0, text.indexOf("=")));
+  });
+}
