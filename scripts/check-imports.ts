@@ -18,7 +18,7 @@ const arrows: Readonly<Record<string, readonly string[]>> = {
   "src/config/": ["src/rule/"],
   "src/action/": ["src/rule/", "src/reader/trigger.ts"],
   "src/gate/": [],
-  "src/watch/": ["src/rule/matcher.ts", "src/rule/rule.ts", "src/output/json-text.ts"],
+  "src/watch/": ["src/rule/", "src/output/json-text.ts"],
   "src/output/": [],
   "src/rule/": [],
 };

@@ -3,6 +3,7 @@ import { forgetAccounts } from "../action/account.ts";
 import { Runner } from "../action/runner.ts";
 import { prepareForCommands } from "../action/limits.ts";
 import { spawnCommand } from "../action/spawn.ts";
+import { dependedNames } from "../config/depends.ts";
 import { ConfigError, type ConfigProblem, formatProblem } from "../errors.ts";
 import type { Log } from "../log.ts";
 import { type FromReader, planOf, type WatchReport } from "../reader/plan.ts";
@@ -61,6 +62,9 @@ const graceMs = 10_000;
 /** So many commands leave megabytes behind; collecting them takes some 10 ms. */
 const collectAfterTriggers = 10_000;
 
+/** A file that is saved, or a link that is swapped, is done with after so long without a change. */
+const configurationRestMs = 100;
+
 /** From SIGTERM to a command until SIGKILL. */
 const killAfterMs = 5_000;
 
@@ -80,6 +84,8 @@ class Daemon {
   #generation = 0;
   /** The rules of each plan that triggers may still speak of: the last one that was set, and newer ones. */
   readonly #rulesByGeneration = new Map<number, readonly Rule[]>();
+  #dependsOn: readonly string[] = [];
+  #restTimer: Timer | undefined;
   readonly #readUps: ((seq: number) => void)[] = [];
   #startedSinceCollected = 0;
   #isReady = false;
@@ -134,6 +140,8 @@ class Daemon {
       }
       case "log":
         return this.#log[message.level](message.text);
+      case "configuration-changed":
+        return this.#reloadSoon();
       case "read":
         return this.#readUps.shift()?.(message.seq);
       case "planned":
@@ -171,7 +179,8 @@ class Daemon {
     Bun.gc(true);
   }
 
-  #setPlan({ rules, warnings, settings }: Loaded): void {
+  #setPlan({ rules, warnings, settings, dependsOn = [] }: Loaded): void {
+    this.#watchConfiguration(dependsOn);
     this.#runner.allow(this.#options.maxRunning ?? settings?.maxRunning ?? defaultMaxRunning);
     for (const warning of warnings) this.#log.warn(formatProblem(warning));
     forgetAccounts();
@@ -188,7 +197,7 @@ class Daemon {
       if (older < generation) this.#rulesByGeneration.delete(older);
     }
     const watched = report.watched.inotify + report.watched.fanotify;
-    if (!this.#isReady && watched === 0 && report.failed > 0) {
+    if (!this.#isReady && watched === 0 && report.failed > 0 && report.waiting === 0) {
       return this.#fail("None of the configured paths can be watched");
     }
     this.#log.info(`${this.#isReady ? "reloaded, " : ""}${watchReportText(report)}`);
@@ -199,6 +208,22 @@ class Daemon {
     }
     this.#isReloading = false;
     if (this.#reloadAgain) this.#reload();
+  }
+
+  /** An editor saves by several steps: they are over when there is a moment of rest. */
+  #reloadSoon(): void {
+    clearTimeout(this.#restTimer);
+    this.#restTimer = setTimeout(() => {
+      this.#log.info("The configuration has changed: reloading");
+      this.#reload();
+    }, configurationRestMs);
+  }
+
+  /** Also after a failure: a link may lead elsewhere by now, where the mistake will be corrected. */
+  #watchConfiguration(dependsOn: readonly string[]): void {
+    if (this.#options.watchesConfiguration !== true) return;
+    this.#dependsOn = dependsOn;
+    this.#reader!.send({ kind: "configuration", names: dependedNames(dependsOn) });
   }
 
   /** A configuration with errors leaves everything as it is. */
@@ -212,6 +237,7 @@ class Daemon {
       this.#setPlan(loaded);
     } catch (error) {
       if (!(error instanceof ConfigError)) throw error;
+      this.#watchConfiguration(this.#dependsOn);
       for (const problem of error.problems) this.#log.error(formatProblem(problem));
       this.#log.error("Cannot reload: the configuration has errors; the old one stays in force");
     }

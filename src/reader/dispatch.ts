@@ -6,7 +6,6 @@ import { type PathPrefix, pathPrefix } from "../output/json-text.ts";
 import {
   type Interests,
   lossHead,
-  type Memory,
   overflowRules,
   type RuleSet,
   type Verdict,
@@ -137,9 +136,9 @@ export class Dispatch implements EventSink {
     if (table.isUnsettled && table.holdBack(to.node, () => this.renamed(rename))) return;
     const kind = eventBits.rename | (isDirectory ? viewDirectory : 0);
     const met = new Set<number>();
-    const partial = new Map<Memory, Verdict["partial"][number]>();
-    for (const { node } of [to, from]) {
-      const verdict = node.interests?.verdict(kind);
+    const partial = new Map<object, Verdict["partial"][number]>();
+    for (const { node, name } of [to, from]) {
+      const verdict = node.interests?.verdict(kind, name, 0, name.length);
       for (const rule of verdict?.met ?? []) met.add(rule);
       for (const one of verdict?.partial ?? []) partial.set(one.memory, one);
     }
@@ -215,7 +214,7 @@ export class Dispatch implements EventSink {
     pid: number,
     synthetic: SyntheticReason | null,
   ): void {
-    const verdict = interests.verdict(kind);
+    const verdict = interests.verdict(kind, name, start, end);
     if (verdict.isNothing) return;
     const isDirectory = (kind & viewDirectory) !== 0;
     const plain = verdict.partial.length === 0 && verdict.forgetting.length === 0;

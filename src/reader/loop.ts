@@ -1,6 +1,6 @@
 /** THE MAIN PATH of the reader thread: wait, read, match, write, hand over. */
 import { clearEventfd } from "../../ffi/eventfd.ts";
-import { cString, utf8 } from "../../ffi/bytes.ts";
+import { cString, latin1, utf8 } from "../../ffi/bytes.ts";
 import { SyscallError } from "../../ffi/errno.ts";
 import { type Fd, O, openFd } from "../../ffi/fd.ts";
 import { nowMicroseconds } from "../../ffi/clock.ts";
@@ -15,12 +15,14 @@ import { CatchUp } from "../watch/catch-up.ts";
 import { overflowText } from "../watch/explain.ts";
 import { Ladder } from "../watch/ladder.ts";
 import { OwnOutputs } from "../watch/own-outputs.ts";
+import { contentsMask, SideWatch } from "../watch/side-watch.ts";
 import { eventBits } from "../event.ts";
 import type { Node, Root } from "../watch/tree.ts";
 import type { WatchTable } from "../watch/watch-table.ts";
 import { Watcher } from "./watcher.ts";
 import { Dispatch } from "./dispatch.ts";
 import {
+  type ConfigurationName,
   type FromReader,
   type Plan,
   type ReaderStart,
@@ -35,8 +37,10 @@ const stderrFd = 2;
 const controlSlot = 0;
 const stdoutSlot = 1;
 const mountsSlot = 2;
-const firstBackendSlot = 3;
-const slots = 5;
+const arrivalsSlot = 3;
+const configurationSlot = 4;
+const firstBackendSlot = 5;
+const slots = 7;
 
 /** So many buffers handed over leave megabytes of garbage; collecting it takes a few milliseconds. */
 const collectAfterTriggers = 10_000;
@@ -83,6 +87,9 @@ export class ReaderLoop {
   readonly #watcher: Watcher;
   /** proc_pid_mountinfo(5): POLLPRI says that a filesystem was mounted or unmounted. */
   readonly #mounts = openMountTable();
+  readonly #configuration = new SideWatch(contentsMask);
+  /** A root has gone, or a path that is waited for may be there. */
+  #somethingCameOrWent = false;
   #plan: Plan | null = null;
   #rules: RuleSet | null = null;
   #reportsWhenWalked = false;
@@ -104,6 +111,7 @@ export class ReaderLoop {
     const observer = {
       newDirectory: (node: Node, table: WatchTable) => this.#lookInto(node, table),
       rootReplaced: (root: Root) => this.#tellReplaced(root),
+      rootGone: () => void (this.#somethingCameOrWent = true),
     };
     const ownOutputs = new OwnOutputs([stdoutFd, stderrFd]);
     this.#watcher = new Watcher(new Ladder(), { log: this.#log, ownOutputs, observer });
@@ -121,6 +129,11 @@ export class ReaderLoop {
       if (happened !== 0) this.#stdout.handlePoll(happened);
       this.#readAll();
       if (this.#poll.happened(mountsSlot) !== 0) this.#checkMounts();
+      if (this.#poll.happened(arrivalsSlot) !== 0 && this.#watcher.arrivals.read())
+        this.#somethingCameOrWent = true;
+      if (this.#somethingCameOrWent) this.#followArrivals();
+      if (this.#poll.happened(configurationSlot) !== 0 && this.#configuration.read())
+        this.#port.send({ kind: "configuration-changed" });
       this.#walkOn();
       if (this.#stdout.isGone) this.#finish({ kind: "stdout-gone" });
     }
@@ -133,10 +146,20 @@ export class ReaderLoop {
     this.#handOver();
   }
 
+  #followArrivals(): void {
+    this.#somethingCameOrWent = false;
+    this.#lines.setTime(nowMicroseconds());
+    this.#watcher.follow();
+    this.#catchUp.tellDue();
+    this.#handOver();
+  }
+
   /** Nothing else in this thread ever blocks. */
   #wait(): void {
     const hasRoom = this.#hasRoom();
     this.#poll.set(stdoutSlot, this.#stdout.pollFd, this.#stdout.pollEvents);
+    this.#poll.set(arrivalsSlot, hasRoom ? this.#watcher.arrivals.pollFd : -1, POLLIN);
+    this.#poll.set(configurationSlot, this.#configuration.pollFd, POLLIN);
     const tables = this.#watcher.tables;
     for (let slot = firstBackendSlot; slot < slots; slot++) {
       const table = tables[slot - firstBackendSlot];
@@ -242,7 +265,8 @@ export class ReaderLoop {
     for (let message = this.#port.receive(); message !== null; message = this.#port.receive()) {
       if (message.kind === "plan") this.#apply(message.plan);
       else if (message.kind === "drain") this.#drain(message.flushMs);
-      else this.#readUp();
+      else if (message.kind === "read-up") this.#readUp();
+      else this.#watchConfiguration(message.names);
     }
   }
 
@@ -260,6 +284,15 @@ export class ReaderLoop {
       if (!(error instanceof WatchError)) throw error;
       this.#finish({ kind: "cannot-watch", text: error.message });
     }
+  }
+
+  #watchConfiguration(names: readonly ConfigurationName[]): void {
+    const wanted = names.map(({ directory, name }) => {
+      const exact = name === null ? null : latin1(utf8(name));
+      const matches = (one: string): boolean => exact === null || one === exact;
+      return { directory: directory === "/" ? "" : latin1(utf8(directory)), matches };
+    });
+    this.#configuration.set(wanted, () => {}); // what can't be watched is not reloaded by itself
   }
 
   #readUp(): void {

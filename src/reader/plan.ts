@@ -18,14 +18,15 @@ export interface PlannedRule {
   readonly condition: readonly Alternative[];
   /** Whether its triggers are wanted by the main thread. */
   readonly runs: boolean;
+  readonly once?: boolean;
 }
 
 export function planOf(
   rules: readonly Rule[],
   { generation, everyPathMustWork }: { generation: number; everyPathMustWork: boolean },
 ): Plan {
-  const planned = rules.map(({ name, watch, backend, condition, command }) => {
-    return { name, watch, backend, condition, runs: command !== null };
+  const planned = rules.map(({ name, watch, backend, condition, command, once = false }) => {
+    return { name, watch, backend, condition, runs: command !== null, once };
   });
   return { generation, rules: planned, everyPathMustWork };
 }
@@ -58,6 +59,8 @@ export const sharedCounters = {
 
 export type ToReader =
   | { readonly kind: "plan"; readonly plan: Plan }
+  /** Say when one of these names comes, goes or is written. */
+  | { readonly kind: "configuration"; readonly names: readonly ConfigurationName[] }
   /** Read what is queued now, hand over its triggers, flush stdout until the deadline, answer "drained". */
   | { readonly kind: "drain"; readonly flushMs: number }
   /** Read what is queued now, hand over its triggers, answer "read". */
@@ -72,6 +75,7 @@ export type FromReader =
       readonly buffer: ArrayBuffer;
     }
   | { readonly kind: "log"; readonly level: "info" | "warn" | "error"; readonly text: string }
+  | { readonly kind: "configuration-changed" }
   /** @param seq of the last line until then */
   | { readonly kind: "read"; readonly seq: number }
   /** The plan asked for every path and one failed. */
@@ -83,6 +87,14 @@ export type FromReader =
   /** @param linesLost lines that a slow reader of stdout did not take before the deadline */
   | { readonly kind: "drained"; readonly linesLost: number };
 
+/** A name on which the rules depend. */
+export interface ConfigurationName {
+  /** Absolute. */
+  readonly directory: string;
+  /** Null: any name in it. */
+  readonly name: string | null;
+}
+
 /** What is watched now. */
 export interface WatchReport {
   readonly rules: number;
@@ -92,4 +104,6 @@ export interface WatchReport {
   readonly marks: Readonly<Record<BackendName, number>>;
   /** Paths that could not be watched; each was logged. */
   readonly failed: number;
+  /** Paths and patterns that nothing is at yet; each was logged. */
+  readonly waiting: number;
 }

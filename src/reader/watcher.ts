@@ -1,24 +1,36 @@
 /** A plan becomes watches: each path of each rule on the best backend that takes it. */
 import { cString, latin1 } from "../../ffi/bytes.ts";
-import { SyscallError } from "../../ffi/errno.ts";
+import { Errno, SyscallError } from "../../ffi/errno.ts";
+import { S_IFDIR, S_IFLNK } from "../../ffi/files.ts";
 import { namesOf } from "../event.ts";
 import { WatchError } from "../errors.ts";
 import { type Log, quoted } from "../log.ts";
 import type { Plan, PlannedRule, WatchReport } from "./plan.ts";
+import { NameFilter } from "../rule/glob.ts";
 import { Interests, type RuleSet } from "../rule/matcher.ts";
 import { whyNeverMet } from "../rule/reach.ts";
-import { type BackendName, eventsOf } from "../rule/rule.ts";
+import { type BackendName, eventsOf, type WatchPath } from "../rule/rule.ts";
+import { Arrivals, type Match } from "../watch/arrivals.ts";
 import { cannotWatch } from "../watch/explain.ts";
 import { isUnsupportedFilesystem, type Ladder, whyNotFanotify } from "../watch/ladder.ts";
 import { type OwnOutputs, statusOrNull } from "../watch/own-outputs.ts";
 import type { Root } from "../watch/tree.ts";
-import { type TableObserver, WatchTable } from "../watch/watch-table.ts";
+import { type RootWants, type TableObserver, WatchTable } from "../watch/watch-table.ts";
 
 /** A rule that names a path. */
 interface Claim {
   readonly rule: number;
   readonly planned: PlannedRule;
   readonly recursive: boolean;
+  /** Not below directories whose name starts with a dot. */
+  readonly skipsHidden: boolean;
+  /** The path is a directory, and only what has such a name in it is claimed. */
+  readonly names: NameFilter | null;
+}
+
+interface Claims {
+  readonly path: Uint8Array;
+  readonly list: Claim[];
 }
 
 export interface WatcherOptions {
@@ -28,18 +40,28 @@ export interface WatcherOptions {
 }
 
 export class Watcher {
+  readonly arrivals: Arrivals;
   readonly #tables = new Map<BackendName, WatchTable>();
   readonly #tableList: WatchTable[] = [];
   readonly #ladder: Ladder;
   readonly #options: WatcherOptions;
-  /** Of the plan that is being applied. */
+  #plan: Plan | null = null;
+  #rules: RuleSet | null = null;
+  /** By path: what was done for it under this plan. */
+  #done = new Map<string, string>();
   #kept = new Set<Root>();
+  /** What is wrong with some path and is not said yet. */
   #failures: string[] = [];
+  /** Each thing that was wrong under this plan. */
+  #failed = new Set<string>();
+  /** Paths of which the log says that they are not there. */
+  #waiting = new Set<string>();
   #saidWhyInotify = false;
 
   constructor(ladder: Ladder, options: WatcherOptions) {
     this.#ladder = ladder;
     this.#options = options;
+    this.arrivals = new Arrivals(options.log);
   }
 
   /** In the order in which their backends were opened. */
@@ -59,10 +81,32 @@ export class Watcher {
    * @throws {WatchError} if the plan says that every path must work, and one does not
    */
   apply(plan: Plan, rules: RuleSet): void {
+    this.#plan = plan;
+    this.#rules = rules;
+    this.#done = new Map();
+    this.#failed = new Set();
+    this.#follow({ isNew: false });
+  }
+
+  /** Something may have appeared or gone: watch what matches now. */
+  follow(): void {
+    if (this.#plan !== null) this.#follow({ isNew: true });
+  }
+
+  /** @param isNew what was not watched until now has just appeared */
+  #follow({ isNew }: { readonly isNew: boolean }): void {
+    const plan = this.#plan!;
     this.#kept = new Set();
     this.#failures = [];
-    for (const [path, claims] of claimsByPath(plan.rules)) this.#watch(path, claims, rules);
-    if (plan.everyPathMustWork && this.#failures.length > 0)
+    const byPath = this.arrivals.settle(() => this.#claims(plan));
+    for (const [key, { path, list }] of byPath) {
+      const signature = list.map(signatureOf).join();
+      if (isNew && this.#done.get(key) === signature && this.#keep(key)) continue;
+      this.#done.set(key, signature);
+      this.#watch(path, list, isNew);
+    }
+    for (const key of this.#done.keys()) if (!byPath.has(key)) this.#done.delete(key);
+    if (!isNew && plan.everyPathMustWork && this.#failures.length > 0)
       throw new WatchError(this.#failures[0]);
     for (const failure of this.#failures) this.#options.log.warn(failure);
     for (const table of this.tables) {
@@ -71,36 +115,134 @@ export class Watcher {
     }
   }
 
-  #watch(path: Uint8Array, claims: readonly Claim[], rules: RuleSet): void {
+  /** @returns whether the path is watched as it should be, or was refused for good */
+  #keep(key: string): boolean {
+    let isAlive = true;
+    for (const table of this.tables) {
+      const root = table.roots.get(key);
+      if (root === undefined) continue;
+      this.#kept.add(root);
+      if (root.node === null) isAlive = false;
+    }
+    return isAlive;
+  }
+
+  /** In the order of the plan. A rule that names one path twice has one claim, the deeper one. */
+  #claims(plan: Plan): Map<string, Claims> {
+    const byKey = new Map<string, Claims>();
+    plan.rules.forEach((planned, rule) => {
+      for (const watch of planned.watch) this.#claim(byKey, { planned, rule, watch });
+    });
+    return byKey;
+  }
+
+  #claim(
+    byKey: Map<string, Claims>,
+    { planned, rule, watch }: { planned: PlannedRule; rule: number; watch: WatchPath },
+  ): void {
+    for (const match of this.#matches(watch)) {
+      const isNames = match.kind === "names";
+      const path = isNames ? match.directory : match.path;
+      const claim: Claim = {
+        rule,
+        planned,
+        recursive: !isNames && watch.recursive,
+        skipsHidden: watch.skipsDotDirectories === true,
+        names: isNames ? new NameFilter(match.pattern) : null,
+      };
+      const key = latin1(path);
+      const claims = byKey.get(key) ?? { path, list: [] };
+      byKey.set(key, claims);
+      const { list } = claims;
+      const twin = list.findIndex(
+        (one) => one.rule === rule && one.names?.key === claim.names?.key,
+      );
+      if (twin < 0) list.push(claim);
+      else if (claim.recursive) list[twin] = claim;
+    }
+  }
+
+  /** A path that is watched already need not be looked for: its own records tell when it goes. */
+  #matches(watch: WatchPath): readonly Match[] {
+    const { path, isGlob = false } = watch;
+    const key = latin1(path);
+    const isWatched = this.tables.some((table) => (table.roots.get(key)?.node ?? null) !== null);
+    const isThere = !isGlob && (isWatched || statusOrNull(cString(path)) !== null);
+    if (isThere) {
+      if (this.#waiting.delete(key))
+        this.#options.log.info(`${quoted(path)} is there now: watching it`);
+      return this.#refused(watch) ? [] : [{ kind: "path", path }];
+    }
+    const matches = this.arrivals.matchesOf(watch);
+    if (matches.length === 0) this.#wait(watch, key);
+    else this.#waiting.delete(key);
+    return matches;
+  }
+
+  #wait({ path, isGlob = false }: WatchPath, key: string): void {
+    if (this.#waiting.has(key)) return;
+    if (this.#plan!.everyPathMustWork && !isGlob && !this.#done.has(key)) {
+      const error = new SyscallError("statx", Errno.ENOENT);
+      this.#fail(cannotWatch(path, error, "inotify"));
+      return;
+    }
+    this.#waiting.add(key);
+    const state = isGlob ? "nothing matches it yet" : "it is not there yet";
+    this.#options.log.warn(
+      `Waiting for ${quoted(path)}: ${state}; it is watched as soon as it appears`,
+    );
+  }
+
+  /** What the rule does not want to watch, though it is there. */
+  #refused({ path, refusesSymlink = false, refusesFile = false }: WatchPath): boolean {
+    const kind = (followSymlink: boolean) => statusOrNull(cString(path), { followSymlink })?.kind;
+    const why =
+      refusesSymlink && kind(false) === S_IFLNK
+        ? "it is a symbolic link, and the rule says not to follow it"
+        : refusesFile && kind(true) !== S_IFDIR
+          ? "it is no directory, and the rule is for directories only"
+          : null;
+    if (why !== null)
+      this.#fail(`Cannot watch ${quoted(path)}: ${why}; correct the path or the rule`);
+    return why !== null;
+  }
+
+  #watch(path: Uint8Array, claims: readonly Claim[], isNew: boolean): void {
     const inode = statusOrNull(cString(path))?.inode;
     if (inode !== undefined && this.#options.ownOutputs.has(inode)) {
-      this.#failures.push(
+      this.#fail(
         `Cannot watch ${quoted(path)}: facron's own output goes there, and each line would cause the next`,
       );
       return;
     }
     const inotify = claims.filter(({ planned }) => planned.backend === "inotify");
     const others = claims.filter(({ planned }) => planned.backend !== "inotify");
-    const left = others.length === 0 ? [] : this.#watchWithFanotify(path, others, rules);
+    const left = others.length === 0 ? [] : this.#watchWithFanotify(path, others, isNew);
     const rest = [...inotify, ...left];
-    if (rest.length > 0) this.#watchWith("inotify", path, rest, rules);
+    if (rest.length > 0) this.#watchWith("inotify", path, rest, isNew);
+  }
+
+  #fail(why: string): void {
+    if (this.#failed.has(why)) return;
+    this.#failed.add(why);
+    this.#failures.push(why);
   }
 
   /** @returns the claims that fall to inotify, a rung below */
-  #watchWithFanotify(path: Uint8Array, claims: readonly Claim[], rules: RuleSet): readonly Claim[] {
+  #watchWithFanotify(path: Uint8Array, claims: readonly Claim[], isNew: boolean): readonly Claim[] {
     const backend = this.#ladder.backend("fanotify");
     if (backend instanceof SyscallError) {
       const auto = claims.filter(({ planned }) => planned.backend === "auto");
       if (auto.length > 0 || backend.code !== "EPERM") this.#sayWhyInotify(backend);
       const strict = claims.filter(({ planned }) => planned.backend === "fanotify");
       if (strict.length === 0 || backend.code !== "EPERM") return claims;
-      this.#failures.push(
+      this.#fail(
         `Cannot watch ${quoted(path)}: ${whyNotFanotify(backend)}; run facron as root, ` +
           `or use inotify (IN_ names, --backend inotify)`,
       );
       return auto;
     }
-    const error = this.#watchWith("fanotify", path, claims, rules);
+    const error = this.#watchWith("fanotify", path, claims, isNew);
     if (error === null) return [];
     this.#options.log.warn(
       `Using inotify for ${quoted(path)}: fanotify cannot name files on this filesystem (${error.message})`,
@@ -120,33 +262,48 @@ export class Watcher {
     name: BackendName,
     path: Uint8Array,
     claims: readonly Claim[],
-    rules: RuleSet,
+    isNew: boolean,
   ): SyscallError | null {
     const backend = this.#ladder.backend(name);
     if (backend instanceof SyscallError) {
-      this.#failures.push(cannotWatch(path, backend, name));
+      this.#fail(cannotWatch(path, backend, name));
       return null;
     }
     const able = claims.filter((claim) => this.#canReport(name, path, claim));
     if (able.length === 0) return null;
-    const top = able.map(({ rule }) => ({ rule, self: true, children: true }));
-    const deep = able.filter(({ recursive }) => recursive);
-    const below = deep.map(({ rule }) => ({ rule, self: false, children: true }));
     try {
-      const root = this.#table(name).setRoot(
-        path,
-        new Interests(rules, top),
-        below.length === 0 ? null : new Interests(rules, below),
-      );
+      const table = this.#table(name);
+      const wasThere = (table.roots.get(latin1(path))?.node ?? null) !== null;
+      const root = table.setRoot(path, { ...this.#wants(able), isNew });
+      if (isNew && !wasThere && root.node?.isDirectory === false)
+        this.#options.observer.rootReplaced(root);
       this.#kept.add(root);
       for (const claim of able) this.#warnIfNeverMet(claim, root);
       return null;
     } catch (error) {
       if (!(error instanceof SyscallError)) throw error;
       if (name === "fanotify" && isUnsupportedFilesystem(error)) return error;
-      this.#failures.push(cannotWatch(path, error, name));
+      this.#fail(cannotWatch(path, error, name));
       return null;
     }
+  }
+
+  #wants(claims: readonly Claim[]): RootWants {
+    const rules = this.#rules!;
+    const top = claims.map(({ rule, names }) => {
+      return names === null
+        ? { rule, self: true, children: true }
+        : { rule, self: false, children: true, names };
+    });
+    const below = (some: readonly Claim[]): Interests | null => {
+      const list = some.map(({ rule }) => ({ rule, self: false, children: true }));
+      return list.length === 0 ? null : new Interests(rules, list);
+    };
+    const deep = claims.filter(({ recursive }) => recursive);
+    const seesHidden = deep.filter(({ skipsHidden }) => !skipsHidden);
+    const all = below(deep);
+    const belowHidden = seesHidden.length === deep.length ? all : below(seesHidden);
+    return { top: new Interests(rules, top), below: all, belowHidden };
   }
 
   #canReport(name: BackendName, path: Uint8Array, { planned }: Claim): boolean {
@@ -154,12 +311,13 @@ export class Watcher {
     const events = eventsOf(planned.condition);
     if (backend instanceof SyscallError || (events & backend.supported) !== 0) return true;
     const names = namesOf(events).join(", ");
-    this.#failures.push(`Cannot watch ${quoted(path)} for ${names}: ${name} does not report that`);
+    this.#fail(`Cannot watch ${quoted(path)} for ${names}: ${name} does not report that`);
     return false;
   }
 
-  #warnIfNeverMet({ planned }: Claim, { path, node }: Root): void {
-    const why = node === null ? null : whyNeverMet(planned.condition, node.isDirectory);
+  #warnIfNeverMet({ planned, names }: Claim, { path, node }: Root): void {
+    const why =
+      node === null || names !== null ? null : whyNeverMet(planned.condition, node.isDirectory);
     if (why === null) return;
     this.#options.log.warn(`Rule ${quoted(planned.name)} never fires for ${quoted(path)}: ${why}`);
   }
@@ -183,21 +341,16 @@ export class Watcher {
       watched[name] = table.roots.size;
       marks[name] = table.backend.marks;
     }
-    return { rules: plan.rules.length, watched, marks, failed: this.#failures.length };
+    return {
+      rules: plan.rules.length,
+      watched,
+      marks,
+      failed: this.#failed.size,
+      waiting: this.#waiting.size,
+    };
   }
 }
 
-/** In the order of the plan. A rule that names one path twice has one claim, the deeper one. */
-function claimsByPath(rules: readonly PlannedRule[]): Map<Uint8Array, Claim[]> {
-  const byKey = new Map<string, { path: Uint8Array; claims: Claim[] }>();
-  rules.forEach((planned, rule) => {
-    for (const { path, recursive } of planned.watch) {
-      const entry = byKey.get(latin1(path)) ?? { path, claims: [] };
-      byKey.set(latin1(path), entry);
-      const twin = entry.claims.findIndex((claim) => claim.rule === rule);
-      if (twin < 0) entry.claims.push({ rule, planned, recursive });
-      else if (recursive) entry.claims[twin] = { rule, planned, recursive };
-    }
-  });
-  return new Map([...byKey.values()].map(({ path, claims }) => [path, claims]));
+function signatureOf({ rule, recursive, skipsHidden, names }: Claim): string {
+  return `${rule} ${recursive} ${skipsHidden} ${names?.key ?? ""}`;
 }

@@ -1,6 +1,7 @@
 /** Which rules a record meets: decided once for each kind of record on a place, then looked up. */
 import { type EventName, entryEvents, eventBits, moveEvents, namesOf } from "../event.ts";
 import { latin1, utf8 } from "../../ffi/bytes.ts";
+import type { NameFilter } from "./glob.ts";
 import { type Alternative, eventsOf, forgettingEvents, remembers, type WatchPath } from "./rule.ts";
 
 /** What the matcher needs of a rule; its index in the plan is its identity. */
@@ -9,6 +10,7 @@ export interface MatchedRule {
   readonly watch: readonly WatchPath[];
   readonly condition: readonly Alternative[];
   readonly runs: boolean;
+  readonly once?: boolean;
 }
 
 /** What one rule wants to hear about one place. */
@@ -18,6 +20,8 @@ export interface Interest {
   readonly self: boolean;
   /** Records about what is in it. */
   readonly children: boolean;
+  /** Only of what has such a name, which then counts as watched itself. Absent: of everything. */
+  readonly names?: NameFilter;
 }
 
 /** How a record looks from a place: bits above the events' own. */
@@ -43,21 +47,28 @@ export interface Verdict {
   /** Alternatives that need to remember this record before they are met. */
   readonly partial: readonly Partial[];
   /** Remembering alternatives for which the path ends here. */
-  readonly forgetting: readonly Memory[];
+  readonly forgetting: readonly Remembering[];
 }
 
 interface Partial {
   readonly rule: number;
-  readonly memory: Memory;
+  readonly memory: Remembering;
   /** Bit n: group n of the alternative happened. */
   readonly groups: number;
+}
+
+/** What decides by more than the record at hand. */
+interface Remembering {
+  /** @returns whether the rule is met now */
+  add(path: string, groups: number): boolean;
+  forget(path: string): void;
 }
 
 /** Pass all of them and nothing is lost: paths remembered by one alternative, oldest forgotten first. */
 export const rememberedPathsMax = 65_536;
 
 /** What has happened so far to each path, for one alternative of one rule. */
-export class Memory {
+export class Memory implements Remembering {
   readonly #groupsByPath = new Map<string, number>();
   readonly #complete: number;
   readonly alternative: Alternative;
@@ -96,12 +107,38 @@ export class Memory {
   }
 }
 
+/** A rule that is met once, and then no more. */
+class Once implements Remembering {
+  readonly #spent: { is: boolean };
+  readonly #memory: Memory | null;
+
+  /** @param memory of the alternative, if it needs more than one record */
+  constructor(spent: { is: boolean }, memory: Memory | null) {
+    this.#spent = spent;
+    this.#memory = memory;
+  }
+
+  add(path: string, groups: number): boolean {
+    if (this.#spent.is) return false;
+    if (this.#memory !== null && !this.#memory.add(path, groups)) return false;
+    this.#spent.is = true;
+    return true;
+  }
+
+  forget(path: string): void {
+    this.#memory?.forget(path);
+  }
+}
+
 /** The rules of one plan: shared by all places, and owner of what the rules remember. */
 export class RuleSet {
   readonly rules: readonly MatchedRule[];
   readonly #memoryByKey = new Map<string, Memory>();
   readonly #memoryByAlternative = new Map<Alternative, Memory>();
   readonly #heads = new Map<string, Uint8Array>();
+  /** By what the rule watches and waits for, as with memories. */
+  readonly #spentByKey = new Map<string, { is: boolean }>();
+  readonly #onceByAlternative = new Map<Alternative, Once>();
 
   /** @param before the plan until now: a rule that is still there keeps what it remembers */
   constructor(rules: readonly MatchedRule[], before: RuleSet | null = null) {
@@ -110,11 +147,15 @@ export class RuleSet {
       for (const alternative of rule.condition) {
         if (alternative.groups.length > 1) this.#remember(rule, alternative, before);
       }
+      if (rule.once === true) this.#limitToOnce(rule, before);
     }
   }
 
-  memoryOf(alternative: Alternative): Memory {
-    return this.#memoryByAlternative.get(alternative)!;
+  /** What has to be asked before an alternative is met; null if the record alone decides. */
+  rememberingOf(alternative: Alternative): Remembering | null {
+    return (
+      this.#onceByAlternative.get(alternative) ?? this.#memoryByAlternative.get(alternative) ?? null
+    );
   }
 
   get memories(): Iterable<Memory> {
@@ -137,16 +178,32 @@ export class RuleSet {
    * changes when a line is put above it. Rules that are the same are told apart by their order.
    */
   #remember(rule: MatchedRule, alternative: Alternative, before: RuleSet | null): void {
-    const watch = rule.watch.map(({ path, recursive }) => [latin1(path), recursive]);
-    const text = JSON.stringify([watch, alternative]);
-    let twin = 0;
-    while (this.#memoryByKey.has(`${twin} ${text}`)) twin++;
-    const key = `${twin} ${text}`;
+    const key = freeKey(this.#memoryByKey, JSON.stringify([textOf(rule.watch), alternative]));
     const kept = before === null ? undefined : before.#memoryByKey.get(key);
     const memory = kept ?? new Memory(alternative);
     this.#memoryByKey.set(key, memory);
     this.#memoryByAlternative.set(alternative, memory);
   }
+
+  #limitToOnce({ watch, condition }: MatchedRule, before: RuleSet | null): void {
+    const key = freeKey(this.#spentByKey, JSON.stringify([textOf(watch), condition]));
+    const spent = (before === null ? undefined : before.#spentByKey.get(key)) ?? { is: false };
+    this.#spentByKey.set(key, spent);
+    for (const alternative of condition) {
+      const memory = this.#memoryByAlternative.get(alternative) ?? null;
+      this.#onceByAlternative.set(alternative, new Once(spent, memory));
+    }
+  }
+}
+
+function freeKey(map: ReadonlyMap<string, unknown>, text: string): string {
+  let twin = 0;
+  while (map.has(`${twin} ${text}`)) twin++;
+  return `${twin} ${text}`;
+}
+
+function textOf(watch: readonly WatchPath[]): unknown {
+  return watch.map(({ path, recursive }) => [latin1(path), recursive]);
 }
 
 const nothing: Verdict = {
@@ -170,6 +227,9 @@ export class Interests {
   readonly kernelEvents: number;
   readonly children: boolean;
   readonly directories: boolean;
+  /** Of the interests in certain names, each once; null if there are none, as almost always. */
+  readonly #filters: readonly NameFilter[] | null;
+  readonly #named = new Map<string, Verdict>();
 
   constructor(rules: RuleSet, list: readonly Interest[]) {
     this.#rules = rules;
@@ -179,38 +239,56 @@ export class Interests {
     this.events = conditions.reduce((events, condition) => events | eventsOf(condition), 0);
     const forgets = conditions.some(remembers) ? forgettingEvents : 0;
     this.kernelEvents = this.events | forgets;
+    const filters = new Map(list.flatMap(({ names }) => (names ? [[names.key, names]] : [])));
+    this.#filters = filters.size === 0 ? null : [...filters.values()];
     this.children =
-      list.some((interest) => interest.children) && alternatives.some((a) => a.children);
+      this.#filters !== null ||
+      (list.some((interest) => interest.children) && alternatives.some((a) => a.children));
     this.directories = alternatives.some((a) => a.directories);
   }
 
   /** @param kind event bits, with `viewSelf`, `viewDirectory` and `viewRenamed` */
-  verdict(kind: number): Verdict {
+  verdict(kind: number, name: Uint8Array, start: number, end: number): Verdict {
+    if (this.#filters !== null) return this.#verdictFor(kind, name.subarray(start, end));
     const known = this.#verdicts.get(kind);
     if (known !== undefined) return known;
-    const verdict = this.#decide(kind);
+    const verdict = this.#decide(kind, none);
     this.#verdicts.set(kind, verdict);
     return verdict;
   }
 
-  #decide(kind: number): Verdict {
+  /** Decided once for each kind of record and each set of filters that let the name through. */
+  #verdictFor(kind: number, name: Uint8Array): Verdict {
+    const passed = new Set<string>();
+    for (const filter of this.#filters!) if (filter.matches(name)) passed.add(filter.key);
+    const key = `${kind} ${[...passed].join("\0")}`;
+    const verdict = this.#named.get(key) ?? this.#decide(kind, passed);
+    this.#named.set(key, verdict);
+    return verdict;
+  }
+
+  /** @param passed keys of the filters that let the record's name through */
+  #decide(kind: number, passed: ReadonlySet<string>): Verdict {
     const met: number[] = [];
     const partial: Partial[] = [];
-    const forgetting: Memory[] = [];
+    const forgetting: Remembering[] = [];
     let seen = 0;
     for (const interest of this.list) {
       if ((kind & viewSelf) !== 0 ? !interest.self : !interest.children) continue;
+      const { names } = interest;
+      if (names !== undefined && !passed.has(names.key)) continue;
       const { condition } = this.#rules.rules[interest.rule]!;
-      const own = kindFor(condition, kind);
-      if (condition.some((alternative) => isMetAtOnce(alternative, own))) met.push(interest.rule);
+      const own = kindFor(condition, names === undefined ? kind : asItself(kind));
+      let isMet = false;
       seen |= own;
       for (const alternative of condition) {
-        if (alternative.groups.length === 1) continue;
-        const memory = this.#rules.memoryOf(alternative);
+        const memory = this.#rules.rememberingOf(alternative);
         const groups = groupsIn(alternative, own);
-        if (groups !== 0) partial.push({ rule: interest.rule, memory, groups });
-        if (forgets(alternative, kind)) forgetting.push(memory);
+        if (memory === null) isMet ||= groups === 1;
+        else if (groups !== 0) partial.push({ rule: interest.rule, memory, groups });
+        if (memory !== null && forgets(alternative, kind)) forgetting.push(memory);
       }
+      if (isMet) met.push(interest.rule);
     }
     if (met.length === 0 && partial.length === 0 && forgetting.length === 0) return nothing;
     const running = met.filter((rule) => this.#rules.rules[rule]!.runs);
@@ -227,9 +305,16 @@ function kindFor(condition: readonly Alternative[], kind: number): number {
   return (kind & viewRenamed) !== 0 && asksForRename ? kind & ~moveEvents : kind;
 }
 
-function isMetAtOnce(alternative: Alternative, kind: number): boolean {
-  return alternative.groups.length === 1 && groupsIn(alternative, kind) === 1;
+/**
+ * What a pattern names counts as watched itself, whether or not children do. A directory of that name
+ * is a place of its own: here only its coming and going is told.
+ */
+function asItself(kind: number): number {
+  if ((kind & viewDirectory) === 0) return kind | viewSelf;
+  return kind & (entryEvents | viewDirectory | viewRenamed | viewAskers);
 }
+
+const none: ReadonlySet<string> = new Set();
 
 /** Bit n for each group n that this record brings, 0 if the alternative does not look at such records. */
 function groupsIn(alternative: Alternative, kind: number): number {

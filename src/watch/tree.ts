@@ -4,6 +4,7 @@ import { type PathPrefix, pathPrefix } from "../output/json-text.ts";
 import type { Interests } from "../rule/matcher.ts";
 
 const slash = 0x2f;
+const dot = 0x2e;
 
 /** A path of the configuration on one backend, with all the rules that name it. */
 export interface Root {
@@ -13,6 +14,8 @@ export interface Root {
   top: Interests;
   /** What recursive rules want of the directories below; null if no rule is recursive. */
   below: Interests | null;
+  /** The same in and below a directory whose name starts with a dot. */
+  belowHidden: Interests | null;
   /** Null while the path cannot be watched. */
   node: Node | null;
   /** `Backend.namesSubdirectories` of its backend. */
@@ -49,6 +52,7 @@ export class Node {
   children: Map<string, Node> | null = null;
   /** Names in this directory under which facron's own output lies: their events are dropped. */
   ownOutputs: Uint8Array[] | null = null;
+  #isHidden: boolean | null = null;
   #prefix: PathPrefix | null = null;
   #self: PathPrefix | null = null;
 
@@ -66,7 +70,15 @@ export class Node {
 
   /** What rules want here; null if the place is only known by name. */
   get interests(): Interests | null {
-    return this.parent === null ? this.root.top : this.root.below;
+    if (this.parent === null) return this.root.top;
+    const { below, belowHidden } = this.root;
+    return below !== belowHidden && this.isHidden ? belowHidden : below;
+  }
+
+  /** Whether its name, or that of a directory between it and the root, starts with a dot. */
+  get isHidden(): boolean {
+    return (this.#isHidden ??=
+      this.parent !== null && (this.name[0] === dot || this.parent.isHidden));
   }
 
   /** What a name in this directory is put behind. */
@@ -105,6 +117,7 @@ export class Node {
   }
 
   #forgetPaths(): void {
+    this.#isHidden = null;
     this.#prefix = null;
     this.#self = null;
     if (this.children !== null) for (const child of this.children.values()) child.#forgetPaths();

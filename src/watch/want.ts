@@ -19,14 +19,17 @@ const directoryEvents =
 /** What it depends on besides the root. */
 export interface PlaceKind {
   readonly isTop: boolean;
+  readonly isHidden: boolean;
   readonly isDirectory: boolean;
   /** One of facron's own outputs is in it, whose name another file may get. */
   readonly holdsOwnOutput: boolean;
 }
 
 /** What is asked for a place of this root. */
-export function wantAt(root: Root, { isTop, isDirectory, holdsOwnOutput }: PlaceKind): Want {
-  const interests = isTop ? root.top : root.below;
+export function wantAt(root: Root, kind: PlaceKind): Want {
+  const { isTop, isHidden, isDirectory, holdsOwnOutput } = kind;
+  const below = isHidden ? root.belowHidden : root.below;
+  const interests = isTop ? root.top : below;
   if (interests === null) return nothing;
   const tracks = isDirectory && follows(root);
   const events =
@@ -60,12 +63,18 @@ export function follows(root: Root): boolean {
   return root.below !== null || needsHandles(root);
 }
 
+/** Whether nothing is wanted of a directory that is in the tree or would come into it. */
+export function isLeftOut(root: Root, isHidden: boolean): boolean {
+  return isHidden && root.belowHidden === null && root.below !== null && !needsHandles(root);
+}
+
 /** The union over all places of an inode. */
 export function wantOf(mark: Mark): Want {
   let { events, children, directories } = nothing;
   for (const node of mark.nodes) {
     const want = wantAt(node.root, {
       isTop: node.parent === null,
+      isHidden: node.isHidden,
       isDirectory: node.isDirectory,
       holdsOwnOutput: node.ownOutputs !== null,
     });

@@ -4,7 +4,6 @@ import { bytesEqual, cString, latin1 } from "../../ffi/bytes.ts";
 import { Errno, SyscallError } from "../../ffi/errno.ts";
 import { DT_DIR, DT_UNKNOWN, fileStatus, listDirectory, S_IFDIR } from "../../ffi/files.ts";
 import { type Log, quoted } from "../log.ts";
-import type { Interests } from "../rule/matcher.ts";
 import type { Backend, DirectoryEntry, GoneReason, MoveKey } from "./backend.ts";
 import type { Mark } from "./tree.ts";
 import { cannotWatchBelow, causeOf } from "./explain.ts";
@@ -12,10 +11,16 @@ import { type OwnOutputs, statusOrNull } from "./own-outputs.ts";
 import { Moves, type Tell } from "./moves.ts";
 import { Resync } from "./resync.ts";
 import { childrenOf, isOwnOutput, joined, Node, pathForCall, type Root } from "./tree.ts";
-import { follows, wantAt, wantOf } from "./want.ts";
+import { follows, isLeftOut, wantAt, wantOf } from "./want.ts";
 
 /** Events by which a directory enters the place where its name is. */
 const arrivals = eventBits.create | eventBits.moved_to;
+
+/** What is wanted of a root. */
+export interface RootWants extends Pick<Root, "top" | "below" | "belowHidden"> {
+  /** It was not there before: what is in it came with it. */
+  readonly isNew?: boolean;
+}
 
 /** What the table tells of things that no kernel record says. */
 export interface TableObserver {
@@ -23,6 +28,8 @@ export interface TableObserver {
   newDirectory(node: Node, table: WatchTable): void;
   /** Another file is at the path of a root than before. */
   rootReplaced(root: Root): void;
+  /** Nothing is at the path of a root any more. */
+  rootGone(root: Root): void;
 }
 
 export class WatchTable {
@@ -59,16 +66,17 @@ export class WatchTable {
   }
 
   /** Watch a path, or change what is wanted of one that is watched. @throws {SyscallError} about the path */
-  setRoot(path: Uint8Array, top: Interests, below: Interests | null): Root {
+  setRoot(path: Uint8Array, wants: RootWants): Root {
     const known = this.roots.get(latin1(path));
     if (known !== undefined) {
-      this.#changeRoot(known, top, below);
+      this.#changeRoot(known, wants);
       return known;
     }
     const { namesSubdirectories } = this.backend;
     const noticesNames = !this.#ownOutputs.isEmpty;
-    const root: Root = { path, top, below, node: null, namesSubdirectories, noticesNames };
-    this.#placeRoot(root);
+    const { isNew = false, ...interests } = wants;
+    const root: Root = { path, ...interests, node: null, namesSubdirectories, noticesNames };
+    this.#placeRoot(root, isNew);
     this.roots.set(latin1(path), root);
     return root;
   }
@@ -205,7 +213,7 @@ export class WatchTable {
     if (status === null && reason === "changed") return;
     this.#drop(root.node);
     root.node = null;
-    if (status === null) return;
+    if (status === null) return this.#observer.rootGone(root);
     try {
       this.#placeRoot(root);
       this.#log.info(`${quoted(root.path)} was replaced: watching the new one`);
@@ -224,18 +232,19 @@ export class WatchTable {
     const state = reason === "unmounted" ? "its filesystem was unmounted" : "it is no longer there";
     this.#log.warn(
       `Cannot watch ${quoted(root.path)} any longer: ${state}; ` +
-        `when it is there again, reload facron (SIGUSR1)`,
+        "it is watched again as soon as it is back",
     );
   }
 
-  #placeRoot(root: Root): void {
+  #placeRoot(root: Root, isNew = false): void {
     const path = cString(root.path);
     const status = fileStatus(path);
     const isDirectory = status.kind === S_IFDIR;
     root.node = this.#place(root, null, root.path, isDirectory, null)!;
     this.#gone.delete(root);
     root.node.inode = status.inode;
-    if (isDirectory && follows(root)) this.#toWalk.push({ node: root.node, isNew: false });
+    if (isNew && isDirectory) this.#observer.newDirectory(root.node, this);
+    if (isDirectory && follows(root)) this.#toWalk.push({ node: root.node, isNew });
   }
 
   /** @returns null if what is there is another one, or is in the tree already */
@@ -248,7 +257,12 @@ export class WatchTable {
   ): Node | null {
     const path = cString(parent === null ? name : joined(parent, name));
     const ownOutputs = isDirectory ? this.#ownOutputs.namesIn(() => fileStatus(path).inode) : null;
-    const kind = { isTop: parent === null, isDirectory, holdsOwnOutput: ownOutputs !== null };
+    const kind = {
+      isTop: parent === null,
+      isHidden: parent !== null && isHiddenIn(parent, name),
+      isDirectory,
+      holdsOwnOutput: ownOutputs !== null,
+    };
     const want = wantAt(root, kind);
     const mark = this.backend.add(path, isDirectory, want, entry?.identity ?? null);
     if (mark === null) return null;
@@ -267,13 +281,14 @@ export class WatchTable {
     return node;
   }
 
-  #changeRoot(root: Root, top: Interests, below: Interests | null): void {
-    const before = { follows: follows(root), isRecursive: root.below !== null };
+  #changeRoot(root: Root, { top, below, belowHidden, isNew }: RootWants): void {
+    const before = reachOf(root);
     root.top = top;
     root.below = below;
+    root.belowHidden = belowHidden;
     this.#dropIfReplaced(root);
-    if (root.node === null) return this.#placeRoot(root);
-    const changes = follows(root) !== before.follows || (below !== null) !== before.isRecursive;
+    if (root.node === null) return this.#placeRoot(root, isNew);
+    const changes = reachOf(root) !== before;
     if (changes) for (const child of childrenOf(root.node)) this.#drop(child);
     this.#refreshBelow(root.node);
     if (changes && root.node.isDirectory && follows(root))
@@ -338,7 +353,10 @@ export class WatchTable {
     this.#breakCycle(node, parent);
     if (there !== null) this.#displace(there);
     this.#displaced.delete(node);
+    const wasHidden = node.isHidden;
     node.moveTo(parent, name);
+    if (isLeftOut(node.root, node.isHidden)) return this.#drop(node);
+    if (node.isHidden !== wasHidden) this.#refreshBelow(node);
     for (const tell of this.#moves.release(node)) tell();
     this.#lookAgain();
   }
@@ -391,6 +409,7 @@ export class WatchTable {
     try {
       const status = fileStatus(cString(path), { followSymlink: false });
       if (status.kind !== S_IFDIR) return null;
+      if (isLeftOut(parent.root, isHiddenIn(parent, name))) return null;
       const known = parent.child(name);
       if (known?.inode === status.inode) return null;
       if (known !== null) this.#displace(known);
@@ -421,4 +440,15 @@ export class WatchTable {
     if (mark.nodes.length === 0) this.backend.remove(mark, path);
     else this.#refresh(mark.nodes[0]!);
   }
+}
+
+/** On which directories below a root there are marks: when it changes, they are looked for anew. */
+function reachOf(root: Root): string {
+  return `${follows(root)} ${root.below !== null} ${root.belowHidden !== null}`;
+}
+
+const dot = 0x2e;
+
+function isHiddenIn(parent: Node, name: Uint8Array): boolean {
+  return name[0] === dot || parent.isHidden;
 }

@@ -71,6 +71,7 @@ class Place {
       path,
       top: this.#interests(),
       below: null,
+      belowHidden: null,
       node: null,
       namesSubdirectories: true,
       noticesNames: false,
