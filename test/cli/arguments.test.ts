@@ -173,7 +173,10 @@ describe("facron refuses", () => {
     "an empty value": [["--config="], /Option --config needs a value/],
     "an empty value as a word": [["-c", ""], /Option -c needs a value/],
     "a value for a flag": [["--daemon=yes"], /Option --daemon takes no value/],
-    "an option given twice": [["--max-running=1", "--max-running", "2"], /--max-running is given twice: "1" and "2"/],
+    "an option given twice": [
+      ["--max-running=1", "--max-running", "2"],
+      /--max-running is given twice: "1" and "2"/,
+    ],
     "an extra word": [["extra"], /Unexpected word "extra"/],
     "an extra word behind --": [["--", "extra"], /Unexpected word "extra"/],
     "a command that is mistyped, and says what was meant": [["wacth", "/"], /did you mean watch\?/],

@@ -2,6 +2,7 @@
 import { describe, expect, test } from "bun:test";
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
+import { commandNames } from "../../src/cli/arguments.ts";
 import { helpOf } from "../../src/cli/help.ts";
 import { findTool, needsRoot } from "../helpers/requires.ts";
 import { childrenOf, statusOf } from "../cli/support.ts";
@@ -24,10 +25,17 @@ const table = "/srv/in close_write,create\n/etc close_write,create\n";
 const commands = new Set([
   ...commandsInHelp(helpOf("run")),
   ...commandsInHelp(helpOf("watch")),
+  ...commandsInHelp(helpOf("explain")),
   ...commandsIn(blocks),
 ]);
-const facrons = [...commands].filter((command) => command.startsWith("facron "));
-const others = [...commands].filter((command) => !facrons.includes(command));
+/** They answer and end. */
+const answers = [...commands].filter((command) =>
+  /^facron (check|explain|convert|schema)\b/.test(command),
+);
+const facrons = [...commands].filter(
+  (command) => command.startsWith("facron ") && !answers.includes(command),
+);
+const others = [...commands].filter((command) => !/^facron /.test(command));
 
 test("the help and the README have examples", () => {
   expect(commandsInHelp(helpOf("run"))).not.toBeEmpty();
@@ -61,6 +69,15 @@ describe("it works as an example says:", () => {
       expect(lines.every((event) => typeof event.path === "string")).toBe(true);
       expect(running.log).not.toMatch(/error|warning/);
       if (command.includes("| head")) expect((await running.exit()).code).toBe(0);
+    });
+  }
+
+  for (const command of answers) {
+    rootTest(command, async () => {
+      const running = sandbox().run(command);
+      expect(await running.exit()).toEqual({ code: 0, signal: null });
+      expect(running.log).toBe("");
+      if (!command.includes(">")) expect(running.lines).not.toBeEmpty();
     });
   }
 
@@ -125,6 +142,29 @@ function isFile(path: string): boolean {
   return /\.\w+$/.test(path);
 }
 
+describe("the example in TOML", () => {
+  const examples = blocks.filter(({ language }) => language === "toml");
+  examples.forEach(({ lines }, index) => {
+    rootTest(`${index + 1} of the README is followed, and every rule of it fires`, async () => {
+      const place = sandbox();
+      place.write("facron.toml", `${lines.join("\n")}\n`);
+      const rules = lines.filter((line) => line === "[[rule]]").length;
+      const paths = lines.flatMap((line) => /^watch = "(.*)"$/.exec(line)?.[1] ?? []);
+      const programs = lines.flatMap((line) => /^run = \["([^"]*)"/.exec(line)?.[1] ?? []);
+      for (const path of paths) isFile(path) ? place.write(path, "old") : place.mkdir(path);
+      const running = await place.run("facron -c facron.toml", { programs }).ready();
+      expect(running.log).not.toMatch(/error|warning/);
+      for (const path of paths) place.write(isFile(path) ? path : `${path}/new`, "new");
+      await waitFor(() => new Set(running.events.flatMap(rulesOf)).size === rules, {
+        what: "an event for each rule",
+        state: () => `${running.lines.join("\n")}\n${running.log}`,
+      });
+      const ran = () => running.log.match(/ exited 0 after /g)?.length ?? 0;
+      await waitFor(() => ran() >= programs.length, { what: "a command for each rule with one" });
+    });
+  });
+});
+
 describe("the README", () => {
   const inReadme = readme === "" ? test.skip : test;
 
@@ -156,7 +196,8 @@ describe("the README", () => {
 
   inReadme("has every option of the help, and no other", () => {
     const optionsIn = (text: string) => new Set(text.match(/(?<=[\s`[(])--[a-z][a-z-]+/g) ?? []);
-    const known = optionsIn(`${helpOf("run")}${helpOf("watch")} --unbuffered `); // the last is jq's
+    const helps = [...commandNames, "run" as const].map(helpOf).join("");
+    const known = optionsIn(`${helps} --unbuffered `); // the last is jq's
     expect([...optionsIn(readme)].filter((option) => !known.has(option))).toEqual([]);
   });
 });
