@@ -1,10 +1,11 @@
 /** The options by which every command is told where the rules are. */
 import type { ArgsDef } from "citty";
 import { accountNames, findAccount } from "../../ffi/users.ts";
-import { type FormatName, formatNames } from "../config/format.ts";
+import { formatNames } from "../config/format.ts";
 import { loadIncron } from "../config/incron-installation.ts";
 import { type Configuration, loadConfiguration } from "../config/load.ts";
 import { merged } from "../config/merge.ts";
+import type { FormatName } from "../config/source.ts";
 import { UsageError } from "../errors.ts";
 import { quoted } from "../log.ts";
 import { betweenWords } from "./arguments.ts";
@@ -45,7 +46,7 @@ export function configurationLoader(
   let before: Configuration | null = null;
   return () => {
     const parts: Configuration[] = [];
-    if (files.length > 0) parts.push(loadConfiguration(files, { cwd, format }));
+    if (files.length > 0) parts.push(loadConfiguration(files, { cwd, format, uidOf }));
     if (usesIncron) {
       before = loadIncron({
         cwd,
@@ -58,6 +59,10 @@ export function configurationLoader(
     }
     return merged(parts);
   };
+}
+
+function uidOf(user: string): number | null {
+  return findAccount(user)?.uid ?? null;
 }
 
 function formatOf(name: string | undefined): FormatName | null {

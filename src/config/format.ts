@@ -3,10 +3,8 @@ import { basename, dirname, extname } from "node:path";
 import { latin1 } from "../../ffi/bytes.ts";
 import { parseFacronTable } from "./facron-table.ts";
 import { parseIncronTable } from "./incron-table.ts";
-import type { Parsed, Source } from "./source.ts";
+import type { FormatName, Parsed, Source } from "./source.ts";
 import { parseToml } from "./toml.ts";
-
-export type FormatName = "toml" | "incron" | "facron";
 
 export interface Format {
   readonly name: FormatName;

@@ -4,25 +4,20 @@ import { basename, dirname, resolve } from "node:path";
 import { ConfigError, type ConfigProblem } from "../errors.ts";
 import { quoted } from "../log.ts";
 import type { Rule } from "../rule/rule.ts";
-import { type Format, formatNamed, type FormatName, formatOf } from "./format.ts";
+import { type Format, formatNamed, formatOf } from "./format.ts";
 import { readConfiguration } from "./read.ts";
-import type { Include, PlacedRule, Settings } from "./source.ts";
+import type { FormatName, Include, LoadedFile, Settings } from "./source.ts";
 import { Places, problemOfFile } from "./span.ts";
-import { distrustOf } from "./trust.ts";
+import { distrustedCommands } from "./distrusted-commands.ts";
+import { distrustOf, forgetTrust } from "./trust.ts";
 
 export interface LoadOptions {
+  /** The uid of a user, for programs that run as it; null if there is none. */
+  readonly uidOf?: (user: string) => number | null;
   /** Absolute; files and relative paths in them start there. */
   readonly cwd: string;
   /** Null: by each file's name and text. */
   readonly format?: FormatName | null;
-}
-
-export interface LoadedFile {
-  /** As the user gave it, or as the including file leads to it. */
-  readonly file: string;
-  readonly bytes: Uint8Array;
-  readonly format: FormatName;
-  readonly rules: readonly PlacedRule[];
 }
 
 export interface Configuration {
@@ -42,6 +37,7 @@ export interface Configuration {
  * @throws {ConfigError} with everything that is wrong in all of them, also when one can't be read
  */
 export function loadConfiguration(files: readonly string[], options: LoadOptions): Configuration {
+  forgetTrust();
   const loading = new Loading(options);
   for (const file of files) loading.add(file);
   return loading.end();
@@ -74,6 +70,7 @@ class Loading {
   /** @throws {ConfigError} */
   end(): Configuration {
     this.#refuseTwins();
+    this.#errors.push(...distrustedCommands(this.#files, this.#options.uidOf ?? (() => null)));
     if (this.#errors.length > 0) throw new ConfigError(this.#errors);
     return {
       rules: this.#uniquelyNamed(),

@@ -52,3 +52,15 @@ export interface Parsed {
   readonly includes: readonly Include[];
   readonly settings: Settings;
 }
+
+/** The dialects. */
+export type FormatName = "toml" | "incron" | "facron";
+
+/** A file that was read, with what it came to. */
+export interface LoadedFile {
+  /** As the user gave it, or as the including file leads to it. */
+  readonly file: string;
+  readonly bytes: Uint8Array;
+  readonly format: FormatName;
+  readonly rules: readonly PlacedRule[];
+}

@@ -1,0 +1,147 @@
+/** What is odd about rules as things are now: the warnings of `facron check` that need a look around. */
+import { readFileSync, statSync } from "node:fs";
+import { latin1, lossyText } from "../../ffi/bytes.ts";
+import type { ConfigProblem } from "../errors.ts";
+import { quoted } from "../log.ts";
+import { whyNeverMet } from "../rule/reach.ts";
+import type { Rule, WatchPath } from "../rule/rule.ts";
+import { didYouMean } from "./did-you-mean.ts";
+import type { LoadedFile, PlacedRule } from "./source.ts";
+import { Places } from "./span.ts";
+
+export interface Accounts {
+  readonly findAccount: (name: string) => { readonly uid: number } | null;
+  readonly accountNames: () => string[];
+}
+
+/** In the order of the files. */
+export function inspect(files: readonly LoadedFile[], accounts: Accounts): ConfigProblem[] {
+  const inspection = new Inspection(accounts);
+  return files.flatMap((file) => inspection.warningsIn(file));
+}
+
+class Inspection {
+  readonly #accounts: Accounts;
+  readonly #mounts = remoteMounts();
+  /** Rules by what they are, without their names. */
+  readonly #seen = new Map<string, string>();
+
+  constructor(accounts: Accounts) {
+    this.#accounts = accounts;
+  }
+
+  warningsIn(file: LoadedFile): ConfigProblem[] {
+    const places = new Places(file);
+    return file.rules.flatMap((placed) => {
+      const { rule, places: at } = placed;
+      const paths = rule.watch.flatMap((watch, index) =>
+        this.#aboutPath(placed, watch).map((message) =>
+          places.problem(at.watch[index] ?? at.head, message),
+        ),
+      );
+      const user = this.#aboutUser(rule);
+      const twin = this.#aboutTwin(rule);
+      return [
+        ...paths,
+        ...(user === null ? [] : [places.problem(at.user ?? at.head, user)]),
+        ...(twin === null ? [] : [places.problem(at.head, twin)]),
+      ];
+    });
+  }
+
+  #aboutPath({ rule }: PlacedRule, watch: WatchPath): string[] {
+    if (watch.isGlob === true) return [];
+    const shown = quoted(watch.path);
+    const status = statusOf(watch.path);
+    const messages: string[] = [];
+    if (status === null)
+      messages.push(
+        `Path ${shown} is not there yet: it is watched as soon as it appears; correct it if it never will`,
+      );
+    const never = status === null ? null : whyNeverMet(rule.condition, status.isDirectory());
+    if (never !== null) messages.push(`Rule never fires for ${shown}: ${never}`);
+    const remote = this.#remoteTypeOf(watch.path);
+    if (remote !== null)
+      messages.push(
+        `Path ${shown} is on ${remote}: what other machines change there is not seen by this kernel; run facron where the files are`,
+      );
+    if (rule.backend === "fanotify" && process.geteuid!() !== 0)
+      messages.push(
+        `Path ${shown} needs root: fanotify is for root only; run facron as root, or write the events without FAN_`,
+      );
+    return messages;
+  }
+
+  #aboutUser({ runAs }: Rule): string | null {
+    if (runAs === undefined || this.#accounts.findAccount(runAs.user) !== null) return null;
+    const meant = didYouMean(runAs.user, this.#accounts.accountNames());
+    const cure =
+      meant === null ? "the command fails until there is one" : `did you mean ${quoted(meant)}?`;
+    return `Unknown user ${quoted(runAs.user)}: ${cure}`;
+  }
+
+  #aboutTwin({ name, ...rest }: Rule): string | null {
+    const key = JSON.stringify(rest, (_, value: unknown) =>
+      value instanceof Uint8Array ? latin1(value) : value,
+    );
+    const other = this.#seen.get(key);
+    if (other === undefined) this.#seen.set(key, name);
+    if (other === undefined) return null;
+    const what =
+      rest.command === null
+        ? "each event is written with both names"
+        : "each event runs the command twice";
+    return `Rule is the same as ${quoted(other)}: ${what}; remove one of the two`;
+  }
+
+  #remoteTypeOf(path: Uint8Array): string | null {
+    if (this.#mounts.length === 0) return null;
+    const text = lossyText(path);
+    const holds = ({ point }: Mount): boolean =>
+      point === "/" || text === point || text.startsWith(`${point}/`);
+    const mount = this.#mounts.filter(holds).at(0);
+    return mount?.isRemote === true ? mount.type : null;
+  }
+}
+
+interface Mount {
+  readonly point: string;
+  readonly type: string;
+  readonly isRemote: boolean;
+}
+
+/** Filesystems whose files other machines change (and that this kernel hears nothing of). */
+const remote =
+  /^(nfs4?|cifs|smb3|smbfs|9p|ceph|afs|lustre|gfs2|ocfs2|beegfs|orangefs|glusterfs|virtiofs|vboxsf|davfs2?|fuse\.(sshfs|s3fs|rclone|glusterfs|cephfs|mount\.davfs|gcsfuse|goofys|davfs2?|moosefs|juicefs|hdfs|nfs))/;
+
+/** Longest first; none if nothing remote is mounted. */
+function remoteMounts(): Mount[] {
+  try {
+    const lines = readFileSync("/proc/self/mountinfo", "utf8").split("\n");
+    const mounts = lines.filter((line) => line.includes(" - ")).map(mountIn);
+    return mounts.some(({ isRemote }) => isRemote)
+      ? mounts.sort((a, b) => b.point.length - a.point.length)
+      : [];
+  } catch {
+    return [];
+  }
+}
+
+/** proc_pid_mountinfo(5): blanks and the like are octal escapes. */
+function mountIn(line: string): Mount {
+  const [before = "", after = ""] = line.split(" - ");
+  const escaped = before.split(" ")[4] ?? "/";
+  const point = escaped.replace(/\\([0-7]{3})/g, (_, octal: string) =>
+    String.fromCharCode(Number.parseInt(octal, 8)),
+  );
+  const type = after.split(" ")[0] ?? "";
+  return { point, type, isRemote: remote.test(type) };
+}
+
+function statusOf(path: Uint8Array) {
+  try {
+    return statSync(Buffer.from(path), { throwIfNoEntry: false }) ?? null;
+  } catch {
+    return null;
+  }
+}
