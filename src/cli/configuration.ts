@@ -39,7 +39,7 @@ export function configurationLoader(
   { cwd, words = [] }: { readonly cwd: string; readonly words?: readonly string[] },
 ): () => Configuration {
   const named = [...(given.config?.split(betweenWords) ?? []), ...words];
-  const format = formatOf(given.format);
+  const format = formatGiven(given.format);
   const incronConf = given["incron-conf"];
   const usesIncron = given.incron === true || incronConf !== undefined;
   const files = named.length > 0 || usesIncron ? named : [defaultConfiguration];
@@ -65,7 +65,7 @@ function uidOf(user: string): number | null {
   return findAccount(user)?.uid ?? null;
 }
 
-function formatOf(name: string | undefined): FormatName | null {
+export function formatGiven(name: string | undefined): FormatName | null {
   if (name === undefined) return null;
   const known = formatNames.find((one) => one === name);
   if (known !== undefined) return known;

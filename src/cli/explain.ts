@@ -1,7 +1,157 @@
-/** Stub. */
+/** `facron explain`: what rules do in plain sentences, or what they would do if something happened. */
+import { type ArgsDef, parseArgs } from "citty";
+import { statSync } from "node:fs";
+import { latin1, lossyText, textOrNull, utf8 } from "../../ffi/bytes.ts";
+import { describeRule } from "../config/describe.ts";
+import { parseEventList } from "../config/event-names.ts";
+import { type Happening, type Outcome, type Run, simulate } from "../config/simulate.ts";
+import { absolutePath } from "../config/watch-path.ts";
+import { UsageError } from "../errors.ts";
+import { eventBits } from "../event.ts";
+import { quoted } from "../log.ts";
+import type { Rule } from "../rule/rule.ts";
+import { shellWords } from "../rule/shell-words.ts";
+import { type Shape, strictArguments } from "./arguments.ts";
+import { configurationArgs, configurationLists, configurationLoader } from "./configuration.ts";
 import type { Context } from "./context.ts";
-import { type ExitCode, exitCode } from "./exit-code.ts";
+import type { ExitCode } from "./exit-code.ts";
+import { print } from "./print.ts";
 
-export function explain(_context: Context): ExitCode {
-  return exitCode.failed;
+const args = {
+  ...configurationArgs,
+  event: { type: "string", alias: ["e", "events"], valueHint: "EVENT[,EVENT]" },
+  from: { type: "string", valueHint: "PATH" },
+  directory: { type: "boolean" },
+  json: { type: "boolean" },
+} satisfies ArgsDef;
+
+const shape: Shape = { args, words: "FILE", lists: { ...configurationLists, event: "," } };
+
+export function explain({ words, cwd }: Context): ExitCode {
+  const given = parseArgs<typeof args>(strictArguments(words, shape), args);
+  if (given.event === undefined) {
+    if (given.from !== undefined || given.directory === true)
+      throw new UsageError(
+        "Options --from and --directory belong to --event: name the event, e.g. --event rename",
+      );
+    const { rules } = configurationLoader(given, { cwd, words: given._ })();
+    return print(
+      given.json === true
+        ? rulesAsJson(rules)
+        : rules.map((rule) => `${describeRule(rule)}\n`).join(""),
+    );
+  }
+  if (given._.length === 0)
+    throw new UsageError("No PATH for the event: facron explain --event close_write /srv/in/a.csv");
+  const { rules } = configurationLoader(given, { cwd })();
+  const answers = given._.map((path) => {
+    const happening = happeningAt(path, { cwd, events: given.event!, ...given });
+    return { path, outcomes: simulate(rules, happening) };
+  });
+  const isJson = given.json === true;
+  return print(
+    isJson
+      ? outcomesAsJson(answers, cwd)
+      : answers.map(({ path, outcomes }) => asText(path, outcomes, cwd)).join("\n"),
+  );
+}
+
+interface Question {
+  readonly cwd: string;
+  readonly events: string;
+  readonly from?: string | undefined;
+  readonly directory?: boolean | undefined;
+}
+
+function happeningAt(path: string, { cwd, events, from, directory }: Question): Happening {
+  const whole = (one: string): Uint8Array => absolutePath(latin1(utf8(one)), latin1(utf8(cwd)));
+  const bits = parseEventList(events);
+  if (from !== undefined && (bits & eventBits.rename) === 0)
+    throw new UsageError("Option --from is the old path of a rename: use it with --event rename");
+  const isDirectory =
+    directory ?? statSync(path, { throwIfNoEntry: false })?.isDirectory() ?? false;
+  return {
+    events: bits,
+    path: whole(path),
+    from: from === undefined ? null : whole(from),
+    isDirectory,
+  };
+}
+
+function asText(path: string, outcomes: readonly Outcome[], cwd: string): string {
+  const lines = outcomes.flatMap((outcome) => {
+    const name = outcome.rule.name;
+    if (!outcome.fires) return [`${name} does not fire: ${outcome.why}`];
+    return [
+      `${name} fires for ${quoted(path)}`,
+      ...(outcome.run === null
+        ? ["  runs nothing: the event is written to stdout"]
+        : runText(outcome.rule, outcome.run, cwd)),
+    ];
+  });
+  return lines.map((line) => `${line}\n`).join("");
+}
+
+function runText({ runAs, whenBusy, once }: Rule, { argv, variables }: Run, cwd: string): string[] {
+  const clears = runAs?.clearsEnvironment === true;
+  const base = clears
+    ? "HOME, USER, LOGNAME, USERNAME, SHELL and PATH of the user"
+    : "facron's own";
+  return [
+    `  runs         ${shellWords(argv)}`,
+    `  user         ${userText(runAs)}`,
+    `  directory    ${cwd} (where facron is started; / with --daemon)`,
+    `  environment  ${base}, and`,
+    ...variables.map((entry) => `               ${variableText(entry)}`),
+    ...(whenBusy === "skip" ? ["  unless       a command of the rule is running"] : []),
+    ...(once === true ? ["  once         and then not again until facron is started anew"] : []),
+  ];
+}
+
+function userText(runAs: Rule["runAs"]): string {
+  if (runAs === undefined) return "that of facron";
+  return runAs.needsAccess
+    ? `${runAs.user}, if that user may read the directory of the event`
+    : runAs.user;
+}
+
+function variableText(entry: Uint8Array): string {
+  const equals = entry.indexOf(0x3d) + 1;
+  return lossyText(entry.subarray(0, equals)) + shellWords([entry.subarray(equals)]);
+}
+
+function rulesAsJson(rules: readonly Rule[]): string {
+  const explained = rules.map((rule) => ({ rule: rule.name, sentence: describeRule(rule) }));
+  return `${JSON.stringify({ v: 1, rules: explained }, null, 2)}\n`;
+}
+
+function outcomesAsJson(
+  answers: readonly { path: string; outcomes: readonly Outcome[] }[],
+  cwd: string,
+): string {
+  const paths = answers.map(({ path, outcomes }) => ({
+    path,
+    rules: outcomes.map((one) => outcomeAsJson(one, cwd)),
+  }));
+  return `${JSON.stringify({ v: 1, paths }, null, 2)}\n`;
+}
+
+function outcomeAsJson(outcome: Outcome, cwd: string): object {
+  const rule = outcome.rule.name;
+  if (!outcome.fires) return { rule, fires: false, why: outcome.why };
+  if (outcome.run === null) return { rule, fires: true };
+  const { argv, variables } = outcome.run;
+  const environment = Object.fromEntries(
+    variables.map((entry) => lossyText(entry).split(/=(.*)/s).slice(0, 2)),
+  );
+  const isText = argv.every((word) => textOrNull(word) !== null);
+  return {
+    ...{
+      rule,
+      fires: true,
+      argv: argv.map(lossyText),
+      ...(isText ? {} : { argv_bytes: argv.map((word) => Buffer.from(word).toString("base64")) }),
+    },
+    ...{ user: outcome.rule.runAs?.user ?? null, directory: cwd, environment },
+  };
 }

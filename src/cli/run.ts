@@ -25,7 +25,8 @@ export function run(context: DaemonContext): Promise<DaemonEnd> {
     maxRunning: maxRunning === undefined ? null : positiveNumber("--max-running", maxRunning),
     dryRun: given["dry-run"] === true,
     // incrontab(1) counts on a table being read as soon as it is saved.
-    watchesConfiguration: given["watch-config"] === true || given.incron === true,
+    watchesConfiguration:
+      given["watch-config"] === true || given.incron === true || given["incron-conf"] !== undefined,
   });
 }
 

@@ -1,6 +1,7 @@
 /** incron's tables: `PATH MASK COMMAND` as incrontab(5) has them. */
 import { basename } from "node:path";
 import { fromLatin1, latin1 } from "../../ffi/bytes.ts";
+import { eventBits, namesOf } from "../event.ts";
 import type { RunAs } from "../rule/rule.ts";
 import { Findings, quotedWord } from "./findings.ts";
 import { isPattern, withoutEscapes } from "./glob-path.ts";
@@ -102,7 +103,9 @@ function ruleOf(
     name,
     watch: [{ ...watched, ...read.watch }],
     backend: "inotify" as const, // record for record as incron sees them
-    condition: [{ groups: [read.events], children: true, directories: true }],
+    condition: namesOf(read.events).map((name) => {
+      return { groups: [eventBits[name]], children: true, directories: true };
+    }),
     command: words,
     ...(runAs === null ? {} : { runAs }),
     ...read.rule,

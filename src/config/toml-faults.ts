@@ -175,10 +175,10 @@ function unknownKey(table: "top" | "facron" | "rule", key: string): string {
 function unknownTable(key: string): string {
   if (key === "gate")
     return "Table [[gate]] is not built yet: this version decides nothing; remove it";
-  if (ruleKeys.includes(key) || key in laterRuleKeys)
-    return `Key ${quoted(key)} stands above the first [[rule]]: put it below one`;
   if (settingsKeys.includes(key))
     return `Key ${quoted(key)} stands outside of a table: put it below [facron]`;
+  if (ruleKeys.includes(key) || key in laterRuleKeys)
+    return `Key ${quoted(key)} stands above the first [[rule]]: put it below one`;
   const meant = didYouMean(key, ["rule", "facron"]);
   const cure =
     meant === null

@@ -145,8 +145,11 @@ class Scan {
     const from = this.#text.at;
     this.#string();
     const written = lossyText(fromLatin1(this.#text.slice(from)));
-    const parsed = Bun.TOML.parse(`${written} = 1`) as object;
-    return Object.keys(parsed)[0] ?? "";
+    try {
+      return Object.keys(Bun.TOML.parse(`${written} = 1`) as object)[0] ?? "";
+    } catch {
+      throw new Fault({ from, length: this.#text.at - from }); // of several lines, say
+    }
   }
 
   /** Take a value. @returns its span */
@@ -190,13 +193,16 @@ class Scan {
   }
 
   #inlineTable(path: TomlPath): void {
+    const open = { from: this.#text.at, length: 1 };
     this.#text.take(/\{/y);
     for (;;) {
       this.#text.skipSpace({ lines: true });
       if (this.#text.take(/\}/y) !== null) return;
+      if (this.#text.atEnd) throw new Fault(open);
       this.#pair(path);
       this.#text.skipSpace({ lines: true });
-      if (this.#text.take(/,/y) === null && this.#text.next !== "}") throw this.#here();
+      if (this.#text.take(/,/y) !== null || this.#text.next === "}") continue;
+      throw this.#text.atEnd ? new Fault(open) : this.#here();
     }
   }
 

@@ -19,8 +19,16 @@ const sentences: readonly [RegExp, (...found: string[]) => string][] = [
   ],
   [
     /^Cannot redefine table '(.*)'/,
-    (table) =>
-      `Table [${table}] is there already: put both under one, or write [[${table}]] for a list`,
+    (table) => `Table [${table}] is there already: put all of its keys under one`,
+  ],
+  [
+    /^Expected a value/,
+    () => 'Missing quotes: a path or any other text stands in them, e.g. "/srv/in"',
+  ],
+  [/^Expected '\]/, () => "Missing closing bracket: a table begins with [[rule]] or [facron]"],
+  [
+    /^Control character/,
+    () => "Unexpected control character: remove it, or write it as \\u and four digits",
   ],
   [/^Strings must be quoted: "(.*)"/, (word) => `Missing quotes: write "${word}"`],
   [

@@ -48,20 +48,24 @@ function valuesOf({ bytes }: Source, places: TomlPlaces, findings: Findings): un
 
 /** The first byte that belongs to no character. */
 function notUtf8(bytes: Uint8Array): Span {
-  const decoder = new TextDecoder("utf-8", { fatal: true });
   let sound = 0;
   let end = bytes.length;
   while (end - sound > 1) {
     const middle = (sound + end) >> 1;
-    try {
-      decoder.decode(bytes.subarray(0, middle), { stream: true });
-      sound = middle;
-    } catch {
-      end = middle;
-    }
-    decoder.decode(); // forget what is begun
+    if (isStartOfText(bytes.subarray(0, middle))) sound = middle;
+    else end = middle;
   }
   return { from: sound, length: 1 };
+}
+
+/** Whether it is UTF-8, but for a character that may end behind it. */
+function isStartOfText(bytes: Uint8Array): boolean {
+  try {
+    new TextDecoder("utf-8", { fatal: true }).decode(bytes, { stream: true });
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 /** zod takes milliseconds to load, which a table need not wait for. */

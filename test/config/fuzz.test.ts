@@ -1,63 +1,119 @@
 /**
- * Random and mutated tables: rules or a ConfigError, nothing else, and soon.
+ * Random and mutated files of each dialect: rules or a ConfigError, nothing else, and soon; what is
+ * good means the same as TOML.
  *
  * FACRON_FUZZ_SEED=n repeats a run, FACRON_FUZZ_RUNS=n makes it longer.
  */
 import { expect, test } from "bun:test";
-import { readdirSync, readFileSync } from "node:fs";
-import { join } from "node:path";
-import { fromLatin1, latin1 } from "../../ffi/bytes.ts";
-import { parseFacronTable } from "../../src/config/facron-table.ts";
+import { fromLatin1, latin1, textOrNull, utf8 } from "../../ffi/bytes.ts";
+import { convertToToml } from "../../src/config/convert.ts";
+import type { PlacedRule } from "../../src/config/source.ts";
+import { parseToml } from "../../src/config/toml.ts";
 import { ConfigError, formatProblem, type ConfigProblem } from "../../src/errors.ts";
-import type { Rule } from "../../src/rule/rule.ts";
+import { type Dialect, dialects, goldenBytes, goldenNames, parseAs } from "./dialects.ts";
+import { type Random, randomNumbers, seedOf } from "./random.ts";
 
-const seed = Number(process.env["FACRON_FUZZ_SEED"] ?? Date.now() % 0x1_0000_0000);
 const runs = Number(process.env["FACRON_FUZZ_RUNS"] ?? 20_000);
 const slowestMs = 2_000;
 
-const golden = join(import.meta.dir, "../golden/config");
-const tables = ["good", "bad"].flatMap((folder) =>
-  readdirSync(join(golden, folder))
-    .filter((file) => file.endsWith(".conf"))
-    .sort()
-    .map((file) => latin1(readFileSync(join(golden, folder, file)))),
-);
+/** What a file is made of, so that random text gets past the first field. */
+const pieces: Readonly<Record<Dialect["name"], readonly string[]>> = {
+  facron: [
+    ..."\n\n\n \t\r\0\"'|,#$/.\\é\xff\x1b".split(""),
+    ..."/f FAN_OPEN FAN_CLOSE FAN_ONDIR FAN_EVENT_ON_CHILD FAN_Q_OVERFLOW FAN_OPEN_PERM".split(" "),
+    ..."IN_CREATE IN_ISDIR open close all FAN_OPNE 0x2 $$ $@ $# $* $+ $- $= .. ./a //".split(" "),
+    ...[
+      " FAN_OPEN ",
+      "/f open /bin/sh\n",
+      "\n/g IN_MOVE|IN_OPEN,IN_CLOSE ",
+      "\xef\xbb\xbf",
+      "\r\n",
+    ],
+  ],
+  toml: [
+    ..."\n\n\n \t\r\0\"'=,#.{}[]\\é\xff\x1b0".split(""),
+    ...[
+      "[[rule]]\n",
+      "[facron]\n",
+      "watch = ",
+      "on = ",
+      "run = ",
+      "user = ",
+      '"/f"',
+      '"open"',
+      '["a", "b"]',
+    ],
+    ...[
+      "true",
+      "1",
+      "1.5e3",
+      "07:32:00",
+      '"""',
+      "''",
+      '"{path}"',
+      "once = true\n",
+      "shell = 'x'\n",
+      "x.y = 1\n",
+    ],
+    ...[
+      '[[rule]]\nwatch = "/f"\non = "open"\n',
+      "settle = ",
+      "\xef\xbb\xbf",
+      "\r\n",
+      "[rule]",
+      "\\u00e9",
+    ],
+  ],
+  incron: [
+    ..."\n\n\n \t\r\0\"'|,#$/.\\é\xff\x1b;&()<>{}`*?[]=".split(""),
+    ..."/f IN_CREATE IN_CLOSE recursive=false dotdirs=true loopable=true IN_NO_LOOP IN_ONESHOT 8 256".split(
+      " ",
+    ),
+    ..."$$ $@ $# $% $& bash -c eval /bin/x echo $$( $$(( [[ -eq for case".split(" "),
+    ...[
+      " IN_OPEN ",
+      "/f IN_OPEN /bin/sh\n",
+      "\n/g IN_MOVE,IN_OPEN x ",
+      "\xef\xbb\xbf",
+      "\r\n",
+      "sh -c '",
+    ],
+  ],
+};
 
-/** What a table is made of, so that random text gets past the first field. */
-const pieces = [
-  ..."\n\n\n \t\r\0\"'|,#$/.\\é\xff\x1b".split(""),
-  ..."/f FAN_OPEN FAN_CLOSE FAN_ONDIR FAN_EVENT_ON_CHILD FAN_Q_OVERFLOW FAN_OPEN_PERM".split(" "),
-  ..."IN_CREATE IN_ISDIR open close all FAN_OPNE 0x2 $$ $@ $# $* $+ $- $= .. ./a //".split(" "),
-  ...[" FAN_OPEN ", "/f open /bin/sh\n", "\n/g IN_MOVE|IN_OPEN,IN_CLOSE ", "\xef\xbb\xbf", "\r\n"],
-];
+for (const dialect of dialects) {
+  test(
+    `${runs} random files: ${dialect.name}`,
+    () => {
+      const random = randomNumbers(seedOf(dialect.name));
+      const files = (["good", "bad"] as const).flatMap((folder) =>
+        goldenNames(dialect, folder).map((name) => latin1(goldenBytes(dialect, folder, name))),
+      );
+      const seen = { rules: 0, errors: 0 };
+      for (let run = 0; run < runs; run++) {
+        const text = random(2) === 0 ? mutated(random, files, dialect) : invented(random, dialect);
+        const start = performance.now();
+        seen[outcomeOf(dialect, text)]++;
+        const ms = performance.now() - start;
+        if (ms > slowestMs) throw new Error(`took ${ms} ms: ${JSON.stringify(text)}`);
+      }
+      // Files of both kinds, or the pieces have become too good or too bad to find anything.
+      expect(seen.rules).toBeGreaterThan(runs / 50);
+      expect(seen.errors).toBeGreaterThan(runs / 50);
+    },
+    10_000 + runs * 2,
+  );
+}
 
-test(
-  `parseFacronTable survives ${runs} random tables (FACRON_FUZZ_SEED=${seed})`,
-  () => {
-    console.log(`FACRON_FUZZ_SEED=${seed}`);
-    const random = randomNumbers(seed);
-    const seen = { rules: 0, errors: 0 };
-    for (let run = 0; run < runs; run++) {
-      const text = random(2) === 0 ? mutated(random) : invented(random);
-      const start = performance.now();
-      seen[outcomeOf(text)]++;
-      const ms = performance.now() - start;
-      if (ms > slowestMs) throw new Error(`took ${ms} ms: ${JSON.stringify(text)}`);
-    }
-    // Tables of both kinds, or the pieces have become too good or too bad to find anything.
-    expect(seen.rules).toBeGreaterThan(runs / 50);
-    expect(seen.errors).toBeGreaterThan(runs / 50);
-  },
-  10_000 + runs,
-);
-
-function outcomeOf(text: string): "rules" | "errors" {
+function outcomeOf(dialect: Dialect, text: string): "rules" | "errors" {
   const lines = text.split("\n").length;
-  const check = (problem: ConfigProblem) => checkProblem(problem, lines, text);
+  const check = (problem: ConfigProblem): void => checkProblem(problem, lines, text);
   try {
     const bytes = fromLatin1(text);
-    const { rules } = parseFacronTable({ file: "fuzz", bytes, cwd: "/cwd", warn: check });
-    for (const { rule } of rules) checkRule(rule, text);
+    const { rules, warnings } = parseAs(dialect, bytes, "fuzz");
+    warnings.forEach(check);
+    for (const placed of rules) checkRule(placed, text);
+    if (dialect.name !== "toml") checkConversion(dialect, bytes, rules, text);
     return "rules";
   } catch (error) {
     if (!(error instanceof ConfigError)) throw new Error(JSON.stringify(text), { cause: error });
@@ -66,16 +122,33 @@ function outcomeOf(text: string): "rules" | "errors" {
   }
 }
 
-function checkRule({ name, watch, condition, command }: Rule, text: string): void {
-  const path = latin1(watch[0]!.path);
+function checkRule({ rule, isNamed }: PlacedRule, text: string): void {
+  const { name, watch, condition, command } = rule;
   const sound =
-    /^fuzz:\d+$/.test(name) &&
-    /^\/(?!.*\/\/)(.*[^/])?$/s.test(path) &&
-    !path.includes("\0") &&
+    (isNamed || /^fuzz:\d+$/.test(name)) &&
+    watch.length > 0 &&
+    watch.every(({ path }) => /^\/(?!.*\/\/)(.*[^/])?$/s.test(latin1(path)) && !path.includes(0)) &&
     condition.length > 0 &&
     condition.every(({ groups }) => groups.length > 0 && groups.every((group) => group > 0)) &&
-    (command === null || command.words.every((word) => word.length === 1));
+    (command === null || command.words.length > 0);
   if (!sound) throw new Error(`unsound rule ${name} from ${JSON.stringify(text)}`);
+}
+
+function checkConversion(
+  { name: format }: Dialect,
+  bytes: Uint8Array,
+  rules: readonly PlacedRule[],
+  text: string,
+): void {
+  if (textOrNull(bytes) === null) return;
+  const toml = convertToToml({ file: "fuzz", bytes, format, rules });
+  const again = parseToml({ file: "t.toml", bytes: utf8(toml), cwd: "/cwd" });
+  const same = Bun.deepEquals(
+    again.rules.map(({ rule }) => rule),
+    rules.map(({ rule }) => rule),
+    true,
+  );
+  if (!same) throw new Error(`another meaning as TOML: ${JSON.stringify({ text, toml })}`);
 }
 
 function checkProblem(problem: ConfigProblem, lines: number, text: string): void {
@@ -93,36 +166,24 @@ function checkProblem(problem: ConfigProblem, lines: number, text: string): void
   if (!sound) throw new Error(`unsound problem ${JSON.stringify({ problem, text })}`);
 }
 
-type Random = (below: number) => number;
-
-function invented(random: Random): string {
-  return Array.from({ length: random(40) }, () => pieces[random(pieces.length)]!).join("");
+function invented(random: Random, { name }: Dialect): string {
+  const all = pieces[name];
+  return Array.from({ length: random(40) }, () => all[random(all.length)]!).join("");
 }
 
-/** One of the golden tables with some of it cut, doubled or replaced. */
-function mutated(random: Random): string {
-  let text = tables[random(tables.length)]!;
+/** One of the golden files with some of it cut, doubled or replaced. */
+function mutated(random: Random, files: readonly string[], { name }: Dialect): string {
+  let text = files[random(files.length)]!;
   for (let edits = 1 + random(4); edits > 0; edits--) {
     const from = random(text.length + 1);
     const to = Math.min(text.length, from + random(8));
     const middle = [
       "",
       text.slice(from, to).repeat(2),
-      pieces[random(pieces.length)]!,
+      pieces[name][random(pieces[name].length)]!,
       String.fromCharCode(random(256)),
     ][random(4)]!;
     text = text.slice(0, from) + middle + text.slice(to);
   }
   return text;
-}
-
-/** Numbers from 0 to below `below`, the same for the same seed (mulberry32). */
-function randomNumbers(start: number): Random {
-  let state = start >>> 0;
-  return (below) => {
-    state = (state + 0x6d2b_79f5) >>> 0;
-    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
-    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
-    return ((mixed ^ (mixed >>> 14)) >>> 0) % below;
-  };
 }

@@ -1,102 +1,120 @@
 /**
- * Every table in test/golden/config against what lies beside it: rules and warnings for the good,
- * the printed problems for the bad.
+ * Every file in test/golden/DIALECT against what lies beside it: rules and warnings for the good, the
+ * printed problems for the bad.
  *
  * After a change that is meant, UPDATE_GOLDEN=1 writes the expectations anew (`bun fmt` them, read the diff).
  */
 import { describe, expect, test } from "bun:test";
-import { readdirSync, readFileSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
-import { ConfigError, formatProblem, type ConfigProblem } from "../../src/errors.ts";
-import { parse, readableRule } from "./readable.ts";
+import { readFileSync, writeFileSync } from "node:fs";
+import { convertToToml } from "../../src/config/convert.ts";
+import { parseToml } from "../../src/config/toml.ts";
+import { ConfigError, formatProblem } from "../../src/errors.ts";
+import { utf8 } from "../../ffi/bytes.ts";
+import {
+  type Dialect,
+  dialects,
+  goldenBytes,
+  goldenNames,
+  goldenPath,
+  parseAs,
+} from "./dialects.ts";
+import { messages } from "./messages.ts";
+import { readableRule } from "./readable.ts";
 
-const golden = join(import.meta.dir, "../golden/config");
 const update = process.env["UPDATE_GOLDEN"] === "1";
 
-describe("parseFacronTable reads", () => {
-  for (const name of tablesIn("good")) {
-    test(name, () => {
-      const expectation = join(golden, "good", `${name}.json`);
-      const result = resultOf(name);
-      if (update) writeFileSync(expectation, JSON.stringify(result, null, 2));
-      expect(result).toEqual(JSON.parse(readFileSync(expectation, "utf8")));
-    });
+for (const dialect of dialects) {
+  describe(`a good file: ${dialect.name}`, () => {
+    for (const name of goldenNames(dialect, "good")) {
+      test(name, () => {
+        const expectation = goldenPath(dialect, "good", `${name}.json`);
+        const result = resultOf(dialect, name);
+        if (update) writeFileSync(expectation, JSON.stringify(result, null, 2));
+        expect(result).toEqual(JSON.parse(readFileSync(expectation, "utf8")));
+      });
+    }
+  });
+
+  describe(`a bad file: ${dialect.name}`, () => {
+    for (const name of goldenNames(dialect, "bad")) {
+      test(name, () => {
+        const expectation = goldenPath(dialect, "bad", `${name}.txt`);
+        const printed = `${refusalOf(dialect, name)}\n`;
+        if (update) writeFileSync(expectation, printed);
+        expect(printed).toBe(readFileSync(expectation, "utf8"));
+      });
+    }
+  });
+
+  test(`every message of the dialect is in a golden file: ${dialect.name}`, () => {
+    const printed = goldenNames(dialect, "bad")
+      .map((name) => refusalOf(dialect, name))
+      .join("\n");
+    expect(messages[dialect.name].filter((message) => !message.test(printed))).toEqual([]);
+  });
+}
+
+test("there are at least 60 good and 60 bad files", () => {
+  const count = (folder: "good" | "bad"): number =>
+    dialects.reduce((sum, dialect) => sum + goldenNames(dialect, folder).length, 0);
+  expect(count("good")).toBeGreaterThanOrEqual(60);
+  expect(count("bad")).toBeGreaterThanOrEqual(60);
+});
+
+for (const dialect of dialects.filter(({ name }) => name !== "toml")) {
+  describe(`means the same as TOML: ${dialect.name}`, () => {
+    for (const name of goldenNames(dialect, "good")) {
+      test(name, () => {
+        const file = `${name}${dialect.extension}`;
+        const bytes = goldenBytes(dialect, "good", name);
+        const { rules } = parseAs(dialect, bytes, file);
+        const convert = (): string => convertToToml({ file, bytes, format: dialect.name, rules });
+        if (rules.some(({ rule }) => !isUtf8(rule)))
+          return void expect(convert).toThrow(/other bytes/);
+        const toml = convert();
+        const again = parseToml({ file: "t.toml", bytes: utf8(toml), cwd: "/cwd" });
+        expect(again.rules.map(({ rule }) => rule)).toEqual(rules.map(({ rule }) => rule));
+      });
+    }
+  });
+}
+
+function isUtf8(rule: object): boolean {
+  const decoder = new TextDecoder("utf-8", { fatal: true });
+  try {
+    JSON.stringify(rule, (_, value: unknown) =>
+      value instanceof Uint8Array ? decoder.decode(value) : value,
+    );
+    return true;
+  } catch {
+    return false;
   }
-});
-
-describe("parseFacronTable refuses", () => {
-  for (const name of tablesIn("bad")) {
-    test(name, () => {
-      const expectation = join(golden, "bad", `${name}.txt`);
-      const printed = `${refusalOf(name)}\n`;
-      if (update) writeFileSync(expectation, printed);
-      expect(printed).toBe(readFileSync(expectation, "utf8"));
-    });
-  }
-});
-
-test("the golden tables of a dialect are at least 20 good and 25 bad", () => {
-  expect(tablesIn("good").length).toBeGreaterThanOrEqual(20);
-  expect(tablesIn("bad").length).toBeGreaterThanOrEqual(25);
-});
-
-/** Each message that the dialect can give, by its start or its cure. */
-const messages = [
-  /Unknown event "FAN_MODFIY": did you mean FAN_MODIFY\?/,
-  /Unknown event "0x8": events are written as names/,
-  /Unknown event "WHATEVER": write names like/,
-  /Unknown event "files": a path with blanks needs quotes/,
-  /Cannot use "FAN_OPEN_PERM": permission events need gates/,
-  /Cannot use "FAN_ALL_OUTGOING_EVENTS": it holds permission events/,
-  /Cannot use "IN_ISDIR": it is a mark on events/,
-  /Cannot use "IN_IGNORED": it tells of the end of a watch/,
-  /Cannot use "IN_ONLYDIR": it is an option of inotify/,
-  /Cannot combine "IN_OPEN" with FAN_OPEN: one line uses one backend/,
-  /Cannot combine "FAN_ONDIR" with IN_CREATE: it modifies FAN_ names only/,
-  /Cannot join "FAN_Q_OVERFLOW" to other events/,
-  /Missing event in "FAN_ONDIR"/,
-  /Missing path before "FAN_OPEN"/,
-  /Missing mask after "\/srv\/in"/,
-  /Quoted mask "FAN_OPEN"/,
-  /Unexpected "\|" after the mask: no spaces inside a mask/,
-  /Cannot watch "": the path is empty/,
-  /Cannot run "": the program is empty/,
-  /Missing closing quote "/,
-  /Missing closing quote '/,
-  /Unexpected NUL byte/,
-];
-
-test("every message of the facron table is in a golden file", () => {
-  const printed = tablesIn("bad").map(refusalOf).join("\n");
-  expect(messages.filter((message) => !message.test(printed))).toEqual([]);
-});
-
-function tablesIn(folder: "good" | "bad"): string[] {
-  const files = readdirSync(join(golden, folder)).filter((file) => file.endsWith(".conf"));
-  return files.map((file) => file.slice(0, -".conf".length)).sort();
 }
 
 /** Without the warnings about programs: those depend on the machine. */
-function resultOf(name: string) {
-  const { rules, warnings } = parse(bytesIn("good", name), { file: `/etc/${name}.conf` });
+function resultOf(dialect: Dialect, name: string) {
+  const file = `/etc/${name}${dialect.extension}`;
+  const { rules, includes, settings, warnings } = parseAs(
+    dialect,
+    goldenBytes(dialect, "good", name),
+    file,
+  );
   const lasting = warnings.filter(({ message }) => !message.startsWith("Cannot run "));
-  return { rules: rules.map(readableRule), warnings: lasting.map(formatProblem) };
+  return {
+    rules: rules.map(({ rule }) => readableRule(rule)),
+    ...(includes.length === 0 ? {} : { includes: includes.map(({ pattern }) => pattern) }),
+    ...(Object.keys(settings).length === 0 ? {} : { settings }),
+    warnings: lasting.map(formatProblem),
+  };
 }
 
-function refusalOf(name: string): string {
-  return problemsOf(name).map(formatProblem).join("\n");
-}
-
-function problemsOf(name: string): readonly ConfigProblem[] {
+function refusalOf(dialect: Dialect, name: string): string {
+  const file = `${name}${dialect.extension}`;
   try {
-    parse(bytesIn("bad", name), { file: `${name}.conf` });
+    parseAs(dialect, goldenBytes(dialect, "bad", name), file);
   } catch (error) {
-    if (error instanceof ConfigError) return error.problems;
+    if (error instanceof ConfigError) return error.message;
     throw error;
   }
-  throw new Error(`${name}.conf is read without a problem`);
-}
-
-function bytesIn(folder: "good" | "bad", name: string): Uint8Array {
-  return readFileSync(join(golden, folder, `${name}.conf`));
+  throw new Error(`${file} is read without a problem`);
 }

@@ -12,10 +12,13 @@ type Readable = string | { readonly latin1: string };
 export function readableRule(rule: Rule) {
   return {
     name: rule.name,
-    watch: rule.watch.map(({ path, recursive }) => ({ path: readable(path), recursive })),
+    watch: rule.watch.map(({ path, ...rest }) => ({ path: readable(path), ...rest })),
     backend: rule.backend,
     condition: rule.condition.map(readableAlternative),
     command: rule.command?.words.map(readableWord) ?? null,
+    ...(rule.runAs === undefined ? {} : { runAs: rule.runAs }),
+    ...(rule.whenBusy === undefined ? {} : { whenBusy: rule.whenBusy }),
+    ...(rule.once === undefined ? {} : { once: rule.once }),
   };
 }
 
