@@ -17,7 +17,7 @@ const linksMax = 40;
  * @param path absolute; what is no file (a pipe, a device, a descriptor) was chosen by who starts us
  */
 export function distrustOf(path: string, options: TrustOptions = {}): string | null {
-  if (process.geteuid!() !== 0 || /^\/(dev|proc)\//.test(path)) return null;
+  if (process.geteuid!() !== 0 || /^\/(dev\/(stdin$|null$|fd\/)|proc\/)/.test(path)) return null;
   return new Trust(options.owner ?? 0).whyNot(path);
 }
 
