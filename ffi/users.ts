@@ -1,5 +1,6 @@
 /** getpwnam(3) and getgrouplist(3): who a user is, as the system's name services have it. */
 import { cString, utf8 } from "./bytes.ts";
+import { Errno, SyscallError } from "./errno.ts";
 import { bytesAt, libc, stringAt } from "./libc.ts";
 
 export interface Account {
@@ -22,7 +23,13 @@ export const passwdLayout = {
   size: 48,
 } as const;
 
-/** @param nameOrUid a uid in decimal if there is no user of that name; null if there is neither */
+/**
+ * May ask the network (nsswitch.conf(5)), and so take its time.
+ *
+ * @param nameOrUid a uid in decimal if there is no user of that name
+ * @returns null if there is neither
+ * @throws {SyscallError} if its groups can't be had
+ */
 export function findAccount(nameOrUid: string): Account | null {
   if (nameOrUid === "" || nameOrUid.includes("\0")) return null;
   const byName = libc.getpwnam(cString(utf8(nameOrUid)));
@@ -70,15 +77,16 @@ function stringIn(entry: Pointer, offset: number): string {
   return address === 0n ? "" : stringAt(Number(address));
 }
 
-/** getgrouplist(3): -1 says that there are more than fit, and how many. */
+/** NGROUPS_MAX (limits.h): the kernel takes no more, so a longer list is no list. */
+const groupsMax = 65_536;
+
+/** getgrouplist(3): -1 says that there are more than fit; musl also says so of a file that it can't read. */
 function groupsOf(name: string, gid: number): number[] {
-  const count = new Int32Array([64]);
-  for (;;) {
-    const room = count[0]!;
+  for (let room = 64; room <= groupsMax; room *= 2) {
     const groups = new Uint32Array(room);
+    const count = new Int32Array([room]);
     const found = libc.getgrouplist(cString(utf8(name)), gid, groups, count);
     if (found >= 0) return [...groups.subarray(0, count[0])];
-    // musl and glibc write the number that is needed; never less than before.
-    count[0] = Math.max(count[0]!, room * 2);
   }
+  throw new SyscallError("getgrouplist", Errno.EINVAL);
 }

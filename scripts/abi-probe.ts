@@ -43,6 +43,7 @@ const tables: Readonly<Record<string, Counterpart>> = {
     f_handle: `${offsetInInfoFid("handle")} + ${offsetInHandle("f_handle")}`,
   }),
   fileHandleLayout: struct("struct file_handle", { max: "MAX_HANDLE_SZ" }),
+  passwdLayout: struct("struct passwd"),
   spawnLayout: sizes({
     attributes: "posix_spawnattr_t",
     fileActions: "posix_spawn_file_actions_t",

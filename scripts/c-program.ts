@@ -9,6 +9,7 @@ export const systemHeaders = [
   "errno.h",
   "fcntl.h",
   "poll.h",
+  "pwd.h",
   "signal.h",
   "spawn.h",
   "syslog.h",

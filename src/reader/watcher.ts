@@ -1,7 +1,7 @@
 /** A plan becomes watches: each path of each rule on the best backend that takes it. */
 import { cString, latin1 } from "../../ffi/bytes.ts";
 import { Errno, SyscallError } from "../../ffi/errno.ts";
-import { S_IFDIR, S_IFLNK } from "../../ffi/files.ts";
+import { fileStatus, S_IFDIR, S_IFLNK } from "../../ffi/files.ts";
 import { namesOf } from "../event.ts";
 import { WatchError } from "../errors.ts";
 import { type Log, quoted } from "../log.ts";
@@ -167,7 +167,7 @@ export class Watcher {
     const { path, isGlob = false } = watch;
     const key = latin1(path);
     const isWatched = this.tables.some((table) => (table.roots.get(key)?.node ?? null) !== null);
-    const isThere = !isGlob && (isWatched || statusOrNull(cString(path)) !== null);
+    const isThere = !isGlob && (isWatched || !isMissing(path));
     if (isThere) {
       if (this.#waiting.delete(key))
         this.#options.log.info(`${quoted(path)} is there now: watching it`);
@@ -348,6 +348,17 @@ export class Watcher {
       failed: this.#failed.size,
       waiting: this.#waiting.size,
     };
+  }
+}
+
+/** There is nothing yet; anything else that is wrong with a path is no reason to wait. */
+function isMissing(path: Uint8Array): boolean {
+  try {
+    fileStatus(cString(path));
+    return false;
+  } catch (error) {
+    if (!(error instanceof SyscallError)) throw error;
+    return error.errno === Errno.ENOENT || error.errno === Errno.ENOTDIR;
   }
 }
 

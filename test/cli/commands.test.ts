@@ -1,4 +1,5 @@
 /** Commands of every kind: what the log says of them, where their output goes, what they inherit. */
+import { isRoot } from "../helpers/requires.ts";
 import { describe, expect, test } from "bun:test";
 import { readdirSync, readFileSync } from "node:fs";
 import { runBinary, type RunningBinary, type RunOptions } from "../helpers/run-binary.ts";
@@ -200,12 +201,20 @@ describe("a command inherits", () => {
     );
   });
 
-  test("the environment, unchanged", async () => {
-    const options = { env: { FACRON_TEST_ODD: " a=b\tc ", EMPTY: "" } };
+  test("the environment, unchanged but for what tells of the event", async () => {
+    const another = { FACRON_FROM: "of another facron", FACRON_PATH: "/of another facron" };
+    const options = { env: { FACRON_TEST_ODD: " a=b\tc ", EMPTY: "", ...another } };
     const environment = await inherited("exec cat /proc/self/environ | tr '\\0' '\\n'", options);
     const given = environment.filter((line) => !/^(PWD|OLDPWD|_|SHLVL)=/.test(line)).sort();
     expect(given.map((line) => line.split("=")[0])).toEqual([
       "EMPTY",
+      "FACRON_DIR",
+      "FACRON_EVENTS",
+      "FACRON_NAME",
+      "FACRON_PATH",
+      ...(isRoot() ? ["FACRON_PID"] : []),
+      "FACRON_RULE",
+      "FACRON_SEQ",
       "FACRON_TEST_MARK",
       "FACRON_TEST_ODD",
       "LANG",

@@ -220,7 +220,7 @@ describe("whoever starts a daemon sees", () => {
 
   test("that nothing can be watched, with exit 1", async () => {
     const dir = tempDir();
-    const file = dir.write("facron.conf", `${dir.join("nowhere")} close_write\n`);
+    const file = dir.write("facron.conf", `/${"x".repeat(300)} close_write\n`);
     const { stderr, stdout, code } = await answerTo(["-d", "-c", file]);
     expect(stderr).toMatch(/^facron: error: None of the configured paths can be watched$/m);
     expect({ stdout, code }).toEqual({ stdout: "", code: 1 });

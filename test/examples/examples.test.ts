@@ -183,7 +183,7 @@ describe("the README", () => {
   });
 
   inReadme("has no event that facron does not take", async () => {
-    const [, section = ""] = /^## Rules$([^]*?)^## /m.exec(readme) ?? [];
+    const [, section = ""] = /^### Events of rules$([^]*?)^## /m.exec(readme) ?? [];
     const names = new Set(section.match(/\b(FAN|IN)_[A-Z_]*[A-Z]\b/g) ?? []);
     const events = [...names].filter((name) => !/ONDIR|ON_CHILD|_PERM$/.test(name));
     expect(events.length).toBeGreaterThan(10);

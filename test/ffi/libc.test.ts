@@ -45,6 +45,7 @@ const ffiTypes: Readonly<Record<string, readonly string[]>> = {
   long: ["i64", "i32"],
   sighandler_t: ["i64"],
   "int *": ["ptr"],
+  "struct passwd *": ["ptr"],
   "char *": ["cstring"],
 };
 
