@@ -38,6 +38,8 @@ export class Runner {
   readonly #denials = new Denials();
   #startsLater = false;
   #stop: Stop | null = null;
+  /** Asked for before the stop began: what is queued was still being read. */
+  #hurries = 0;
 
   constructor(options: RunnerOptions) {
     this.#options = options;
@@ -86,12 +88,14 @@ export class Runner {
   stop(options: StopOptions): Promise<StopReport> {
     this.#stop ??= new Stop(this.#stoppable(), options, this.#options.log);
     this.#finishIfIdle();
+    for (; this.#hurries > 0; this.#hurries--) this.#stop.hurry();
     return this.#stop.report;
   }
 
-  /** In a stop: the next step now. First SIGTERM for what runs, then SIGKILL. */
+  /** The next step of a stop now, or as soon as it begins. First SIGTERM for what runs, then SIGKILL. */
   hurry(): void {
-    this.#stop?.hurry();
+    if (this.#stop === null) this.#hurries++;
+    else this.#stop.hurry();
   }
 
   #startMore(): void {

@@ -179,3 +179,11 @@ describe("hurry", () => {
     expect(log.lines[0]).toContain("exited 0");
   });
 });
+
+test("a second signal that comes before the stop begins is not forgotten", async () => {
+  const { runner, trigger } = testRunner();
+  trigger(ruleThatRuns("/bin/sleep", "1000"), ["/a"]);
+  runner.hurry();
+  const { terminated, killed } = await runner.stop({ graceMs: 60_000, killAfterMs: 60_000 });
+  expect({ terminated, killed }).toEqual({ terminated: 1, killed: 0 });
+});
