@@ -91,7 +91,7 @@ class Loading {
       this.#known.add(real);
       const bytes = readConfiguration(file, cwd);
       this.#refuseIfOthersCanWrite(file, path);
-      const format = this.#formatOf(file, bytes);
+      const format = this.#formatOf(file, bytes, { isIncluded: way.length > 0 });
       const warn = (warning: ConfigProblem) => void this.#warnings.push(warning);
       const { rules, includes, settings } = format.parse({ file, bytes, cwd, warn });
       if (rules.length + includes.length === 0) warn(problemOfFile(file, noRules(file, format)));
@@ -105,8 +105,9 @@ class Loading {
     }
   }
 
-  #formatOf(file: string, bytes: Uint8Array): Format {
-    const { format } = this.#options;
+  /** What the command line says is about the files that it names, not about what they include. */
+  #formatOf(file: string, bytes: Uint8Array, { isIncluded }: { isIncluded: boolean }): Format {
+    const format = isIncluded ? null : this.#options.format;
     return format ? formatNamed(format) : formatOf(resolve(this.#options.cwd, file), bytes);
   }
 
@@ -115,15 +116,19 @@ class Loading {
     const { pattern, span } = include;
     const refuse = (message: string) => void this.#errors.push(places.problem(span, message));
     const start = resolve(this.#options.cwd, dirname(file));
-    this.#dependsOn.add(resolve(start, pattern));
+    const path = resolve(start, pattern);
+    this.#dependsOn.add(path);
+    const isDirectory = filesIn(path) !== null;
+    if (isDirectory) this.#dependsOn.add(`${path}/*`);
     const found = matchesOf(pattern, start);
     if (found.length === 0) {
       const message = `No file matches ${quoted(pattern)}: nothing is included; correct it, or add such a file`;
-      if (isPattern(pattern)) this.#warnings.push(places.problem(span, message));
+      if (isPattern(pattern) || isDirectory) this.#warnings.push(places.problem(span, message));
       else
         refuse(`Cannot include ${quoted(pattern)}: no such file; create it, or correct the path`);
     }
     for (const one of found) {
+      if (isPattern(pattern) && realOf(one) === way.at(-1)) continue; // "*.toml" means the others
       if (way.includes(realOf(one))) {
         refuse(
           `Cannot include ${quoted(one)}: it includes this file, in a circle; remove one of the two`,
@@ -208,12 +213,16 @@ function isMeant(name: string): boolean {
   return !/^[.#]|~$|\.(swp|bak|orig|rej|dpkg-\w+|rpm(save|new|orig))$/.test(name);
 }
 
+/** The files that a path or pattern stands for; a directory stands for those in it. */
 function matchesOf(pattern: string, start: string): string[] {
   const path = resolve(start, pattern);
-  if (!isPattern(pattern)) return statSync(path, { throwIfNoEntry: false }) ? [path] : [];
-  const found = [
-    ...new Bun.Glob(path.slice(1)).scanSync({ cwd: "/", absolute: true, onlyFiles: true }),
-  ];
+  if (!isPattern(pattern)) {
+    const inDirectory = filesIn(path);
+    if (inDirectory !== null) return inDirectory.map((name) => `${path}/${name}`);
+    return statSync(path, { throwIfNoEntry: false }) ? [path] : [];
+  }
+  const glob = new Bun.Glob(path.slice(1));
+  const found = [...glob.scanSync({ cwd: "/", absolute: true, onlyFiles: true })];
   return found.filter((one) => isMeant(basename(one))).sort();
 }
 
