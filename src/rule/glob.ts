@@ -24,8 +24,11 @@ function componentOf(text: string): Component {
   return { pattern: new RegExp(`^${source(text)}$`, "s") };
 }
 
+const character =
+  "[\\xc2-\\xdf][\\x80-\\xbf]|[\\xe0-\\xef][\\x80-\\xbf]{2}|[\\xf0-\\xf4][\\x80-\\xbf]{3}";
+
 /** A UTF-8 character, or a byte that belongs to none. */
-const oneCharacter = "(?:[\\xc2-\\xf4][\\x80-\\xbf]+|[^])";
+const oneCharacter = `(?:${character}|(?!${character})[^])`;
 
 function source(text: string): string {
   let at = 0;
