@@ -93,19 +93,21 @@ function asText(path: string, outcomes: readonly Outcome[], cwd: string): string
 }
 
 function runText({ runAs, whenBusy, once }: Rule, { argv, variables }: Run, cwd: string): string[] {
-  const clears = runAs?.clearsEnvironment === true;
-  const base = clears
-    ? "HOME, USER, LOGNAME, USERNAME, SHELL and PATH of the user"
-    : "facron's own";
   return [
     `  runs         ${shellWords(argv)}`,
     `  user         ${userText(runAs)}`,
     `  directory    ${cwd} (where facron is started; / with --daemon)`,
-    `  environment  ${base}, and`,
+    `  environment  ${environmentText(runAs)}, and`,
     ...variables.map((entry) => `               ${variableText(entry)}`),
     ...(whenBusy === "skip" ? ["  unless       a command of the rule is running"] : []),
     ...(once === true ? ["  once         and then not again until facron is started anew"] : []),
   ];
+}
+
+function environmentText(runAs: Rule["runAs"]): string {
+  if (runAs === undefined) return "facron's own";
+  const own = "HOME, USER, LOGNAME and SHELL of the user";
+  return runAs.clearsEnvironment ? `USERNAME, PATH, ${own}` : `facron's own with ${own}`;
 }
 
 function userText(runAs: Rule["runAs"]): string {

@@ -1,37 +1,20 @@
 /** A plan becomes watches: each path of each rule on the best backend that takes it. */
 import { cString, latin1 } from "../../ffi/bytes.ts";
-import { Errno, SyscallError } from "../../ffi/errno.ts";
-import { fileStatus, S_IFDIR, S_IFLNK } from "../../ffi/files.ts";
+import { SyscallError } from "../../ffi/errno.ts";
 import { namesOf } from "../event.ts";
 import { WatchError } from "../errors.ts";
 import { type Log, quoted } from "../log.ts";
-import type { Plan, PlannedRule, WatchReport } from "./plan.ts";
-import { NameFilter } from "../rule/glob.ts";
+import { type Claim, ClaimFinder, signatureOf } from "./claims.ts";
+import type { Plan, WatchReport } from "./plan.ts";
 import { Interests, type RuleSet } from "../rule/matcher.ts";
 import { whyNeverMet } from "../rule/reach.ts";
-import { type BackendName, eventsOf, type WatchPath } from "../rule/rule.ts";
-import { Arrivals, type Match } from "../watch/arrivals.ts";
+import { type BackendName, eventsOf } from "../rule/rule.ts";
+import type { Arrivals } from "../watch/arrivals.ts";
 import { cannotWatch } from "../watch/explain.ts";
 import { isUnsupportedFilesystem, type Ladder, whyNotFanotify } from "../watch/ladder.ts";
 import { type OwnOutputs, statusOrNull } from "../watch/own-outputs.ts";
 import type { Root } from "../watch/tree.ts";
 import { type RootWants, type TableObserver, WatchTable } from "../watch/watch-table.ts";
-
-/** A rule that names a path. */
-interface Claim {
-  readonly rule: number;
-  readonly planned: PlannedRule;
-  readonly recursive: boolean;
-  /** Not below directories whose name starts with a dot. */
-  readonly skipsHidden: boolean;
-  /** The path is a directory, and only what has such a name in it is claimed. */
-  readonly names: NameFilter | null;
-}
-
-interface Claims {
-  readonly path: Uint8Array;
-  readonly list: Claim[];
-}
 
 export interface WatcherOptions {
   readonly log: Log;
@@ -40,7 +23,7 @@ export interface WatcherOptions {
 }
 
 export class Watcher {
-  readonly arrivals: Arrivals;
+  readonly #finder: ClaimFinder;
   readonly #tables = new Map<BackendName, WatchTable>();
   readonly #tableList: WatchTable[] = [];
   readonly #ladder: Ladder;
@@ -54,14 +37,22 @@ export class Watcher {
   #failures: string[] = [];
   /** Each thing that was wrong under this plan. */
   #failed = new Set<string>();
-  /** Paths of which the log says that they are not there. */
-  #waiting = new Set<string>();
   #saidWhyInotify = false;
 
   constructor(ladder: Ladder, options: WatcherOptions) {
     this.#ladder = ladder;
     this.#options = options;
-    this.arrivals = new Arrivals(options.log);
+    this.#finder = new ClaimFinder({
+      log: options.log,
+      isWatched: (key) =>
+        this.tables.some((table) => (table.roots.get(key)?.node ?? null) !== null),
+      fail: (path, why) => this.#fail(`Cannot watch ${quoted(path)}: ${why}`),
+    });
+  }
+
+  /** Where what is not there yet may appear. */
+  get arrivals(): Arrivals {
+    return this.#finder.arrivals;
   }
 
   /** In the order in which their backends were opened. */
@@ -98,16 +89,16 @@ export class Watcher {
     const plan = this.#plan!;
     this.#kept = new Set();
     this.#failures = [];
-    const byPath = this.arrivals.settle(() => this.#claims(plan));
-    for (const [key, { path, list }] of byPath) {
-      const signature = list.map(signatureOf).join();
+    const mustBeThere = !isNew && plan.everyPathMustWork;
+    const byPath = this.#finder.find(plan, { mustBeThere });
+    for (const [key, { path, claims }] of byPath) {
+      const signature = claims.map(signatureOf).join();
       if (isNew && this.#done.get(key) === signature && this.#keep(key)) continue;
       this.#done.set(key, signature);
-      this.#watch(path, list, isNew);
+      this.#watch(path, claims, isNew);
     }
     for (const key of this.#done.keys()) if (!byPath.has(key)) this.#done.delete(key);
-    if (!isNew && plan.everyPathMustWork && this.#failures.length > 0)
-      throw new WatchError(this.#failures[0]);
+    if (mustBeThere && this.#failures.length > 0) throw new WatchError(this.#failures[0]);
     for (const failure of this.#failures) this.#options.log.warn(failure);
     for (const table of this.tables) {
       for (const root of [...table.roots.values()])
@@ -125,86 +116,6 @@ export class Watcher {
       if (root.node === null) isAlive = false;
     }
     return isAlive;
-  }
-
-  /** In the order of the plan. A rule that names one path twice has one claim, the deeper one. */
-  #claims(plan: Plan): Map<string, Claims> {
-    const byKey = new Map<string, Claims>();
-    plan.rules.forEach((planned, rule) => {
-      for (const watch of planned.watch) this.#claim(byKey, { planned, rule, watch });
-    });
-    return byKey;
-  }
-
-  #claim(
-    byKey: Map<string, Claims>,
-    { planned, rule, watch }: { planned: PlannedRule; rule: number; watch: WatchPath },
-  ): void {
-    for (const match of this.#matches(watch)) {
-      const isNames = match.kind === "names";
-      const path = isNames ? match.directory : match.path;
-      const claim: Claim = {
-        rule,
-        planned,
-        recursive: !isNames && watch.recursive,
-        skipsHidden: watch.skipsDotDirectories === true,
-        names: isNames ? new NameFilter(match.pattern) : null,
-      };
-      const key = latin1(path);
-      const claims = byKey.get(key) ?? { path, list: [] };
-      byKey.set(key, claims);
-      const { list } = claims;
-      const twin = list.findIndex(
-        (one) => one.rule === rule && one.names?.key === claim.names?.key,
-      );
-      if (twin < 0) list.push(claim);
-      else if (claim.recursive) list[twin] = claim;
-    }
-  }
-
-  /** A path that is watched already need not be looked for: its own records tell when it goes. */
-  #matches(watch: WatchPath): readonly Match[] {
-    const { path, isGlob = false } = watch;
-    const key = latin1(path);
-    const isWatched = this.tables.some((table) => (table.roots.get(key)?.node ?? null) !== null);
-    const isThere = !isGlob && (isWatched || !isMissing(path));
-    if (isThere) {
-      if (this.#waiting.delete(key))
-        this.#options.log.info(`${quoted(path)} is there now: watching it`);
-      return this.#refused(watch) ? [] : [{ kind: "path", path }];
-    }
-    const matches = this.arrivals.matchesOf(watch);
-    if (matches.length === 0) this.#wait(watch, key);
-    else this.#waiting.delete(key);
-    return matches;
-  }
-
-  #wait({ path, isGlob = false }: WatchPath, key: string): void {
-    if (this.#waiting.has(key)) return;
-    if (this.#plan!.everyPathMustWork && !isGlob && !this.#done.has(key)) {
-      const error = new SyscallError("statx", Errno.ENOENT);
-      this.#fail(cannotWatch(path, error, "inotify"));
-      return;
-    }
-    this.#waiting.add(key);
-    const state = isGlob ? "nothing matches it yet" : "it is not there yet";
-    this.#options.log.warn(
-      `Waiting for ${quoted(path)}: ${state}; it is watched as soon as it appears`,
-    );
-  }
-
-  /** What the rule does not want to watch, though it is there. */
-  #refused({ path, refusesSymlink = false, refusesFile = false }: WatchPath): boolean {
-    const kind = (followSymlink: boolean) => statusOrNull(cString(path), { followSymlink })?.kind;
-    const why =
-      refusesSymlink && kind(false) === S_IFLNK
-        ? "it is a symbolic link, and the rule says not to follow it"
-        : refusesFile && kind(true) !== S_IFDIR
-          ? "it is no directory, and the rule is for directories only"
-          : null;
-    if (why !== null)
-      this.#fail(`Cannot watch ${quoted(path)}: ${why}; correct the path or the rule`);
-    return why !== null;
   }
 
   #watch(path: Uint8Array, claims: readonly Claim[], isNew: boolean): void {
@@ -346,22 +257,7 @@ export class Watcher {
       watched,
       marks,
       failed: this.#failed.size,
-      waiting: this.#waiting.size,
+      waiting: this.#finder.waiting,
     };
   }
-}
-
-/** There is nothing yet; anything else that is wrong with a path is no reason to wait. */
-function isMissing(path: Uint8Array): boolean {
-  try {
-    fileStatus(cString(path));
-    return false;
-  } catch (error) {
-    if (!(error instanceof SyscallError)) throw error;
-    return error.errno === Errno.ENOENT || error.errno === Errno.ENOTDIR;
-  }
-}
-
-function signatureOf({ rule, recursive, skipsHidden, names }: Claim): string {
-  return `${rule} ${recursive} ${skipsHidden} ${names?.key ?? ""}`;
 }

@@ -1,15 +1,12 @@
 /** Why something cannot be watched, in one sentence with the cure. */
 import { readFileSync } from "node:fs";
 import { Errno, errnoText, type SyscallError } from "../../ffi/errno.ts";
-import { lossyText } from "../../ffi/bytes.ts";
 import { quoted } from "../log.ts";
 import type { BackendName } from "../rule/rule.ts";
 
 /** `Cannot watch "/srv/in": ...` */
 export function cannotWatch(path: Uint8Array, error: SyscallError, backend: BackendName): string {
-  const isMissing = error.errno === Errno.ENOENT && /[*?~$]/.test(lossyText(path));
-  const hint = isMissing ? "; *, ?, ~ and $ mean themselves in a path" : "";
-  return `Cannot watch ${quoted(path)}: ${causeOf(error, backend)}${hint}`;
+  return `Cannot watch ${quoted(path)}: ${causeOf(error, backend)}`;
 }
 
 /** A directory below a recursive root: the rest of the tree is watched. */

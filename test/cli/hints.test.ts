@@ -44,7 +44,7 @@ test("a path with a glob says that it means itself", async () => {
   using dir = tempDir();
   const facron = runBinary(["watch", dir.join("*.csv")]);
   expect(await facron.exit()).toEqual({ code: 1, signal: null });
-  expect(facron.log).toContain("*, ?, ~ and $ mean themselves in a path");
+  expect(facron.log).toContain("*, ?, ~ and $ mean themselves in this path");
 });
 
 test("watch ends when its terminal is gone: there is nothing to reload", async () => {
