@@ -1,5 +1,6 @@
 /** Whom commands run as: accounts looked up once for each load of the rules, and their environment. */
 import { utf8 } from "../../ffi/bytes.ts";
+import { SyscallError } from "../../ffi/errno.ts";
 import { type Account, findAccount } from "../../ffi/users.ts";
 import { ActionError } from "../errors.ts";
 import { quoted } from "../log.ts";
@@ -19,9 +20,11 @@ export function forgetAccounts(): void {
 export function accountFor({ user }: RunAs): Account {
   const known = accounts.get(user);
   if (known !== undefined) return known;
-  const account = findAccount(user);
+  const account = lookUp(user);
   if (account === null)
-    throw new ActionError(`Cannot run as ${quoted(user)}: there is no such user`);
+    throw new ActionError(
+      `Cannot run as ${quoted(user)}: there is no such user; correct the rule, or add the user and reload`,
+    );
   if (process.geteuid!() !== 0 && account.uid !== process.geteuid!())
     throw new ActionError(
       `Cannot run as ${quoted(user)}: only root may become another user; run facron as root`,
@@ -30,9 +33,25 @@ export function accountFor({ user }: RunAs): Account {
   return account;
 }
 
-/** Whether it is us: nothing has to be changed then. */
-export function isOurs(account: Account): boolean {
-  return account.uid === process.geteuid!() && account.uid !== 0;
+function lookUp(user: string): Account | null {
+  try {
+    return findAccount(user);
+  } catch (error) {
+    if (!(error instanceof SyscallError)) throw error;
+    throw new ActionError(
+      `Cannot run as ${quoted(user)}: its groups cannot be looked up (${error.message}); look at what id says of it`,
+      { cause: error },
+    );
+  }
+}
+
+/** Whether nothing has to be changed: without privilege nothing can be, and root may have other groups. */
+export function isOurs({ uid, gid, groups }: Account): boolean {
+  if (uid !== process.geteuid!()) return false;
+  if (uid !== 0) return true;
+  const ours = new Set([process.getegid!(), ...process.getgroups!()]);
+  const theirs = new Set(groups); // with `gid`
+  return gid === process.getegid!() && ours.size === theirs.size && ours.isSubsetOf(theirs);
 }
 
 /** `NAME=value` entries; what facron was started with stays unless the rule clears it. */

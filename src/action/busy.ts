@@ -39,6 +39,11 @@ export class BusyRules {
     this.#turns.set(rule, { untilSeq: null, passedOver: 0 });
   }
 
+  /** The command could not be started: nothing was done that may be passed over. */
+  cancel(rule: string): void {
+    this.#turns.delete(rule);
+  }
+
   /** The command has ended. What it did just before that may still wait in the kernel's queue. */
   end(rule: string): void {
     const turn = this.#turns.get(rule);

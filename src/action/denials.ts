@@ -1,5 +1,15 @@
 /** Events that a rule's user may not know of: said, but not a thousand times. */
+import { utf8 } from "../../ffi/bytes.ts";
+import { ActionError } from "../errors.ts";
 import { type Log, quoted } from "../log.ts";
+import { shellWords } from "../rule/shell-words.ts";
+
+/** The command was not run: its user may not read the place that told of the event. */
+export class AccessDenied extends ActionError {
+  constructor(user: string, place: Uint8Array) {
+    super(`not run: ${shellWords([utf8(user)])} may not read ${quoted(place)}`);
+  }
+}
 
 /** One line for each rule in this time. */
 const silenceMs = 60_000;
@@ -12,7 +22,7 @@ interface Silence {
 export class Denials {
   readonly #silences = new Map<string, Silence>();
 
-  tell(log: Log, rule: string, user: string): void {
+  tell(log: Log, rule: string, { message }: AccessDenied): void {
     const now = performance.now();
     const silence = this.#silences.get(rule);
     if (silence !== undefined && now < silence.until) {
@@ -23,9 +33,7 @@ export class Denials {
     const more =
       silence === undefined || silence.events === 0
         ? ""
-        : ` (and ${silence.events} more since the last such line)`;
-    log.warn(
-      `rule ${quoted(rule)}: not run: ${quoted(user)} may not read the place of the event${more}; give it the right, or leave this to root`,
-    );
+        : ` (nor ran it for ${silence.events} other events since the last such line)`;
+    log.warn(`rule ${quoted(rule)}: ${message}${more}`);
   }
 }

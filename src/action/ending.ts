@@ -1,13 +1,12 @@
 /** How a command ended, and how the log says it. */
+import type { ActionError } from "../errors.ts";
 
 export type Ending =
   | { readonly kind: "exited"; readonly code: number }
   /** `signal` is "SIGKILL", or "signal 34" for one without a name. */
   | { readonly kind: "killed"; readonly signal: string }
-  /** The helper could not become the command. */
-  | { readonly kind: "not-started"; readonly error: string }
-  /** The command's user may not read what the event is about. */
-  | { readonly kind: "no-access"; readonly user: string }
+  /** The helper could not become the command, or was not to. */
+  | { readonly kind: "not-started"; readonly error: ActionError }
   /** waitpid(2) failed: the status is lost. */
   | { readonly kind: "unknown"; readonly reason: string };
 
@@ -20,8 +19,6 @@ export function endingText(ending: Ending): string {
       return `was killed by ${ending.signal}`;
     case "not-started":
       return "was not started";
-    case "no-access":
-      return `was not started: ${ending.user} may not read it`;
     case "unknown":
       return `ended, its status is not known (${ending.reason})`;
   }

@@ -18,7 +18,7 @@ const usualSoftLimit = 1024;
  * the first command, on the thread that starts them.
  */
 export function prepareForCommands(): void {
-  resetSignals();
+  resetSignals(SIGCHLD);
   setSoftLimit(givenSoftLimit());
   for (const fd of openDescriptors()) if (fd > 2) setCloseOnExec(fd);
 }
@@ -75,13 +75,13 @@ const SIG_SETMASK = 2;
 const noSignals = new Uint8Array(128);
 
 /**
- * Undo two things that a parent can leave behind.
+ * Signals that are ignored get their default back, and none is blocked any more.
  *
- * SIGCHLD ignored: children vanish without a status. Blocked signals: facron would not hear of its
- * own. (Commands get every signal at its default and none blocked, see posixSpawn.)
+ * A parent can leave both behind. With SIGCHLD ignored children vanish without a status; of blocked
+ * signals facron would not hear. (Commands get every signal at its default, see posixSpawn.)
  */
-function resetSignals(): void {
-  libc.signal(SIGCHLD, SIG_DFL);
+export function resetSignals(...ignored: readonly number[]): void {
+  for (const signal of ignored) libc.signal(signal, SIG_DFL);
   libc.sigprocmask(SIG_SETMASK, noSignals, null);
 }
 

@@ -4,7 +4,7 @@ import type { Rule } from "../rule/rule.ts";
 import { eventEnvironment } from "../rule/event-environment.ts";
 import { Counters, fillCommand, fillValue } from "../rule/template.ts";
 import { BusyRules, type ReadUp } from "./busy.ts";
-import { Denials } from "./denials.ts";
+import { AccessDenied, Denials } from "./denials.ts";
 import { logDryRun } from "./dry-run.ts";
 import type { Ending } from "./ending.ts";
 import { TriggerQueue, type WaitingTrigger } from "./queue.ts";
@@ -139,8 +139,8 @@ export class Runner {
       running.pid = this.#options.spawn(start, (ending) => this.#ended(rule, running, ending));
     } catch (error) {
       this.#running.delete(running);
-      if (isAlone) this.#busy.end(rule.name);
-      logNotStarted(this.#options.log, running, error);
+      if (isAlone) this.#busy.cancel(rule.name);
+      this.#sayNotStarted(rule, running, error);
     }
   }
 
@@ -148,10 +148,14 @@ export class Runner {
     this.#running.delete(running);
     if (rule.whenBusy === "skip") this.#busy.end(rule.name);
     this.#startMore(); // before the log: the next command need not wait for it
-    if (ending.kind === "no-access") this.#denials.tell(this.#options.log, rule.name, ending.user);
-    else if (ending.kind === "not-started")
-      logNotStarted(this.#options.log, running, new Error(ending.error));
+    if (ending.kind === "not-started") this.#sayNotStarted(rule, running, ending.error);
     else logEnding(this.#options.log, running, ending);
+  }
+
+  #sayNotStarted(rule: Rule, running: Running, error: unknown): void {
+    const { log } = this.#options;
+    if (error instanceof AccessDenied) this.#denials.tell(log, rule.name, error);
+    else logNotStarted(log, running, error);
   }
 
   #finishIfIdle(): void {

@@ -1,19 +1,18 @@
-/** Starts processes and hears of their end: the only file that does. */
-import { constants } from "node:os";
+/** Starts the commands of rules: as facron itself, or by way of the helper as another user. */
 import { utf8 } from "../../ffi/bytes.ts";
-import { errnoText, SyscallError } from "../../ffi/errno.ts";
-import { type Fd, keepOnExec, openPipe } from "../../ffi/fd.ts";
-import { posixSpawn, reapAny, StringVector, waitNow, type WaitStatus } from "../../ffi/process.ts";
+import { SyscallError } from "../../ffi/errno.ts";
+import { StringVector } from "../../ffi/process.ts";
 import type { Account } from "../../ffi/users.ts";
 import { givenEnvironment } from "../environment.ts";
-import { quoted } from "../log.ts";
 import { withoutEventVariables } from "../rule/event-environment.ts";
 import type { RunAs } from "../rule/rule.ts";
+import { mayRead } from "./access.ts";
 import { accountFor, environmentOf, isOurs } from "./account.ts";
-import { type Ending, endingText } from "./ending.ts";
-import { helperWords, readHelperReport } from "./exec-helper.ts";
-import { fileLimitOf } from "./limits.ts";
+import { startProcess } from "./child-process.ts";
+import { AccessDenied } from "./denials.ts";
+import type { Ending } from "./ending.ts";
 import { emptyProgramError, type Refused, startError } from "./start-error.ts";
+import { startHelper } from "./start-helper.ts";
 
 /** One command as it is to be started. */
 export interface Start {
@@ -58,90 +57,36 @@ export function spawnCommand(start: Start, options: SpawnOptions): number {
   if (program === undefined || program.length === 0) throw emptyProgramError();
   const target = { program, path: lookupPath(program, options.cwd) };
   const { runAs } = start;
-  if (runAs !== null) {
-    const account = accountFor(runAs);
-    const needsHelper = !isOurs(account);
-    const base = environmentFor(account, runAs);
-    if (needsHelper) return startHelper({ target, account, runAs, base }, start, options);
-    return startDirectly(target, base, start, options);
+  if (runAs === null) {
+    return startDirectly(target, environment().set(start.variables), start, options);
   }
-  return startDirectly(target, environment(), start, options);
+  const account = accountFor(runAs);
+  const base = environmentFor(account, runAs);
+  const place = runAs.needsAccess ? start.place : noBytes;
+  if (!isOurs(account)) {
+    const helped = { target, argv: start.argv, account, place };
+    return startHelper({ ...helped, environment: base.set(start.variables) }, options);
+  }
+  if (place.length > 0 && !mayRead(place)) throw new AccessDenied(account.name, place);
+  return startDirectly(target, base.set(start.variables), start, options);
 }
 
 function startDirectly(
   target: Refused,
-  base: StringVector,
-  { argv, variables }: Start,
+  environment: StringVector,
+  { argv }: Start,
   { stderrFd, onExit }: SpawnOptions,
 ): number {
-  listenForEnds();
   try {
-    const pid = posixSpawn(target.path, words.set(argv), base.set(variables), stderrFd);
-    onExitByPid.set(pid, onExit);
-    return pid;
+    const program = { path: target.path, argv: words.set(argv), environment, stderrFd };
+    return startProcess(program, onExit);
   } catch (error) {
     if (!(error instanceof SyscallError)) throw error;
     throw startError(target, error.errno, error);
   }
 }
 
-interface Helped {
-  readonly target: Refused;
-  readonly account: Account;
-  readonly runAs: RunAs;
-  readonly base: StringVector;
-}
-
-function startHelper(
-  { target, account, runAs, base }: Helped,
-  { argv, variables, place }: Start,
-  { self, stderrFd, onExit }: SpawnOptions,
-): number {
-  listenForEnds();
-  const pipe = openPipe();
-  using writeEnd = pipe.write;
-  const task = {
-    account,
-    reportFd: writeEnd.number,
-    softFileLimit: fileLimitOf(0)!.soft,
-    place: runAs.needsAccess ? place : noBytes,
-    path: target.path,
-  };
-  const helper = [...self.map(utf8), ...helperWords(task), ...argv];
-  try {
-    keepOnExec(writeEnd.number); // until the helper takes it back; nothing else is started meanwhile
-    const pid = posixSpawn(utf8(self[0]!), words.set(helper), base.set(variables), stderrFd);
-    onExitByPid.set(pid, (ending) => {
-      using report = pipe.read;
-      onExit(helpedEnding(target, account, report, ending));
-    });
-    return pid;
-  } catch (error) {
-    pipe.read.close();
-    if (!(error instanceof SyscallError)) throw error;
-    throw startError({ program: utf8(self[0]!), path: utf8(self[0]!) }, error.errno, error);
-  }
-}
-
 const noBytes = new Uint8Array(0);
-
-/** The ending of the command, or why the helper never became it. */
-function helpedEnding(target: Refused, account: Account, pipe: Fd, ending: Ending): Ending {
-  const report = readHelperReport(pipe.number);
-  if (report.kind === "executed") return ending;
-  const name = quoted(account.name);
-  if (report.kind === "silent") {
-    const error = `Cannot run as ${name}: the helper for it ${endingText(ending)} before its time`;
-    return { kind: "not-started", error };
-  }
-  if (report.at === "access") return { kind: "no-access", user: account.name };
-  if (report.at === "execve") {
-    const { message } = startError(target, report.errno);
-    return { kind: "not-started", error: `${message} (as user ${name})` };
-  }
-  const error = `Cannot run as ${name}: ${errnoText(report.errno)}; look at the limits of that user`;
-  return { kind: "not-started", error };
-}
 
 const environments = new WeakMap<Account, Map<boolean, StringVector>>();
 
@@ -171,45 +116,4 @@ function environment(): StringVector {
 
 function baseEnvironment(): Uint8Array[] {
   return withoutEventVariables(givenEnvironment());
-}
-
-const onExitByPid = new Map<number, (ending: Ending) => void>();
-let listens = false;
-
-function listenForEnds(): void {
-  if (listens) return;
-  listens = true;
-  process.on("SIGCHLD", reap);
-}
-
-/**
- * One SIGCHLD may stand for many ends, so every command is asked; by its own pid, as the status of
- * other children is not ours to take. A call that finds a running process costs 0.2 us.
- */
-function reap(): void {
-  for (const [pid, onExit] of onExitByPid) {
-    const status = waitNow(pid);
-    if (status === null) continue;
-    onExitByPid.delete(pid);
-    onExit(endingOf(status));
-  }
-  // As init of a container we inherit what our commands leave behind.
-  if (process.pid === 1) while (reapAny());
-}
-
-function endingOf(status: WaitStatus): Ending {
-  switch (status.kind) {
-    case "exited":
-      return status;
-    case "killed":
-      return { kind: "killed", signal: signalName(status.signal) };
-    case "unknown":
-      return { kind: "unknown", reason: "somebody else waited for it" };
-  }
-}
-
-const namesBySignal = new Map(Object.entries(constants.signals).map(([name, n]) => [n, name]));
-
-function signalName(signal: number): string {
-  return namesBySignal.get(signal) ?? `signal ${signal}`;
 }

@@ -25,12 +25,16 @@ export interface Refused {
   readonly program: Uint8Array;
   /** Where it was looked for. */
   readonly path: Uint8Array;
+  /** Who was to start it, if that is not facron itself. */
+  readonly user?: string;
 }
 
 /** The error for a program that execve(2), or fork(2) before it, refused. */
 export function startError(refused: Refused, errno: number, cause?: unknown): ActionError {
+  const { program, user } = refused;
+  const who = user === undefined ? "" : ` as ${quoted(user)}`;
   const reason = reasonFor(refused, errno);
-  return new ActionError(`Cannot start ${quoted(refused.program)}: ${reason}`, { cause });
+  return new ActionError(`Cannot start ${quoted(program)}${who}: ${reason}`, { cause });
 }
 
 /** Nothing to start: `$#` of a root directory, or an empty word in the configuration. */
@@ -40,7 +44,7 @@ export function emptyProgramError(): ActionError {
 
 function reasonFor(refused: Refused, errno: number): string {
   if (errno === Errno.ENOENT) return missing(refused);
-  if (errno === Errno.EACCES) return denied(refused.path);
+  if (errno === Errno.EACCES) return denied(refused);
   if (errno === Errno.ENOEXEC) return notAProgram(refused.path);
   return cures[errno] ?? errnoText(errno);
 }
@@ -63,13 +67,14 @@ function interpreterMissing(path: Uint8Array): string {
 }
 
 /** EACCES: of the file, of a directory on the way, of its interpreter or of the whole filesystem. */
-function denied(path: Uint8Array): string {
+function denied({ path, user }: Refused): string {
   const status = statusOf(path);
   if (status === null) return "permission denied for a directory on the way to it";
   if (status.isDirectory()) return "it is a directory";
   if (!status.isFile()) return "it is not a regular file";
   if ((status.mode & 0o111) === 0) return "it is not executable: chmod +x makes it so";
-  return "permission denied: look at its mode, at its interpreter's, and for a mount with noexec";
+  const more = user === undefined ? "" : " at those of the directories above them,";
+  return `permission denied: look at its mode, at its interpreter's,${more} and for a mount with noexec`;
 }
 
 /** ENOEXEC: execvp(3) and shells would run it with /bin/sh; execve(2) does not, and nor does facron. */

@@ -87,6 +87,7 @@ class Daemon {
   #dependsOn: readonly string[] = [];
   #restTimer: Timer | undefined;
   readonly #readUps: ((seq: number) => void)[] = [];
+  #allIsRead = false;
   #startedSinceCollected = 0;
   #isReady = false;
   #isReloading = false;
@@ -149,10 +150,12 @@ class Daemon {
       case "cannot-watch":
         return this.#fail(message.text);
       case "all-read":
+        this.#answerReadUps();
         return this.#letCommandsEnd();
       case "stdout-gone":
         this.#log.info("Nobody reads stdout any more: ending");
         this.#isStopping = true;
+        this.#answerReadUps();
         this.#letCommandsEnd();
         return this.#finishAfterCommands();
       case "drained":
@@ -163,11 +166,17 @@ class Daemon {
     }
   }
 
-  /** Answers come in the order of the questions; none after the reader's end. */
+  /** Answers come in the order of the questions. In a stop everything is read anyway. */
   #readUp(then: (seq: number) => void): void {
-    if (this.#isStopping) return;
+    if (this.#allIsRead) return then(Infinity);
     this.#readUps.push(then);
-    this.#reader!.send({ kind: "read-up" });
+    if (!this.#isStopping) this.#reader!.send({ kind: "read-up" });
+  }
+
+  /** The reader answers no more. */
+  #answerReadUps(): void {
+    this.#allIsRead = true;
+    for (const then of this.#readUps.splice(0)) then(Infinity);
   }
 
   /** After a burst its memory goes back to the system: an idle daemon allocates nothing and so collects nothing. */

@@ -21,6 +21,7 @@ import type { Node, Root } from "../watch/tree.ts";
 import type { WatchTable } from "../watch/watch-table.ts";
 import { Watcher } from "./watcher.ts";
 import { Dispatch } from "./dispatch.ts";
+import { ReadUps } from "./read-up.ts";
 import {
   type ConfigurationName,
   type FromReader,
@@ -90,6 +91,9 @@ export class ReaderLoop {
   readonly #configuration = new SideWatch(contentsMask);
   /** A root has gone, or a path that is waited for may be there. */
   #somethingCameOrWent = false;
+  readonly #readUps = new ReadUps();
+  /** The queues have to be looked at before a wait. */
+  #looksAgain = false;
   #plan: Plan | null = null;
   #rules: RuleSet | null = null;
   #reportsWhenWalked = false;
@@ -135,6 +139,7 @@ export class ReaderLoop {
       if (this.#poll.happened(configurationSlot) !== 0 && this.#configuration.read())
         this.#port.send({ kind: "configuration-changed" });
       this.#walkOn();
+      this.#answerReadUps();
       if (this.#stdout.isGone) this.#finish({ kind: "stdout-gone" });
     }
   }
@@ -175,7 +180,7 @@ export class ReaderLoop {
   }
 
   #timeoutMs(tables: readonly WatchTable[]): number {
-    if (this.#watcher.isWalking) return 0;
+    if (this.#watcher.isWalking || this.#looksAgain) return 0;
     for (let i = 0; i < tables.length; i++) if (tables[i]!.isUnsettled) return renameWaitMs;
     return -1;
   }
@@ -265,7 +270,7 @@ export class ReaderLoop {
     for (let message = this.#port.receive(); message !== null; message = this.#port.receive()) {
       if (message.kind === "plan") this.#apply(message.plan);
       else if (message.kind === "drain") this.#drain(message.flushMs);
-      else if (message.kind === "read-up") this.#readUp();
+      else if (message.kind === "read-up") this.#readUps.ask(this.#watcher.tables);
       else this.#watchConfiguration(message.names);
     }
   }
@@ -295,9 +300,16 @@ export class ReaderLoop {
     this.#configuration.set(wanted, () => {}); // what can't be watched is not reloaded by itself
   }
 
-  #readUp(): void {
-    this.#readWhatIsQueued();
-    this.#port.send({ kind: "read", seq: this.#lines.seq });
+  /** After everything else of a round: what follows from the records has been handed over. */
+  #answerReadUps(): void {
+    for (;;) {
+      const { tables, isWalking } = this.#watcher;
+      const { openLooks } = this.#catchUp;
+      const next = this.#readUps.next({ tables, isWalking, openLooks });
+      this.#looksAgain = next === "look";
+      if (next !== "answer") return;
+      this.#port.send({ kind: "read", seq: this.#lines.seq });
+    }
   }
 
   #drain(flushMs: number): void {

@@ -63,7 +63,7 @@ export type ToReader =
   | { readonly kind: "configuration"; readonly names: readonly ConfigurationName[] }
   /** Read what is queued now, hand over its triggers, flush stdout until the deadline, answer "drained". */
   | { readonly kind: "drain"; readonly flushMs: number }
-  /** Read what is queued now, hand over its triggers, answer "read". */
+  /** When what is queued now has been read, and its triggers are handed over: answer "read". */
   | { readonly kind: "read-up" };
 
 export type FromReader =

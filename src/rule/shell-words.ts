@@ -6,8 +6,8 @@ export function shellWords(words: readonly Uint8Array[]): string {
   return words.map(shellWord).join(" ");
 }
 
-/** What no shell reads as anything but itself. */
-const plain = /^[\w%+,./:=@-]+$/;
+/** What no shell reads as anything but itself; `a=b` as the first word would set a variable. */
+const plain = /^(?!\w*=)[\w%+,./:=@-]+$/;
 
 /** Anything that a terminal, a log line or a reader could take for something else. */
 const needsEscapes = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/u;
