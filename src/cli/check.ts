@@ -30,10 +30,10 @@ export function check({ words, cwd }: Context): ExitCode {
 
 function verdictOn(load: () => Configuration): Verdict {
   try {
-    const { files, rules, warnings } = load();
+    const { files, rules, warnings, leftOut = [] } = load();
     const more = inspect(files, { findAccount, accountNames });
     const all = inOrder([...warnings, ...more]);
-    return { rules: rules.length, files: files.length, errors: [], warnings: all };
+    return { rules: rules.length, files: files.length, errors: leftOut, warnings: all };
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error;
     return { rules: 0, files: 0, errors: error.problems, warnings: [] };

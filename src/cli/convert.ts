@@ -3,7 +3,6 @@ import { type ArgsDef, parseArgs } from "citty";
 import { basename, dirname, resolve } from "node:path";
 import { convertToToml } from "../config/convert.ts";
 import { formatNamed, formatOf } from "../config/format.ts";
-import { parseTableOf } from "../config/incron-table.ts";
 import { readConfiguration } from "../config/read.ts";
 import { formatProblem, UsageError } from "../errors.ts";
 import { quoted } from "../log.ts";
@@ -37,10 +36,11 @@ export function convert({ words, cwd }: Context): ExitCode {
     warn: (warning: Parameters<typeof formatProblem>[0]) => log.warn(formatProblem(warning)),
   };
   const user = format.name === "incron" ? userOf(resolve(cwd, file)) : null;
-  const { rules } =
-    user === null
-      ? format.parse(source)
-      : parseTableOf(source, { user, clearsEnvironment: true, needsAccess: true });
+  const parsed = format.parse(source).rules;
+  const runAs = user === null ? null : { user, clearsEnvironment: true, needsAccess: true };
+  const rules = parsed.map((placed) =>
+    runAs === null ? placed : { ...placed, rule: { ...placed.rule, runAs } },
+  );
   const text = convertToToml({ file, bytes, format: format.name, rules });
   log.close();
   return print(text);

@@ -75,7 +75,7 @@ class Conversion {
     return this.#text
       .slice(from, from + length)
       .split(",")
-      .filter((one) => one !== "");
+      .filter((one) => /[^|]/.test(one));
   }
 }
 

@@ -1,81 +1,105 @@
-/** A line of an incron table: path, mask, and the rest, which is the command. */
+/** A line of an incron table cut into path, mask and the command, which is all the rest. */
 import type { Span } from "./span.ts";
 
-export interface Piece extends Span {
-  /** As it is written; one char for one byte. */
+export interface Field extends Span {
+  /** One char for one byte. */
   readonly text: string;
 }
 
-export interface PathPiece extends Piece {
-  /** A pattern in which a backslash makes the next character literal. */
+export interface PathField extends Field {
+  /** What is meant by `text`: a backslash stands before each char that is no wildcard but looks like one. */
   readonly pattern: string;
+  readonly isGlob: boolean;
 }
 
-export interface IncronLine {
-  readonly path: PathPiece | null;
-  readonly mask: Piece | null;
-  readonly command: Piece | null;
-  /** A quote around the path that is never closed. */
+export interface IncronFields {
+  /** Null: the line is blank or a comment. */
+  readonly path: PathField | null;
+  readonly mask: Field | null;
+  readonly command: Field | null;
+  /** A quote that is never closed, with all that follows it. */
   readonly openQuote: Span | null;
 }
 
-const blanks = /[ \t]*/y;
-
 /**
- * Cut a line. A path with blanks stands in quotes or has a backslash before each of them; incron
- * 0.5.12 means to read the backslash, and does not (ar-/incron#55).
+ * The fields of one line.
  *
- * @param line without its end; `from` is where it starts in the source
+ * incron 0.5.12 cannot be given a path with blanks, though its manual says how: by backslash. Here it
+ * can, and in quotes too; a wildcard in quotes is one, after a backslash it is none.
+ *
+ * @param line one char for one byte
+ * @param lineStart where the line starts in the source
  */
-export function incronLine(line: string, from: number): IncronLine {
-  let at = skip(line, 0);
-  const start = at;
-  const path = takePath(line, start);
-  if (path === null) {
-    return { path: null, mask: null, command: null, openQuote: { from: from + start, length: 1 } };
+export function splitIncronLine(line: string, lineStart: number): IncronFields {
+  const nothing = { path: null, mask: null, command: null, openQuote: null };
+  const start = skipBlanks(line, 0);
+  if (start === line.length || line[start] === "#") return nothing;
+  const path = readPath(line, start);
+  if ("openAt" in path) {
+    const openQuote = { from: lineStart + path.openAt, length: line.length - path.openAt };
+    return { ...nothing, openQuote };
   }
-  const text = line.slice(start, path.end);
-  const pathPiece = { text, pattern: path.pattern, from: from + start, length: text.length };
-  at = skip(line, path.end);
-  const maskText = /[^ \t]*/y;
-  maskText.lastIndex = at;
-  const mask = maskText.exec(line)![0];
-  const maskPiece = mask === "" ? null : { text: mask, from: from + at, length: mask.length };
-  at = skip(line, at + mask.length);
-  const command = line.slice(at).trimEnd();
+  const field = (from: number, to: number): Field | null =>
+    from === to ? null : { text: line.slice(from, to), from: lineStart + from, length: to - from };
+  const maskStart = skipBlanks(line, path.end);
+  const maskEnd = wordEnd(line, maskStart);
   return {
-    path: text === "" ? null : pathPiece,
-    mask: maskPiece,
-    command: command === "" ? null : { text: command, from: from + at, length: command.length },
+    path: { ...field(start, path.end)!, pattern: path.pattern, isGlob: path.isGlob },
+    mask: field(maskStart, maskEnd),
+    command: field(skipBlanks(line, maskEnd), line.length),
     openQuote: null,
   };
 }
 
-function skip(line: string, at: number): number {
-  blanks.lastIndex = at;
-  return at + blanks.exec(line)![0].length;
+function isBlank(line: string, at: number): boolean {
+  return line[at] === " " || line[at] === "\t";
 }
 
-/** Characters that mean more than themselves in a pattern. */
-const special = /[\\*?[{]/g;
+function skipBlanks(line: string, at: number): number {
+  while (isBlank(line, at)) at++;
+  return at;
+}
 
-/** Null if a quote is not closed. */
-function takePath(line: string, start: number): { pattern: string; end: number } | null {
-  const quote = line[start];
-  if (quote === '"' || quote === "'") {
-    const closing = line.indexOf(quote, start + 1);
-    if (closing < 0) return null;
-    return { pattern: line.slice(start + 1, closing).replace(special, "\\$&"), end: closing + 1 };
-  }
+function wordEnd(line: string, at: number): number {
+  while (at < line.length && !isBlank(line, at)) at++;
+  return at;
+}
+
+interface Path {
+  readonly pattern: string;
+  readonly isGlob: boolean;
+  readonly end: number;
+}
+
+/** Or the place of a quote that is not closed. */
+function readPath(line: string, start: number): Path | { readonly openAt: number } {
   let pattern = "";
+  let isGlob = false;
+  let quote = "";
+  let openAt = start;
   let at = start;
-  while (at < line.length && line[at] !== " " && line[at] !== "\t") {
-    const isEscaped = line[at] === "\\" && at + 1 < line.length;
-    if (isEscaped) at++;
+  for (; at < line.length && (quote !== "" || !isBlank(line, at)); at++) {
     const char = line[at]!;
-    // Braces are wildcards of ours and not of incron's.
-    pattern += isEscaped || char === "{" || char === "\\" ? char.replace(special, "\\$&") : char;
-    at++;
+    if (char === quote) quote = "";
+    else if (quote === "" && (char === '"' || char === "'")) {
+      quote = char;
+      openAt = at;
+    } else if (char === "\\" && at + 1 < line.length) pattern += literal(line[++at]!);
+    else if (isWildcard(line, at)) {
+      pattern += char;
+      isGlob = true;
+    } else pattern += isGlob && char === "]" ? char : literal(char);
   }
-  return { pattern, end: at };
+  return quote === "" ? { pattern, isGlob, end: at } : { openAt };
+}
+
+/** A bracket that is never closed is one of a name. */
+function isWildcard(line: string, at: number): boolean {
+  if (line[at] === "[") return /^\[[^\]/\s]+\]/.test(line.slice(at, at + 256));
+  return line[at] === "*" || line[at] === "?";
+}
+
+/** `{` is no wildcard of incron's, but one of ours. */
+function literal(char: string): string {
+  return /[\\*?[{]/.test(char) ? `\\${char}` : char;
 }

@@ -1,203 +1,217 @@
-/** `--incron`: all tables of an incron installation, each as the user that it belongs to. */
-import { readFileSync, statSync } from "node:fs";
-import { join } from "node:path";
+/** A whole installation of incron's: the tables of the system and of its users, as incrond finds them. */
+import { accessSync, readdirSync } from "node:fs";
 import { ConfigError, type ConfigProblem } from "../errors.ts";
 import { quoted } from "../log.ts";
+import type { RunAs } from "../rule/rule.ts";
 import { didYouMean } from "./did-you-mean.ts";
+import { defaultConf, type IncronConf, readIncronConf } from "./incron-conf.ts";
 import { distrustedCommands } from "./distrusted-commands.ts";
-import { parseTableOf } from "./incron-table.ts";
-import { type Configuration, filesIn } from "./load.ts";
+import { parseIncronTable } from "./incron-table.ts";
+import { distrustOfTable, permissionBy } from "./incron-users.ts";
+import { type Configuration, uniquelyNamed } from "./load.ts";
 import { readConfiguration } from "./read.ts";
 import type { LoadedFile } from "./source.ts";
-import { Places, problemOfFile } from "./span.ts";
+import { problemOfFile } from "./span.ts";
 import { distrustOf } from "./trust.ts";
+
+export interface IncronOptions {
+  readonly cwd: string;
+  /** Null: /etc/incron.conf, if there is one. */
+  readonly incronConf?: string | null;
+  /** What was loaded the last time: a table that has got errors since stays as it was. */
+  readonly before?: Configuration | null;
+  /** By name, or by a uid in decimal. */
+  readonly findAccount: (nameOrUid: string) => Account | null;
+  readonly accountNames: () => readonly string[];
+  /** Whom facron runs as. Default: this process. */
+  readonly uid?: number;
+}
 
 interface Account {
   readonly name: string;
   readonly uid: number;
 }
 
-export interface IncronOptions {
-  readonly cwd: string;
-  /** Another incron.conf; null: the usual one, which need not be there. */
-  readonly incronConf: string | null;
-  /** What was loaded before: a table with errors keeps the rules that it had. */
-  readonly before: Configuration | null;
-  readonly findAccount: (name: string) => Account | null;
-  readonly accountNames: () => string[];
-}
-
-const usualConf = "/etc/incron.conf";
-
-/** incron.conf(5). What is about its lock file and its editor is none of our business. */
-const defaults = {
-  system_table_dir: "/etc/incron.d",
-  user_table_dir: "/var/spool/incron",
-  allowed_users: "/etc/incron.allow",
-  denied_users: "/etc/incron.deny",
-};
-const unusedKeys = ["lockfile_dir", "lockfile_name", "editor"];
-
-type TablePlaces = typeof defaults;
-
 /**
- * The tables that incrond would follow. One that can't be read or has errors never stops the others:
- * its errors are among the warnings, and the rules that it had before stay.
+ * The rules in incron's tables: as root those of the system and of all users who may have one, else
+ * one's own.
  *
- * @throws {ConfigError} about incron.conf itself
+ * A table that cannot be used is in `leftOut`, and the others work.
+ *
+ * @throws {ConfigError} only about incron.conf: without it nobody knows where the tables are
  */
 export function loadIncron(options: IncronOptions): Configuration {
-  return new Installation(options).load();
+  const warnings: ConfigProblem[] = [];
+  const warn = (warning: ConfigProblem) => void warnings.push(warning);
+  const conf = readIncronConf(options.incronConf ?? null, { cwd: options.cwd, warn });
+  const installation = new Installation(options, { conf, warnings });
+  installation.loadSystemTables();
+  installation.loadUserTables();
+  return installation.end();
 }
 
 class Installation {
   readonly #options: IncronOptions;
+  readonly #conf: IncronConf;
+  readonly #uid: number;
   readonly #files: LoadedFile[] = [];
-  readonly #warnings: ConfigProblem[] = [];
-  readonly #isRoot = process.geteuid!() === 0;
+  readonly #warnings: ConfigProblem[];
+  readonly #leftOut: ConfigProblem[] = [];
 
-  constructor(options: IncronOptions) {
+  constructor(
+    options: IncronOptions,
+    { conf, warnings }: { readonly conf: IncronConf; readonly warnings: ConfigProblem[] },
+  ) {
     this.#options = options;
+    this.#conf = conf;
+    this.#uid = options.uid ?? process.geteuid!();
+    this.#warnings = warnings;
   }
 
-  load(): Configuration {
-    const { incronConf } = this.#options;
-    const conf = incronConf ?? usualConf;
-    const places = this.#readConf(conf, incronConf !== null);
-    this.#loadSystemTables(places.system_table_dir);
-    this.#loadUserTables(places);
-    const { system_table_dir, user_table_dir, allowed_users, denied_users } = places;
+  loadSystemTables(): void {
+    const directory = this.#conf.system_table_dir;
+    const names = this.#namesIn(directory);
+    if (this.#uid !== 0 && names.length > 0) {
+      return this.#warn(
+        directory,
+        `Tables in ${quoted(directory)} are left out: their commands run as root; run facron as root`,
+      );
+    }
+    for (const name of names) {
+      const path = `${directory}/${name}`;
+      const why = distrustOf(path);
+      if (why === null) this.#load(path, null);
+      else this.#leaveOut(path, `Cannot trust ${quoted(path)}: ${why}`);
+    }
+  }
+
+  loadUserTables(): void {
+    const directory = this.#conf.user_table_dir;
+    const permission = permissionBy(this.#conf);
+    const names = this.#uid === 0 ? this.#namesIn(directory) : this.#ownNameIn(directory);
+    const { emptyAllowFile } = permission;
+    if (names.length > 0 && emptyAllowFile !== null) {
+      return this.#warn(
+        emptyAllowFile,
+        `Tables of users are left out: ${quoted(emptyAllowFile)} is empty, which lets nobody have one; write names into it, one in a line, or remove it`,
+      );
+    }
+    for (const name of names) {
+      const path = `${directory}/${name}`;
+      const account = this.#options.findAccount(name);
+      if (account === null || account.name !== name) {
+        this.#leaveOut(path, `Cannot use ${quoted(path)}: ${this.#noSuchUser(name)}`);
+        continue;
+      }
+      const against = permission.reasonAgainst(name);
+      const why = against === null ? distrustOfTable(path, account.uid) : null;
+      if (against !== null) this.#warn(path, `Table ${quoted(path)} is left out: ${against}`);
+      else if (why !== null) this.#leaveOut(path, `Cannot trust ${quoted(path)}: ${why}`);
+      else this.#load(path, this.#runAs(account));
+    }
+  }
+
+  end(): Configuration {
+    const { system_table_dir, user_table_dir, allowed_users, denied_users } = this.#conf;
+    if (this.#files.length === 0) {
+      const message = `No tables of incron's: nothing is watched; put one into ${quoted(system_table_dir)}, or run incrontab -e`;
+      this.#warn(system_table_dir, message);
+    }
     return {
-      rules: this.#files.flatMap(({ rules }) => rules.map(({ rule }) => rule)),
+      rules: uniquelyNamed(this.#files),
       files: this.#files,
       settings: {},
       warnings: this.#warnings,
+      leftOut: this.#leftOut,
       dependsOn: [
-        conf,
-        allowed_users,
-        denied_users,
-        `${system_table_dir}/*`,
-        `${user_table_dir}/*`,
+        this.#options.incronConf ?? defaultConf,
+        ...[`${system_table_dir}/*`, `${user_table_dir}/*`, allowed_users, denied_users],
       ],
     };
+  }
+
+  /** As incrond takes them: everything but what starts with a dot, and what editors leave behind. */
+  #namesIn(directory: string): string[] {
+    try {
+      const entries = readdirSync(directory, { withFileTypes: true });
+      const names = entries.filter((entry) => !entry.isDirectory()).map(({ name }) => name);
+      return names.filter((name) => !/^\.|~$/.test(name)).sort();
+    } catch (error) {
+      const code = error instanceof Error && "code" in error ? error.code : null;
+      const isExpected = code === "ENOENT" || this.#uid !== 0;
+      if (!isExpected)
+        this.#leaveOut(
+          directory,
+          `Cannot read ${quoted(directory)}: ${code}; correct the path in incron.conf`,
+        );
+      return [];
+    }
+  }
+
+  /** The directory is one that only root can list. */
+  #ownNameIn(directory: string): string[] {
+    const own = this.#options.findAccount(String(this.#uid));
+    if (own === null) return [];
+    try {
+      accessSync(`${directory}/${own.name}`);
+      return [own.name];
+    } catch (error) {
+      const code = error instanceof Error && "code" in error ? error.code : null;
+      if (code === "EACCES")
+        this.#warn(
+          directory,
+          `Tables in ${quoted(directory)} cannot be read: permission denied; run facron as root, or give it what incrontab -l prints as a file`,
+        );
+      return [];
+    }
+  }
+
+  #noSuchUser(name: string): string {
+    const meant = didYouMean(name, this.#options.accountNames());
+    const cure = meant === null ? "remove it" : `did you mean ${quoted(meant)}?`;
+    return `there is no user ${quoted(name)}; ${cure}`;
+  }
+
+  /** Root's table is like the system's: incrond keeps its environment. One's own needs no change at all. */
+  #runAs({ name, uid }: Account): RunAs | null {
+    if (uid === 0) return null;
+    return { user: name, clearsEnvironment: true, needsAccess: true };
+  }
+
+  /** A table with errors stays as it was before, if it was there: whoever edits it has time to correct it. */
+  #load(file: string, runAs: RunAs | null): void {
+    const { cwd, before } = this.#options;
+    try {
+      const bytes = readConfiguration(file, cwd);
+      const warn = (warning: ConfigProblem) => void this.#warnings.push(warning);
+      const { rules } = parseIncronTable({ file, bytes, cwd, warn });
+      const placed = rules.map(({ rule, ...rest }) => ({
+        rule: runAs === null ? rule : { ...rule, runAs },
+        ...rest,
+      }));
+      const loaded: LoadedFile = { file, bytes, format: "incron", rules: placed };
+      const uidOf = (user: string) => this.#options.findAccount(user)?.uid ?? null;
+      const distrusted = distrustedCommands([loaded], uidOf);
+      if (distrusted.length > 0) throw new ConfigError(distrusted);
+      this.#files.push(loaded);
+    } catch (error) {
+      if (!(error instanceof ConfigError)) throw error;
+      const old = before?.files.find((one) => one.file === file);
+      if (old !== undefined) this.#files.push(old);
+      const outcome = old === undefined ? "is left out" : "stays as it was before";
+      this.#leftOut.push(...error.problems);
+      this.#leaveOut(
+        file,
+        `Table ${quoted(file)} ${outcome}: it has errors; correct them, and it is read again`,
+      );
+    }
   }
 
   #warn(file: string, message: string): void {
     this.#warnings.push(problemOfFile(file, message));
   }
 
-  #readConf(file: string, mustBeThere: boolean): TablePlaces {
-    if (!mustBeThere && !statSync(file, { throwIfNoEntry: false })) return defaults;
-    const bytes = readConfiguration(file, this.#options.cwd);
-    const places = new Places({ file, bytes });
-    const found: Record<string, string> = {};
-    let from = 0;
-    for (const line of Buffer.from(bytes).toString("latin1").split("\n")) {
-      const [, key, value] = /^\s*([^\s#=][^=]*?)\s*=\s*(.*?)\s*$/.exec(line) ?? [];
-      if (key !== undefined && value !== undefined && value !== "") {
-        const span = { from: from + line.indexOf(key), length: key.length };
-        if (key in defaults) found[key] = value;
-        else if (!unusedKeys.includes(key))
-          this.#warnings.push(places.problem(span, unknownKey(key)));
-      }
-      from += line.length + 1;
-    }
-    return { ...defaults, ...found };
+  #leaveOut(file: string, message: string): void {
+    this.#leftOut.push(problemOfFile(file, message));
   }
-
-  #loadSystemTables(directory: string): void {
-    const names = filesIn(directory) ?? [];
-    if (this.#isRoot) for (const name of names) this.#loadTable(join(directory, name), null);
-    else if (names.length > 0)
-      this.#warn(
-        directory,
-        `Tables in ${quoted(directory)} are left out: they run as root; start facron as root to follow them`,
-      );
-  }
-
-  #loadUserTables({ user_table_dir, allowed_users, denied_users }: TablePlaces): void {
-    const directory = user_table_dir;
-    const allowed = namesIn(allowed_users);
-    const denied = namesIn(denied_users);
-    for (const name of filesIn(directory) ?? []) {
-      const file = join(directory, name);
-      const account = this.#options.findAccount(name);
-      if (account === null || account.name !== name) this.#sayUnknownUser(file, name);
-      else if (!this.#isRoot && account.uid !== process.geteuid!())
-        continue; // not ours to run
-      else if (allowed !== null && !allowed.includes(name))
-        this.#sayNotAllowed(file, name, allowed_users, allowed);
-      else if (allowed === null && denied?.includes(name))
-        this.#warn(
-          file,
-          `Table ${quoted(file)} is left out: ${quoted(name)} is in ${denied_users}; remove it there to allow it`,
-        );
-      else this.#loadTable(file, account);
-    }
-  }
-
-  #sayUnknownUser(file: string, name: string): void {
-    const meant = didYouMean(name, this.#options.accountNames());
-    const cure =
-      meant === null ? "name the table after its user" : `did you mean ${quoted(meant)}?`;
-    this.#warn(
-      file,
-      `Table ${quoted(file)} is left out: there is no user ${quoted(name)}: ${cure}`,
-    );
-  }
-
-  #sayNotAllowed(file: string, name: string, list: string, allowed: readonly string[]): void {
-    const state =
-      allowed.length === 0
-        ? `${list} is empty, which allows nobody`
-        : `${quoted(name)} is not in ${list}`;
-    this.#warn(file, `Table ${quoted(file)} is left out: ${state}; add the name to allow it`);
-  }
-
-  /** @param owner whom the commands run as; null for a system table */
-  #loadTable(file: string, owner: Account | null): void {
-    try {
-      const why = distrustOf(file, owner === null ? {} : { owner: owner.uid });
-      if (why !== null)
-        throw new ConfigError([problemOfFile(file, `Cannot trust ${quoted(file)}: ${why}`)]);
-      const bytes = readConfiguration(file, this.#options.cwd);
-      const warn = (warning: ConfigProblem): void => void this.#warnings.push(warning);
-      const source = { file, bytes, cwd: "/", warn };
-      const runAs =
-        owner === null ? null : { user: owner.name, clearsEnvironment: true, needsAccess: true };
-      const { rules } = parseTableOf(source, runAs);
-      const loaded: LoadedFile = { file, bytes, format: "incron", rules };
-      const distrusted = distrustedCommands([loaded], () => owner?.uid ?? null);
-      if (distrusted.length > 0) throw new ConfigError(distrusted);
-      this.#files.push(loaded);
-    } catch (error) {
-      if (!(error instanceof ConfigError)) throw error;
-      this.#warnings.push(...error.problems);
-      this.#keepOld(file);
-    }
-  }
-
-  #keepOld(file: string): void {
-    const old = this.#options.before?.files.find((loaded) => loaded.file === file);
-    const state = old === undefined ? "it is left out" : "the rules that it had stay in force";
-    if (old !== undefined) this.#files.push(old);
-    this.#warn(
-      file,
-      `Table ${quoted(file)} has errors: ${state} until they are corrected; the other tables are followed`,
-    );
-  }
-}
-
-/** The users that a file lists, a line each; null if there is no such file. */
-function namesIn(file: string): string[] | null {
-  if (!statSync(file, { throwIfNoEntry: false })?.isFile()) return null;
-  const lines = readFileSync(file, "utf8").split("\n");
-  return lines.map((line) => line.trim()).filter((line) => line !== "" && !line.startsWith("#"));
-}
-
-function unknownKey(key: string): string {
-  const meant = didYouMean(key, [...Object.keys(defaults), ...unusedKeys]);
-  const cure =
-    meant === null ? `the keys are ${Object.keys(defaults).join(", ")}` : `did you mean ${meant}?`;
-  return `Unknown key ${quoted(key)}: ${cure}`;
 }

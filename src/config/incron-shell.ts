@@ -1,260 +1,254 @@
+/** Text for a shell, made safe: each token becomes a parameter, quoted as its place asks for. */
+import { examine } from "./incron-shell-dangers.ts";
+import {
+  type Piece,
+  type Reference,
+  ShellMistake,
+  type ShellScript,
+  type ShellWord,
+} from "./incron-shell-reading.ts";
+import { readShell } from "./incron-shell-script.ts";
+import { nameChar, type Text, tokenAt, type TokenValue } from "./incron-text.ts";
+
+/** Takes what is found, at places of the source. */
+export interface ShellFindings {
+  error(span: { from: number; length: number }, message: string): void;
+  warning(span: { from: number; length: number }, message: string): void;
+}
+
+/** One char for one byte. */
+export type PlainWord = readonly ({ readonly literal: string } | { readonly value: TokenValue })[];
+
+export interface Rewritten {
+  /** For `sh -c SCRIPT NAME` and then the values of `values`, in that order. */
+  readonly script: string;
+  /** The same as words, if it needs no shell: literal text and values. */
+  readonly words: readonly PlainWord[] | null;
+}
+
+/** What stands behind the script. */
+export const values = ["watched", "entry", "in_events", "in_mask"] as const satisfies TokenValue[];
+
+/** The shell's `$0`: what it calls itself in its messages. */
+export const shellName = "incron";
+
 /**
- * A command of an incron table made safe: each token becomes a quoted parameter, wherever it stands.
+ * The script for a command of a table; null if there is something wrong, which `findings` then have.
  *
- * incron puts the name of a file into the text that a shell reads. Here the shell gets the values as
- * $1 to $4, and the text refers to them, in a form that fits the quotes around it. What would read
- * the name as a program all the same (eval, arithmetic, another shell) is rewritten or refused.
+ * The shell never reads a value: it expands a parameter, and what that gives is a word. So what is
+ * left to be refused are the places where a shell, or a program that it starts, reads a word again.
+ *
+ * @param isInner its text is inside a text in which a file's name may be in any variable
  */
-import { ProgramWatch } from "./incron-programs.ts";
-import { anyMarker, markerIndex, type MarkedText, writtenToken } from "./incron-tokens.ts";
-import type { Span } from "./span.ts";
-
-export type Refuse = (span: Span, message: string) => void;
-
-/** The script for `SHELL -c SCRIPT incron $1 $2 $3 $4`. @param refuse takes what can't be made safe */
-export function safeScript(marked: MarkedText, refuse: Refuse): string {
-  return new Rewriter(marked, refuse).run();
+export function rewriteShell(
+  text: Text,
+  findings: ShellFindings,
+  isInner = false,
+): Rewritten | null {
+  const report = new Report(text, findings);
+  const script = read(text.chars, report);
+  if (script === null) return null;
+  const hasName = isInner || nameChar.test(text.chars);
+  for (const { from, to, when, message } of script.hazards) {
+    if (when === "always" || hasName) report.error({ from, to }, message);
+  }
+  const inner = new Map<ShellWord, string>();
+  if (hasName) examineAll(script, text, { report, findings, inner });
+  if (report.hasErrors) return null;
+  const named = changesParameters.test(text.chars) ? byName : byNumber;
+  const body = render(text.chars, script, { inner, named });
+  return {
+    script: named === byName ? keepValues + body : body,
+    words: script.isPlain ? plainWords(script, inner) : null,
+  };
 }
 
-class Rewriter {
-  readonly #text: string;
-  readonly #places: readonly number[];
-  readonly #refuse: Refuse;
-  #at = 0;
-  #out = "";
+class Report {
+  readonly #text: Text;
+  readonly #findings: ShellFindings;
+  hasErrors = false;
 
-  constructor({ text, places }: Pick<MarkedText, "text" | "places">, refuse: Refuse) {
+  constructor(text: Text, findings: ShellFindings) {
     this.#text = text;
-    this.#places = places;
-    this.#refuse = refuse;
+    this.#findings = findings;
   }
 
-  run(): string {
-    this.#commands(null);
-    return this.#out;
+  error(at: { from: number; to: number }, message: string): void {
+    this.hasErrors = true;
+    this.#findings.error(this.#span(at), message);
   }
 
-  get #char(): string {
-    return this.#text.charAt(this.#at);
+  warning(at: { from: number; to: number }, message: string): void {
+    this.#findings.warning(this.#span(at), message);
   }
 
-  get #isOver(): boolean {
-    return this.#at >= this.#text.length;
+  #span({ from, to }: { from: number; to: number }): { from: number; length: number } {
+    const { places } = this.#text;
+    const start = places[from]!;
+    return { from: start, length: Math.max(1, places[Math.min(to, places.length - 1)]! - start) };
   }
+}
 
-  /** Commands up to `closing`, which is taken too. */
-  #commands(closing: ")" | null): void {
-    let watch = new ProgramWatch();
-    while (!this.#isOver) {
-      if (closing !== null && this.#char === closing) return this.#copy(1);
-      if (this.#text.startsWith("((", this.#at)) this.#arithmetic("((", "))");
-      else if (/[;|&\n(){}]/.test(this.#char) && !this.#isPartOfWord()) {
-        this.#copy(1);
-        if (!watch.isInTest) watch = new ProgramWatch();
-      } else if (this.#char === "#") this.#comment();
-      else if (/[\s<>)&|;(]/.test(this.#char)) this.#copy(1);
-      else this.#word(watch);
-    }
+function read(chars: string, report: Report): ShellScript | null {
+  try {
+    return readShell(chars);
+  } catch (error) {
+    if (!(error instanceof ShellMistake)) throw error;
+    report.error({ from: error.at, to: error.at + 1 }, error.message);
+    return null;
   }
+}
 
-  /** `{}` of find(1), and a brace in a word: only alone does it open or close a group. */
-  #isPartOfWord(): boolean {
-    if (!/[{}]/.test(this.#char)) return false;
-    const behind = this.#text.charAt(this.#at + 1);
-    return behind !== "" && !/[\s;|&)]/.test(behind);
+interface Found {
+  readonly report: Report;
+  readonly findings: ShellFindings;
+  /** Texts of shells inside the shell, by their words. */
+  readonly inner: Map<ShellWord, string>;
+}
+
+function examineAll(script: ShellScript, text: Text, { report, findings, inner }: Found): void {
+  for (const command of script.commands) {
+    examine(command, {
+      chars: text.chars,
+      fault: (word, message) => report.error(word, message),
+      doubt: (word, message) => report.warning(word, message),
+      inner: (word, isLast) => {
+        const rewritten = rewriteInner(word, { text, isLast, report, findings });
+        if (rewritten !== null) inner.set(word, rewritten);
+      },
+    });
   }
+}
 
-  #comment(): void {
-    while (!this.#isOver && this.#char !== "\n") this.#any();
-  }
+interface Inside {
+  readonly text: Text;
+  /** No word follows it. */
+  readonly isLast: boolean;
+  readonly report: Report;
+  readonly findings: ShellFindings;
+}
 
-  /** One word, whatever it is put together from. */
-  #word(watch: ProgramWatch): void {
-    const start = this.#at;
-    const outStart = this.#out.length;
-    while (!this.#isOver && !/[\s;|&()<>]/.test(this.#char)) this.#any();
-    const written = this.#text.slice(start, this.#at);
-    if (/^\d+$/.test(written) && /[<>]/.test(this.#char)) return; // 2>&1
-    const verdict = watch.take(written);
-    const span = this.#span(start, this.#at);
-    if (anyMarker.test(written) && /^\w+\[/.test(written))
-      this.#refuse(span, arithmeticMessage(this.#tokenIn(start)));
-    else if (typeof verdict === "object") this.#refuse(span, verdict.refused);
-    else if (verdict === "script") this.#nested(start, outStart);
-  }
-
-  /** Anything at all outside of quotes. */
-  #any(): void {
-    const char = this.#char;
-    if (markerIndex(char) !== null) this.#put(`"${reference(char)}"`, 1);
-    else if (char === "\\") this.#escape((marker) => `"${reference(marker)}"`);
-    else if (this.#text.startsWith("$'", this.#at)) this.#quoted("$'");
-    else if (char === "'") this.#quoted("'");
-    else if (char === '"') this.#double();
-    else if (char === "`") this.#backquotes();
-    else if (char === "$") this.#dollar();
-    else this.#copy(1);
-  }
-
-  /** A backslash before a token says that it is to be quoted, which it is. */
-  #escape(form: (marker: string) => string): void {
-    const next = this.#text.charAt(this.#at + 1);
-    if (markerIndex(next) === null) this.#copy(2);
-    else this.#put(form(next), 2);
-  }
-
-  /** Single quotes end before a token and begin again behind it. In $'...' a backslash is special. */
-  #quoted(open: "'" | "$'"): void {
-    const start = this.#at;
-    this.#copy(open.length);
-    while (!this.#isOver && this.#char !== "'") {
-      if (markerIndex(this.#char) !== null) this.#put(`'"${reference(this.#char)}"${open}`, 1);
-      else if (open === "$'" && this.#char === "\\")
-        this.#escape((marker) => `'"${reference(marker)}"${open}`);
-      else this.#copy(1);
-    }
-    this.#close(start, "'");
-  }
-
-  #double(): void {
-    const start = this.#at;
-    this.#copy(1);
-    while (!this.#isOver && this.#char !== '"') {
-      if (markerIndex(this.#char) !== null) this.#put(reference(this.#char), 1);
-      else if (this.#char === "\\") this.#escape(reference);
-      else if (this.#char === "`") this.#backquotes();
-      else if (this.#char === "$") this.#dollar();
-      else this.#copy(1);
-    }
-    this.#close(start, '"');
-  }
-
-  #close(start: number, quote: string): void {
-    if (!this.#isOver) return this.#copy(1);
-    this.#refuse(
-      this.#span(start, start + 1),
-      `Missing closing quote ${quote}: add it where the word ends, or leave this one out`,
+/** The script for a shell inside the shell, if it has tokens in it; null: it stays as it is, or there is a mistake. */
+function rewriteInner(word: ShellWord, { text, isLast, report, findings }: Inside): string | null {
+  const inside = textOf(word, text);
+  if (inside === null) {
+    report.error(
+      word,
+      `Cannot tell what text this shell gets: a value in it could be a command; write the text in single quotes, with "$$1" in it and the value behind it: sh -c '... "$$1"' sh $@/$#`,
     );
+    return null;
   }
-
-  /** What stands behind a dollar that the shell is to see. */
-  #dollar(): void {
-    const rest = this.#text.slice(this.#at);
-    if (rest.startsWith("$((")) this.#arithmetic("$((", "))");
-    else if (rest.startsWith("$[")) this.#arithmetic("$[", "]");
-    else if (rest.startsWith("${")) this.#parameter();
-    else if (rest.startsWith("$(")) {
-      this.#copy(2);
-      this.#commands(")");
-    } else if (/^\$[\d@*#]/.test(rest)) {
-      const span = this.#span(this.#at, this.#at + 2);
-      const written = `$${rest.slice(0, 2)}`;
-      this.#refuse(
-        span,
-        `Cannot use ${written}: a command of a table has no arguments; leave it out`,
-      );
-      this.#copy(2);
-    } else this.#copy(1);
+  if (inside.chars.includes("{}")) {
+    report.error(
+      word,
+      `Cannot put {} into the text of a shell: a file's name could be a command there; write it behind: sh -c '... "$$1"' sh {}`,
+    );
+    return null;
   }
-
-  #parameter(): void {
-    const start = this.#at;
-    this.#copy(2);
-    for (let depth = 1; !this.#isOver && depth > 0; this.#copy(1)) {
-      if (this.#char === "{") depth++;
-      if (this.#char === "}") depth--;
-      if (markerIndex(this.#char) === null) continue;
-      const token = writtenToken(this.#char);
-      const cure = `put it into a variable first, f=${token}, and use that`;
-      const span = this.#span(start, this.#at + 1);
-      this.#refuse(span, `Cannot use ${token} inside braces: ${cure}`);
-    }
-  }
-
-  #arithmetic(open: string, close: string): void {
-    const start = this.#at;
-    const found = this.#text.indexOf(close, start + open.length);
-    const end = found < 0 ? this.#text.length : found + close.length;
-    if (!anyMarker.test(this.#text.slice(start, end))) return this.#copy(end - start);
-    this.#refuse(this.#span(start, end), arithmeticMessage(this.#tokenIn(start)));
-    this.#at = end;
-  }
-
-  #backquotes(): void {
-    const start = this.#at;
-    this.#copy(1);
-    while (!this.#isOver && this.#char !== "`") {
-      if (markerIndex(this.#char) !== null) {
-        const message = `Cannot use ${writtenToken(this.#char)} inside backquotes: write $$(...) in their place`;
-        this.#refuse(this.#span(start, this.#at + 1), message);
-      }
-      this.#copy(this.#char === "\\" ? 2 : 1);
-    }
-    this.#close(start, "`");
-  }
-
-  /** `sh -c 'text'`: the text is made safe as a script of its own, which gets the values as ours does. */
-  #nested(start: number, outStart: number): void {
-    const token = this.#tokenIn(start);
-    const inner = innerText(this.#text.slice(start, this.#at));
-    const refuse = (message: string): void => this.#refuse(this.#span(start, this.#at), message);
-    if (inner === null) {
-      const cure = "put the whole of it in single quotes";
-      return refuse(`Cannot use ${token} in this script for another shell: ${cure}`);
-    }
-    if (!/^\s*($|[;|&)<>]|\d*[<>])/.test(this.#text.slice(this.#at))) {
-      const cure = 'give it as one of them, and write "$$1" in the script';
-      return refuse(`Cannot use ${token} in a script that has arguments of its own: ${cure}`);
-    }
-    const places = inner.at.map((at) => this.#places[start + at]!);
-    const script = new Rewriter({ text: inner.text, places }, this.#refuse).run();
-    const quoted = `'${script.replaceAll("'", `'\\''`)}'`;
-    this.#out = `${this.#out.slice(0, outStart)}${quoted} incron "\${1}" "\${2}" "\${3}" "\${4}"`;
-  }
-
-  /** As it is written, for messages. */
-  #tokenIn(start: number): string {
-    return writtenToken(anyMarker.exec(this.#text.slice(start))![0]);
-  }
-
-  #put(text: string, taken: number): void {
-    this.#out += text;
-    this.#at += taken;
-  }
-
-  #copy(length: number): void {
-    this.#put(this.#text.slice(this.#at, this.#at + length), length);
-  }
-
-  #span(start: number, end: number): Span {
-    const from = this.#places[start] ?? 0;
-    const last = this.#places[Math.max(start, Math.min(end, this.#places.length) - 1)] ?? from;
-    return { from, length: Math.max(1, last - from + 1) };
-  }
+  const rewritten = rewriteShell(inside, findings, true);
+  if (rewritten === null) report.hasErrors = true;
+  const hasTokens = [...inside.chars].some((_, at) => tokenAt(inside.chars, at) !== null);
+  if (rewritten === null || !hasTokens) return null;
+  if (isLast) return rewritten.script;
+  report.error(
+    word,
+    `Cannot put a token into a shell's text that has words behind it: write it behind the text too: sh -c '... "$$1"' sh $@/$#`,
+  );
+  return null;
 }
 
-function reference(marker: string): string {
-  return `\${${markerIndex(marker)! + 1}}`;
-}
-
-function arithmeticMessage(token: string): string {
-  return `Cannot use ${token} where the shell computes: it would run what is in the name; put the computing into a script of its own`;
-}
-
-/** The text in quotes that a whole word is, and where each char stands in the word; null for any other word. */
-function innerText(word: string): { text: string; at: number[] } | null {
-  const quote = word[0];
-  if (word.length < 2 || (quote !== "'" && quote !== '"') || !word.endsWith(quote)) return null;
-  let text = "";
+/** What a word comes to, each char with its place; null if only a shell can tell. */
+function textOf(word: ShellWord, { chars, places }: Text): Text | null {
+  let inside = "";
   const at: number[] = [];
-  for (let i = 1; i < word.length - 1; i++) {
-    const char = word[i]!;
-    if (char === quote || (quote === '"' && /[$`]/.test(char))) return null;
-    const isEscape = quote === '"' && char === "\\" && /["\\$`]/.test(word[i + 1]!);
-    if (isEscape) i++;
-    if (i === word.length - 1) return null;
-    text += word[i]!;
-    at.push(i);
+  for (const piece of word.pieces) {
+    if (piece.kind === "expansion") return null;
+    inside += piece.kind === "text" ? piece.text : chars[piece.at];
+    if (piece.kind === "token") at.push(piece.at);
+    else for (const place of piece.places) at.push(place);
   }
-  return { text, at };
+  if (word.needsShell) return null;
+  return { chars: inside, places: [...at.map((one) => places[one]!), places[word.to]!] };
+}
+
+type Named = Readonly<Record<TokenValue, string>>;
+const byNumber: Named = { watched: "1", entry: "2", in_events: "3", in_mask: "4" };
+
+/** For scripts that have parameters of their own: functions, `set`, `shift`, `$$1`. */
+const byName: Named = {
+  watched: "incron_watched",
+  entry: "incron_entry",
+  in_events: "incron_events",
+  in_mask: "incron_mask",
+};
+const changesParameters =
+  /\$(\{[#!]?)?[\d@*#]|\b(set|shift|getopts|function|source|eval)\b|\(\s*\)|(^|[;&|({\s])\.\s|\bfor\s+\w+\s*(;|\n|do\b)/;
+const assignments = values.map((value) => `${byName[value]}=$${byNumber[value]}`);
+const keepValues = `${assignments.join(" ")}; shift ${values.length}; `;
+
+interface Edit {
+  readonly from: number;
+  readonly to: number;
+  readonly by: string;
+}
+
+function render(
+  chars: string,
+  { references }: ShellScript,
+  how: { inner: ReadonlyMap<ShellWord, string>; named: Named },
+): string {
+  const words = [...how.inner].map(([{ from, to }, script]) => {
+    const passed = values.map((value) => `"$${how.named[value]}"`).join(" ");
+    return { from, to, by: `${singleQuoted(script)} ${shellName} ${passed}` };
+  });
+  const tokens = references.map((reference) => editFor(reference, how.named[reference.value]));
+  let out = "";
+  let end = 0;
+  for (const { from, to, by } of [...words, ...tokens].sort(byPlace)) {
+    if (from < end) continue; // in a text that is replaced as a whole
+    out += chars.slice(end, from) + by;
+    end = to;
+  }
+  return out + chars.slice(end);
+}
+
+/** Where two start at one place, the longer one is the whole word. */
+function byPlace(a: Edit, b: Edit): number {
+  return a.from - b.from || b.to - a.to;
+}
+
+function editFor({ at, context, isEscaped }: Reference, name: string): Edit {
+  const from = isEscaped ? at - 1 : at;
+  const to = at + 1;
+  switch (context) {
+    case "single":
+      return { from, to, by: `'"$${name}"'` };
+    case "ansi":
+      return { from, to, by: `'"$${name}"$'` };
+    case "double":
+    case "arithmetic":
+      return { from, to, by: `\${${name}}` };
+    case "plain":
+    case "comment":
+      return { from, to, by: `"$${name}"` };
+  }
+}
+
+function singleQuoted(text: string): string {
+  return `'${text.replaceAll("'", "'\\''")}'`;
+}
+
+function plainWords({ commands }: ShellScript, inner: ReadonlyMap<ShellWord, string>): PlainWord[] {
+  return commands[0]!.words.flatMap((word): PlainWord[] => {
+    const script = inner.get(word);
+    if (script === undefined) return [word.pieces.map(partOf)];
+    const passed = values.map((value) => [{ value }]);
+    return [[{ literal: script }], [{ literal: shellName }], ...passed];
+  });
+}
+
+function partOf(piece: Piece): PlainWord[number] {
+  if (piece.kind === "token") return { value: piece.value };
+  if (piece.kind === "text") return { literal: piece.text };
+  throw new Error("an expansion in plain words");
 }

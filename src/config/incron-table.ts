@@ -1,142 +1,175 @@
-/** incron's tables: `PATH MASK COMMAND` as incrontab(5) has them. */
+/** incron's tables: `PATH MASK COMMAND` as incrontab(5) has them, with what 0.5.12 makes of them. */
 import { basename } from "node:path";
-import { fromLatin1, latin1 } from "../../ffi/bytes.ts";
+import { latin1 } from "../../ffi/bytes.ts";
 import { eventBits, namesOf } from "../event.ts";
-import type { RunAs } from "../rule/rule.ts";
+import type { Alternative, WatchPath } from "../rule/rule.ts";
 import { Findings, quotedWord } from "./findings.ts";
-import { isPattern, withoutEscapes } from "./glob-path.ts";
+import { withoutEscapes } from "./glob-path.ts";
 import { readIncronCommand } from "./incron-command.ts";
-import { type IncronLine, incronLine, type PathPiece } from "./incron-fields.ts";
-import { isIncronMask, readIncronMask } from "./incron-mask.ts";
+import { type Field, type IncronFields, type PathField, splitIncronLine } from "./incron-fields.ts";
+import { type IncronMask, readIncronMask } from "./incron-mask.ts";
 import { Programs } from "./programs.ts";
 import type { Parsed, PlacedRule, Source } from "./source.ts";
 import { byteOrderMarkLength } from "./span.ts";
 import { absolutePath } from "./watch-path.ts";
 
-/** @throws {ConfigError} with everything that is wrong in it */
+/**
+ * The rules of a table, in the order of its lines.
+ *
+ * Other than in incron every line counts, also when its path is there twice, and a line that is wrong
+ * is an error, and not one that watches for nothing.
+ *
+ * @throws {ConfigError} with everything that is wrong in it
+ */
 export function parseIncronTable(source: Source): Parsed {
-  return parseTableOf(source, null);
-}
-
-/** @param runAs whom the commands of a user's table run as; null for a system table */
-export function parseTableOf(source: Source, runAs: RunAs | null): Parsed {
-  const findings = new Findings(source);
-  const programs = new Programs(source.cwd);
+  const table: Table = {
+    name: basename(source.file),
+    programs: new Programs(source.cwd),
+    findings: new Findings(source),
+  };
   const rules: PlacedRule[] = [];
-  const text = latin1(source.bytes);
-  let from = byteOrderMarkLength(source.bytes);
-  for (let number = 1; from < text.length; number++) {
-    const newline = text.indexOf("\n", from);
-    const to = newline < 0 ? text.length : newline;
-    const line = text.slice(from, to).replace(/\r$/, "");
-    const name = `${basename(source.file)}:${number}`;
-    const rule = isInUse(line, from, findings)
-      ? ruleOf(incronLine(line, from), { name, runAs, programs, findings })
-      : null;
+  for (const line of linesOf(source.bytes)) {
+    const rule = ruleOf(line, table);
     if (rule !== null) rules.push(rule);
-    from = to + 1;
   }
-  findings.throwErrors();
+  table.findings.throwErrors();
   return { rules, includes: [], settings: {} };
 }
 
-function isInUse(line: string, from: number, findings: Findings): boolean {
-  const nul = line.indexOf("\0");
-  if (nul >= 0) {
-    const cure = "no path or argument can hold one; save the file as plain text (UTF-8)";
-    findings.error({ from: from + nul, length: 1 }, `Unexpected NUL byte: ${cure}`);
-  }
-  return nul < 0 && /^[ \t]*[^ \t#]/.test(line);
-}
-
-interface RuleContext {
+interface Table {
   readonly name: string;
-  readonly runAs: RunAs | null;
   readonly programs: Programs;
   readonly findings: Findings;
 }
 
-function ruleOf(
-  line: IncronLine,
-  { name, runAs, programs, findings }: RuleContext,
-): PlacedRule | null {
-  const { path, mask, command, openQuote } = line;
-  if (openQuote !== null) {
+interface Line {
+  /** From 1. */
+  readonly number: number;
+  /** Where it starts in the source. */
+  readonly from: number;
+  /** Without its end; one char for one byte. */
+  readonly text: string;
+}
+
+function* linesOf(bytes: Uint8Array): Generator<Line> {
+  const text = latin1(bytes);
+  let from = byteOrderMarkLength(bytes);
+  for (let number = 1; from < text.length; number++) {
+    const newline = text.indexOf("\n", from);
+    const to = newline === -1 ? text.length : newline;
+    const end = to > from && text[to - 1] === "\r" ? to - 1 : to;
+    yield { number, from, text: text.slice(from, end) };
+    from = to + 1;
+  }
+}
+
+/** Null if the line is none; whatever is wrong with it, the findings have, and no rule counts. */
+function ruleOf({ number, from, text }: Line, table: Table): PlacedRule | null {
+  const { findings } = table;
+  const nul = text.indexOf("\0");
+  const fields = splitIncronLine(text, from);
+  const { path, mask, command, openQuote } = fields;
+  if (nul !== -1) {
+    const cure = "no path or argument can hold one; save the file as plain text (UTF-8)";
+    findings.error({ from: from + nul, length: 1 }, `Unexpected NUL byte: ${cure}`);
+  } else if (openQuote !== null) {
+    const quote = text[openQuote.from - from]!;
     findings.error(
       openQuote,
-      "Missing closing quote: add it where the path ends, or write a backslash before each blank",
+      `Missing closing quote ${quote}: add it where the path ends, or write a backslash before this one`,
     );
-    return null;
+  } else if (path !== null) {
+    const mistake = layoutMistake(fields);
+    if (mistake === null)
+      return ruleFrom({ path, mask: mask!, command: command! }, `${table.name}:${number}`, table);
+    findings.error(mistake.field, mistake.message);
   }
+  return null;
+}
+
+interface Mistake {
+  readonly field: Field;
+  readonly message: string;
+}
+
+/** What is wrong with the order of the fields; null if they may be path, mask and command. */
+function layoutMistake({ path, mask, command }: IncronFields): Mistake | null {
   if (path === null) return null;
-  if (isIncronMask(path.text)) {
-    findings.error(
-      path,
-      `Missing path before ${quotedWord(path.text)}: a line is PATH MASK COMMAND`,
-    );
-    return null;
+  if (looksLikeMask(path.text) && !looksLikeMask(mask?.text ?? "")) {
+    const message = `Missing path before ${quotedWord(path.text)}: a line is PATH MASK COMMAND`;
+    return { field: path, message };
   }
   if (mask === null) {
-    findings.error(
-      path,
-      `Missing mask after ${quotedWord(path.text)}: name the events, e.g. IN_CLOSE_WRITE`,
-    );
-    return null;
+    const message = `Missing mask after ${quotedWord(path.text)}: name the events, e.g. IN_CLOSE_WRITE`;
+    return { field: path, message };
   }
-  if (isRestOfPath(line)) {
-    findings.error(
-      mask,
-      `Unknown name ${quotedWord(mask.text)}: a path with blanks needs a backslash before each of them, or quotes`,
-    );
-    return null;
+  const masksLater = (command?.text ?? "").split(/[ \t]+/).some(looksLikeMask);
+  if (masksLater && !/^(IN_|\d|[a-z]+=)/i.test(mask.text)) {
+    const message = `Unknown event ${quotedWord(mask.text)}: a path with blanks needs quotes around it, or a backslash before each`;
+    return { field: mask, message };
   }
-  const watched = watchOf(path, findings);
-  const read = readIncronMask(mask, findings);
-  if (command === null)
-    findings.error(
-      mask,
-      `Missing command after ${quotedWord(mask.text)}: write the program's path and its arguments`,
-    );
-  const words = command === null ? null : readIncronCommand(command, programs, findings);
-  if (read === null || words === null || watched === null) return null;
+  if (command === null) {
+    const message = `Missing command after ${quotedWord(mask.text)}: write what to run, e.g. /usr/bin/import $@/$#`;
+    return { field: mask, message };
+  }
+  if (!mask.text.endsWith(",") && !/^(,|IN_[A-Z_]+,|IN_[A-Z_]+[ \t])/.test(command.text))
+    return null;
+  const word = /^[^ \t]+/.exec(command.text)![0];
+  const message = `Unexpected ${quotedWord(word)} after the mask: no blanks inside a mask; write it as one word, like IN_CREATE,IN_DELETE`;
+  return { field: { ...command, text: word, length: word.length }, message };
+}
+
+function looksLikeMask(text: string): boolean {
+  return /^(IN_[A-Z_]+|[a-z]+=(true|false))(,|$)/.test(text);
+}
+
+interface Fields {
+  readonly path: PathField;
+  readonly mask: Field;
+  readonly command: Field;
+}
+
+/** Null if there is something wrong with the command. */
+function ruleFrom({ path, mask, command }: Fields, name: string, table: Table): PlacedRule | null {
+  const { findings } = table;
+  checkPath(path, findings);
+  const what = readIncronMask(mask, findings);
+  const run = readIncronCommand(command, table);
+  if (run === null) return null;
+  const watch = [watchOf(path, what)];
+  const condition = namesOf(what.events).map((name): Alternative => {
+    return { groups: [eventBits[name]], children: true, directories: true };
+  });
+  const program = { from: command.from, length: /^[^ \t]+/.exec(command.text)![0].length };
+  const places = { head: path, name: null, watch: [path], on: mask, program, user: null };
   const rule = {
-    name,
-    watch: [{ ...watched, ...read.watch }],
-    backend: "inotify" as const, // record for record as incron sees them
-    condition: namesOf(read.events).map((name) => {
-      return { groups: [eventBits[name]], children: true, directories: true };
-    }),
-    command: words,
-    ...(runAs === null ? {} : { runAs }),
-    ...read.rule,
+    ...{ name, watch, backend: "inotify" as const, condition, command: run },
+    ...(what.skipsWhenBusy ? { whenBusy: "skip" as const } : {}),
+    ...(what.once ? { once: true } : {}),
   };
-  const places = { head: path, name: null, watch: [path], on: mask, program: command, user: null };
   return { rule, places, isNamed: false };
 }
 
-/** `/srv/my files IN_CREATE cmd`: no mask where it should be, and one behind it. */
-function isRestOfPath({ mask, command }: IncronLine): boolean {
-  const next = command?.text.split(/[ \t]/) ?? [];
-  return mask !== null && !/^(IN_|\d)/.test(mask.text) && next.some(isIncronMask);
+function checkPath(path: PathField, findings: Findings): void {
+  if (!path.pattern.startsWith("/")) {
+    const shown = quotedWord(withoutEscapes(path.pattern));
+    findings.error(path, `Cannot watch ${shown}: the path is not absolute; start it with a slash`);
+  } else if (path.isGlob && path.pattern.includes("**")) {
+    findings.error(
+      path,
+      'Cannot use "**": write the directory above it; what is below counts anyway',
+    );
+  }
 }
 
-function watchOf(path: PathPiece, findings: Findings): { path: Uint8Array; isGlob?: true } | null {
-  const { pattern } = path;
-  if (!pattern.startsWith("/")) {
-    findings.error(
-      path,
-      `Cannot watch ${quotedWord(path.text)}: the path is relative; write it from / on`,
-    );
-    return null;
-  }
-  if (!isPattern(pattern)) return { path: absolutePath(withoutEscapes(pattern), "/") };
-  if (pattern.includes("**")) {
-    findings.error(
-      path,
-      'Cannot use "**": a table follows directories down anyway; write the directory above',
-    );
-    return null;
-  }
-  const components = pattern.split("/").filter((one) => one !== "" && one !== ".");
-  return { path: fromLatin1(`/${components.join("/")}`), isGlob: true };
+function watchOf({ pattern, isGlob }: PathField, mask: IncronMask): WatchPath {
+  const path = isGlob ? pattern : withoutEscapes(pattern);
+  return {
+    path: absolutePath(path, "/"),
+    recursive: mask.recursive,
+    ...(isGlob ? { isGlob } : {}),
+    ...(mask.recursive && mask.skipsDotDirectories ? { skipsDotDirectories: true } : {}),
+    ...(mask.refusesSymlink ? { refusesSymlink: true } : {}),
+    ...(mask.refusesFile ? { refusesFile: true } : {}),
+  };
 }

@@ -29,6 +29,8 @@ export interface Configuration {
   readonly warnings: readonly ConfigProblem[];
   /** Absolute paths, also patterns, whose change can change the rules. */
   readonly dependsOn: readonly string[];
+  /** Errors in files without which the others go on: tables of incron's users. */
+  readonly leftOut?: readonly ConfigProblem[];
 }
 
 /**
@@ -73,7 +75,7 @@ class Loading {
     this.#errors.push(...distrustedCommands(this.#files, this.#options.uidOf ?? (() => null)));
     if (this.#errors.length > 0) throw new ConfigError(this.#errors);
     return {
-      rules: this.#uniquelyNamed(),
+      rules: uniquelyNamed(this.#files),
       files: this.#files,
       settings: this.#settings,
       warnings: this.#warnings,
@@ -160,20 +162,20 @@ class Loading {
       }
     }
   }
+}
 
-  /** Rules named after files of one name in two directories get the whole path into their names. */
-  #uniquelyNamed(): Rule[] {
-    const files = new Map<string, number>();
-    for (const { file } of this.#files) {
-      files.set(basename(file), (files.get(basename(file)) ?? 0) + 1);
-    }
-    return this.#files.flatMap(({ file, rules }) =>
-      rules.map(({ rule, isNamed }) => {
-        if (isNamed || files.get(basename(file)) === 1) return rule;
-        return { ...rule, name: file + rule.name.slice(basename(file).length) };
-      }),
-    );
+/** Rules named after files of one name in two directories get the whole path into their names. */
+export function uniquelyNamed(loaded: readonly LoadedFile[]): Rule[] {
+  const files = new Map<string, number>();
+  for (const { file } of loaded) {
+    files.set(basename(file), (files.get(basename(file)) ?? 0) + 1);
   }
+  return loaded.flatMap(({ file, rules }) =>
+    rules.map(({ rule, isNamed }) => {
+      if (isNamed || files.get(basename(file)) === 1) return rule;
+      return { ...rule, name: file + rule.name.slice(basename(file).length) };
+    }),
+  );
 }
 
 function noRules(file: string, { name }: Format): string {

@@ -11,5 +11,6 @@ export function merged(parts: readonly Configuration[]): Configuration {
     settings: Object.assign({}, ...parts.map(({ settings }) => settings)),
     warnings: parts.flatMap(({ warnings }) => warnings),
     dependsOn: parts.flatMap(({ dependsOn }) => dependsOn),
+    leftOut: parts.flatMap(({ leftOut = [] }) => leftOut),
   };
 }

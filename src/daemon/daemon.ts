@@ -19,6 +19,8 @@ export interface Loaded {
   readonly settings?: { readonly maxRunning?: number };
   /** Absolute paths and patterns; when one of them changes, the rules may. */
   readonly dependsOn?: readonly string[];
+  /** Errors of files without which the others go on. */
+  readonly leftOut?: readonly ConfigProblem[];
 }
 
 /** Commands at once, unless it is said otherwise: enough to be busy, too few to drown a server. */
@@ -188,7 +190,8 @@ class Daemon {
     Bun.gc(true);
   }
 
-  #setPlan({ rules, warnings, settings, dependsOn = [] }: Loaded): void {
+  #setPlan({ rules, warnings, settings, dependsOn = [], leftOut = [] }: Loaded): void {
+    for (const problem of leftOut) this.#log.error(formatProblem(problem));
     this.#watchConfiguration(dependsOn);
     this.#runner.allow(this.#options.maxRunning ?? settings?.maxRunning ?? defaultMaxRunning);
     for (const warning of warnings) this.#log.warn(formatProblem(warning));

@@ -14,7 +14,7 @@ export interface Dialect {
 export const dialects: readonly Dialect[] = [
   { name: "facron", extension: ".conf" },
   { name: "toml", extension: ".toml" },
-  { name: "incron", extension: ".incron" },
+  { name: "incron", extension: ".conf" },
 ];
 
 const golden = join(import.meta.dir, "../golden");

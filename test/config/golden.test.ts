@@ -23,7 +23,8 @@ import { readableRule } from "./readable.ts";
 
 const update = process.env["UPDATE_GOLDEN"] === "1";
 
-for (const dialect of dialects) {
+// incron-golden.test.ts has more to ask of incron's.
+for (const dialect of dialects.filter(({ name }) => name !== "incron")) {
   describe(`a good file: ${dialect.name}`, () => {
     for (const name of goldenNames(dialect, "good")) {
       test(name, () => {
@@ -46,11 +47,13 @@ for (const dialect of dialects) {
     }
   });
 
-  test(`every message of the dialect is in a golden file: ${dialect.name}`, () => {
+  const { name: format } = dialect;
+  if (format === "incron") continue;
+  test(`every message of the dialect is in a golden file: ${format}`, () => {
     const printed = goldenNames(dialect, "bad")
       .map((name) => refusalOf(dialect, name))
       .join("\n");
-    expect(messages[dialect.name].filter((message) => !message.test(printed))).toEqual([]);
+    expect(messages[format].filter((message) => !message.test(printed))).toEqual([]);
   });
 }
 
