@@ -55,7 +55,7 @@ function doubtAboutWord({ text, isQuoted }: Field): string | null {
   }
   const token = /\$[$@#*]/.exec(text)?.[0];
   if (token === undefined || tokens.has(text)) return null;
-  return `Word ${shown} is passed on as it is: ${token} is replaced only as a word of its own`;
+  return `Word ${shown} is passed on as it is: ${token} is replaced only as a word of its own; if this is incron's table, add --format incron`;
 }
 
 /** What the word after a mask is instead of a program: mostly the rest of a mask with blanks in it. */

@@ -26,9 +26,14 @@ const toml: Format = {
   parse: parseToml,
 };
 
-/** What only incron's tables can hold: a mask in numbers, an option in it, or two of its tokens. */
-const onlyIncron =
-  /^[^#\n][^\n]*?[ \t](\d+[ \t]|[\w,=]*\b(IN_NO_LOOP\b|(loopable|recursive|dotdirs)=)|[\w,=]*\bIN_\w+[ \t][^\n]*\$[%&])/m;
+/** A path with its quotes or backslashes, and the blanks behind it. */
+const pathAndBlanks = String.raw`^(?:"[^"\n]*"|'[^'\n]*'|(?:\\.|[^\s\\#"'])(?:\\.|[^\s\\])*)[ \t]+`;
+
+/** What only incron's tables have: a mask in numbers, an option in it, or two of its tokens. */
+const onlyIncron = new RegExp(
+  String.raw`${pathAndBlanks}(?:\d+[ \t]|[\w,=]*\b(?:IN_NO_LOOP\b|(?:loopable|recursive|dotdirs)=)|[\w,=]*\bIN_\w+[ \t][^\n]*\$[%&])`,
+  "m",
+);
 
 const incron: Format = {
   name: "incron",

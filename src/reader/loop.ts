@@ -235,14 +235,18 @@ export class ReaderLoop {
     return length;
   }
 
+  /** Triggers first: a command takes longer to start than a line to be written. */
   #handOver(): void {
+    this.#sendTriggers();
     this.#stdout.write(this.#lines.take());
     const failure = this.#stdout.takeFailure();
-    if (failure !== null) {
-      this.#log.error(
-        `Cannot write to stdout: ${failure.error.message}; lines lost: ${failure.lines}`,
-      );
-    }
+    if (failure === null) return;
+    this.#log.error(
+      `Cannot write to stdout: ${failure.error.message}; lines lost: ${failure.lines}`,
+    );
+  }
+
+  #sendTriggers(): void {
     const { count } = this.#triggers;
     if (count === 0) return;
     const buffer = this.#triggers.take();

@@ -2,6 +2,7 @@ import { afterAll, expect, test } from "bun:test";
 import { chmodSync, mkdtempSync, rmSync, symlinkSync, truncateSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { formatOf } from "../../src/config/format.ts";
 import { loadConfiguration } from "../../src/config/load.ts";
 import { ConfigError, type ConfigProblem } from "../../src/errors.ts";
 
@@ -150,4 +151,20 @@ test("loadConfiguration refuses to read a pipe a second time: a reload would fin
   expect(stdout.toString()).toBe(
     'Cannot read "/dev/stdin": it was read before; start facron with a file to reload it\n',
   );
+});
+
+test.each([
+  ["toml", "a.toml", ""],
+  ["toml", "a.conf", '# rules\n[[rule]]\nwatch = "/a"\non = "open"\n'],
+  ["toml", "a.conf", "[facron]\nmax_running = 3\n"],
+  ["incron", "incron.d/a", "/a IN_OPEN x\n"],
+  ["incron", "a.incron", "/a IN_OPEN x\n"],
+  ["incron", "a.conf", "# 1\n/a 8 /bin/x\n"],
+  ["incron", "a.conf", "/b FAN_OPEN\n/a\\ b IN_OPEN,recursive=false x\n"],
+  ["incron", "a.conf", '"/a b" IN_OPEN x $% $&\n'],
+  ["facron", "a.conf", "/a IN_OPEN /bin/x recursive=false 8 \n"],
+  ["facron", "a.conf", "/a FAN_OPEN /bin/x $%\n"],
+  ["facron", "a.conf", "# /a 8 x\n/a open\n"],
+])("formatOf takes for %s: %s, %j", (name, file, text) => {
+  expect(formatOf(file, new TextEncoder().encode(text)).name).toBe(name as "toml");
 });
