@@ -20,8 +20,12 @@ export function inspect(files: readonly LoadedFile[], accounts: Accounts): Confi
   return files.flatMap((file) => inspection.warningsIn(file));
 }
 
+/** Far more than anyone reads; each shows its line, and a line can be long. */
+const warningsMax = 1_000;
+
 class Inspection {
   readonly #accounts: Accounts;
+  #found = 0;
   readonly #mounts = remoteMounts();
   /** Rules by what they are, without their names. */
   readonly #seen = new Map<string, string>();
@@ -33,12 +37,16 @@ class Inspection {
   warningsIn(file: LoadedFile): ConfigProblem[] {
     const places = new Places(file);
     return file.rules.flatMap((placed) => {
+      if (this.#found > warningsMax) return [];
       const { rule, places: at } = placed;
-      const paths = rule.watch.flatMap((watch, index) =>
-        this.#aboutPath(placed, watch).map((message) =>
-          places.problem(at.watch[index] ?? at.head, message),
-        ),
-      );
+      const paths = rule.watch
+        .slice(0, warningsMax)
+        .flatMap((watch, index) =>
+          this.#aboutPath(placed, watch).map((message) =>
+            places.problem(at.watch[index] ?? at.head, message),
+          ),
+        );
+      this.#found += paths.length;
       const user = this.#aboutUser(rule);
       const twin = this.#aboutTwin(rule);
       return [

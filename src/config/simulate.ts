@@ -2,7 +2,7 @@
 import { latin1 } from "../../ffi/bytes.ts";
 import { eventBits, namesOf } from "../event.ts";
 import { eventEnvironment } from "../rule/event-environment.ts";
-import { componentsOf, NameFilter } from "../rule/glob.ts";
+import { componentsOf, type NamePattern } from "../rule/glob.ts";
 import { type Interest, Interests, RuleSet, viewDirectory, viewSelf } from "../rule/matcher.ts";
 import { eventsOf, type Rule, type WatchPath } from "../rule/rule.ts";
 import { Counters, fillCommand } from "../rule/template.ts";
@@ -41,7 +41,7 @@ interface Relation {
   readonly depth: number;
   readonly isHidden: boolean;
   /** The last component of a pattern, if the path is what it matches. */
-  readonly pattern: RegExp | null;
+  readonly pattern: NamePattern | null;
 }
 
 function outcomeFor(rule: Rule, happening: Happening): Outcome {
@@ -123,7 +123,7 @@ function verdictOf(
   const rules = new RuleSet([{ ...rule, runs: rule.command !== null, once: rule.once === true }]);
   const isNamed = pattern !== null && !isDirectory;
   const interest: Interest = isNamed
-    ? { rule: 0, self: false, children: true, names: new NameFilter(pattern) }
+    ? { rule: 0, self: false, children: true, names: pattern }
     : { rule: 0, self: depth === 0, children: true };
   const kind =
     events | (depth === 0 && !isNamed ? viewSelf : 0) | (isDirectory ? viewDirectory : 0);

@@ -13,6 +13,8 @@ export class TomlPlaces {
   readonly #lists = new Map<string, number>();
   /** Where the text stops being TOML, as far as a look at its form tells; null if it is. */
   readonly fault: Span | null;
+  /** The fault is that; the parser is not to be asked for more. */
+  isTooDeep = false;
 
   /** @param text one char for one byte */
   constructor(text: string, start: number) {
@@ -60,6 +62,9 @@ export class TomlPlaces {
 function keyOf(path: TomlPath): string {
   return JSON.stringify(path);
 }
+
+/** Nothing that facron knows is nested deeper than 4: more is a mistake, or an attack on our stack. */
+const depthMax = 64;
 
 /** Stops at the first thing that no TOML can have there. */
 class Fault {
@@ -136,6 +141,7 @@ class Scan {
       const key = bare ?? this.#quotedKey();
       keys.push({ key, span: { from, length: this.#text.at - from } });
       this.#text.skipSpace({ lines: false });
+      if (keys.length > depthMax) throw this.#tooDeep();
     } while (this.#text.take(/\./y) !== null);
     return keys;
   }
@@ -155,6 +161,7 @@ class Scan {
   /** Take a value. @returns its span */
   #value(path: TomlPath): Span {
     const from = this.#text.at;
+    if (path.length > depthMax) throw this.#tooDeep();
     switch (this.#text.next) {
       case '"':
       case "'":
@@ -204,6 +211,11 @@ class Scan {
       if (this.#text.take(/,/y) !== null || this.#text.next === "}") continue;
       throw this.#text.atEnd ? new Fault(open) : this.#here();
     }
+  }
+
+  #tooDeep(): Fault {
+    this.#places.isTooDeep = true;
+    return this.#here();
   }
 
   #here(): Fault {

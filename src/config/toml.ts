@@ -15,6 +15,10 @@ export function parseToml(source: Source): Parsed {
   const findings = new Findings(source);
   const text = latin1(source.bytes);
   const places = new TomlPlaces(text, byteOrderMarkLength(source.bytes));
+  if (places.isTooDeep) {
+    findings.error(places.fault!, "Nested too deeply: no rule has so many brackets; correct them");
+    findings.throwErrors();
+  }
   const values = valuesOf(source, places, findings);
   findings.throwErrors();
   const { facron } = checked(values, places, findings);

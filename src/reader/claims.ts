@@ -1,12 +1,15 @@
-/** Which paths there are to watch, and which rules claim each: patterns become what matches them now. */
-import { cString, latin1 } from "../../ffi/bytes.ts";
-import { Errno, SyscallError } from "../../ffi/errno.ts";
+/** Which rules name which path now: patterns, paths that are not there yet and symbolic links resolved. */
+import { cString, fromLatin1, latin1 } from "../../ffi/bytes.ts";
+import { SyscallError } from "../../ffi/errno.ts";
 import { fileStatus, S_IFDIR, S_IFLNK } from "../../ffi/files.ts";
+import { WatchError } from "../errors.ts";
 import { type Log, quoted } from "../log.ts";
-import { NameFilter } from "../rule/glob.ts";
+import type { NamePattern } from "../rule/glob.ts";
 import type { WatchPath } from "../rule/rule.ts";
-import { Arrivals, type Match } from "../watch/arrivals.ts";
+import type { Arrivals, Match } from "../watch/arrivals.ts";
+import { cannotWatch, literalNote } from "../watch/explain.ts";
 import { statusOrNull } from "../watch/own-outputs.ts";
+import { isGone } from "../watch/side-watch.ts";
 import type { Plan, PlannedRule } from "./plan.ts";
 
 /** A rule that names a path. */
@@ -17,138 +20,192 @@ export interface Claim {
   /** Not below directories whose name starts with a dot. */
   readonly skipsHidden: boolean;
   /** The path is a directory, and only what has such a name in it is claimed. */
-  readonly names: NameFilter | null;
+  readonly names: NamePattern | null;
 }
 
-export interface ClaimedPath {
+/** All rules that name one path. */
+export interface Claims {
   readonly path: Uint8Array;
-  readonly claims: Claim[];
+  readonly list: Claim[];
+  /** A symbolic link is on the way: the path may come to lead elsewhere without a word from what it led to. */
+  readonly isLinked: boolean;
 }
 
-/** What the finder has to know and to tell. */
-export interface FinderHooks {
+export interface ClaimsOptions {
   readonly log: Log;
-  /** Whether the path is watched: its own records tell when it goes. */
-  isWatched(key: string): boolean;
-  /** The path can't be watched. */
-  fail(path: Uint8Array, why: string): void;
+  /** A path that is watched need not be looked for: its own records tell when it goes. */
+  readonly isWatched: (key: string) => boolean;
+  /** A path cannot be watched as the rule has it. */
+  readonly onFailure: (text: string) => void;
 }
 
 export class ClaimFinder {
-  readonly arrivals: Arrivals;
-  readonly #hooks: FinderHooks;
-  /** Paths of which the log says that they are not there. */
+  readonly #arrivals: Arrivals;
+  readonly #options: ClaimsOptions;
+  /** Paths and patterns that nothing is at, and the log says so. */
   #waiting = new Set<string>();
-  #waitedBefore: ReadonlySet<string> = this.#waiting;
+  #stillWaiting = new Set<string>();
+  /** Paths that were there since the plan was set: when they go, it is said of the watch. */
+  readonly #wereThere = new Set<string>();
+  readonly #linked = new Map<string, boolean>();
+  #everyPathMustWork = false;
 
-  constructor(hooks: FinderHooks) {
-    this.#hooks = hooks;
-    this.arrivals = new Arrivals(hooks.log);
+  constructor(arrivals: Arrivals, options: ClaimsOptions) {
+    this.#arrivals = arrivals;
+    this.#options = options;
   }
 
-  /** How many paths and patterns nothing is at. */
+  /** How many paths and patterns nothing is at yet. */
   get waiting(): number {
     return this.#waiting.size;
   }
 
   /**
-   * By path as a key, in the order of the plan.
+   * By the bytes of the path, in the order of the plan. A rule that names one path twice has one claim,
+   * the deeper one.
    *
-   * @param mustBeThere a path that is not there is a failure, and nothing to wait for
+   * @param isStart of the plan: a path that is missing may be an error; later it is not
    */
-  find(plan: Plan, { mustBeThere }: { readonly mustBeThere: boolean }): Map<string, ClaimedPath> {
-    return this.arrivals.settle(() => {
-      this.#waitedBefore = this.#waiting;
-      this.#waiting = new Set();
-      const byKey = new Map<string, ClaimedPath>();
-      plan.rules.forEach((planned, rule) => {
-        for (const watch of planned.watch) {
-          for (const match of this.#matches(watch, mustBeThere))
-            claim(byKey, match, { planned, rule, watch });
-        }
-      });
-      return byKey;
-    });
+  find(plan: Plan, { isStart }: { readonly isStart: boolean }): ReadonlyMap<string, Claims> {
+    this.#everyPathMustWork = plan.everyPathMustWork && isStart;
+    if (isStart) this.#wereThere.clear();
+    const found = this.#arrivals.settle(() => this.#look(plan));
+    this.#waiting = this.#stillWaiting;
+    return found;
   }
 
-  #matches(watch: WatchPath, mustBeThere: boolean): readonly Match[] {
-    const { path, isGlob = false } = watch;
-    const key = latin1(path);
-    if (!isGlob && (this.#hooks.isWatched(key) || !isMissing(path))) {
-      if (this.#waitedBefore.has(key))
-        this.#hooks.log.info(`${quoted(path)} is there now: watching it`);
-      return this.#isRefused(watch) ? [] : [{ kind: "path", path }];
+  #look(plan: Plan): ReadonlyMap<string, Claims> {
+    this.#stillWaiting = new Set();
+    this.#linked.clear();
+    const byKey = new Map<string, Claims>();
+    plan.rules.forEach((planned, rule) => {
+      for (const watch of planned.watch) this.#claimAll(byKey, { planned, rule, watch });
+    });
+    return byKey;
+  }
+
+  #claimAll(
+    byKey: Map<string, Claims>,
+    { planned, rule, watch }: { planned: PlannedRule; rule: number; watch: WatchPath },
+  ): void {
+    for (const match of this.#matches(watch)) {
+      const path = match.kind === "names" ? match.directory : match.path;
+      const key = latin1(path);
+      const claims = byKey.get(key) ?? { path, list: [], isLinked: this.#isLinked(key) };
+      byKey.set(key, claims);
+      addClaim(claims.list, {
+        rule,
+        planned,
+        recursive: match.kind === "path" && watch.recursive,
+        skipsHidden: watch.skipsDotDirectories === true,
+        names: match.kind === "names" ? match.pattern : null,
+      });
     }
-    if (!isGlob && mustBeThere) {
-      this.#hooks.fail(path, `there is no such file or directory${hintFor(path)}`);
+  }
+
+  #matches(watch: WatchPath): readonly Match[] {
+    try {
+      return watch.isGlob === true ? this.#matchesOfPattern(watch) : this.#matchOfPath(watch);
+    } catch (error) {
+      if (!(error instanceof WatchError)) throw error;
+      this.#fail(watch.path, error.message);
       return [];
     }
-    const matches = this.arrivals.matchesOf(watch);
-    if (matches.length === 0) this.#wait(watch, key);
+  }
+
+  #matchesOfPattern(watch: WatchPath): readonly Match[] {
+    const matches = this.#arrivals.matchesOf(watch.path).filter((one) => isAccepted(one, watch));
+    this.#note(watch, matches.length === 0 ? "nothing matches it yet" : null);
     return matches;
   }
 
-  #wait({ path, isGlob = false }: WatchPath, key: string): void {
+  #matchOfPath(watch: WatchPath): readonly Match[] {
+    const { path } = watch;
+    const key = latin1(path);
+    const error = this.#options.isWatched(key) ? null : errorAt(path);
+    if (error !== null && (!isGone(error) || this.#everyPathMustWork)) {
+      this.#options.onFailure(cannotWatch(path, error, "inotify"));
+      return [];
+    }
+    this.#note(watch, error === null ? null : `it is not there yet${literalNote(path)}`);
+    const why = error === null ? refusal(path, watch) : null;
+    if (why !== null) this.#fail(path, `${why}; correct the path or the rule`);
+    const isMatch = error === null && why === null;
+    if (!isMatch || this.#isLinked(key)) this.#arrivals.waitForAnother(path);
+    return isMatch ? [{ kind: "path", path }] : [];
+  }
+
+  #fail(path: Uint8Array, why: string): void {
+    this.#options.onFailure(`Cannot watch ${quoted(path)}: ${why}`);
+  }
+
+  /** Each component's directory is asked for once in a look. */
+  #isLinked(path: string): boolean {
+    const known = this.#linked.get(path);
+    if (known !== undefined) return known;
+    const parent = path.slice(0, path.lastIndexOf("/"));
+    const isLinked = (parent !== "" && this.#isLinked(parent)) || isSymlink(fromLatin1(path));
+    this.#linked.set(path, isLinked);
+    return isLinked;
+  }
+
+  /** @param why nothing is watched; null if something is there */
+  #note({ path, isGlob = false }: WatchPath, why: string | null): void {
+    const key = `${isGlob} ${latin1(path)}`;
+    if (why === null) {
+      this.#wereThere.add(key);
+      if (this.#waiting.delete(key))
+        this.#options.log.info(`${quoted(path)} is there now: watching it`);
+      return;
+    }
+    this.#stillWaiting.add(key);
+    if (this.#waiting.has(key)) return;
     this.#waiting.add(key);
-    if (this.#waitedBefore.has(key)) return;
-    const state = isGlob ? "nothing matches it yet" : "it is not there yet";
-    const hint = isGlob ? "" : hintFor(path);
-    this.#hooks.log.warn(
-      `Waiting for ${quoted(path)}: ${state}; it is watched as soon as it appears${hint}`,
-    );
-  }
-
-  /** What the rule does not want to watch, though it is there. */
-  #isRefused({ path, refusesSymlink = false, refusesFile = false }: WatchPath): boolean {
-    const kind = (followSymlink: boolean) => statusOrNull(cString(path), { followSymlink })?.kind;
-    const isLink = refusesSymlink && kind(false) === S_IFLNK;
-    const isFile = refusesFile && kind(true) !== S_IFDIR;
-    if (isLink) this.#hooks.fail(path, "it is a symbolic link, and the rule says not to follow it");
-    else if (isFile)
-      this.#hooks.fail(path, "it is no directory, and the rule is for directories only");
-    return isLink || isFile;
+    if (this.#wereThere.has(key)) return;
+    const promise = "it is watched as soon as it appears";
+    this.#options.log.warn(`Waiting for ${quoted(path)}: ${why}; ${promise}`);
   }
 }
 
-/** A rule that names one path twice has one claim, the deeper one. */
-function claim(
-  byKey: Map<string, ClaimedPath>,
-  match: Match,
-  { planned, rule, watch }: { planned: PlannedRule; rule: number; watch: WatchPath },
-): void {
-  const isNames = match.kind === "names";
-  const path = isNames ? match.directory : match.path;
-  const one: Claim = {
-    rule,
-    planned,
-    recursive: !isNames && watch.recursive,
-    skipsHidden: watch.skipsDotDirectories === true,
-    names: isNames ? new NameFilter(match.pattern) : null,
-  };
-  const key = latin1(path);
-  const claimed = byKey.get(key) ?? { path, claims: [] };
-  byKey.set(key, claimed);
-  const { claims } = claimed;
-  const twin = claims.findIndex(
-    (other) => other.rule === rule && other.names?.key === one.names?.key,
-  );
-  if (twin < 0) claims.push(one);
-  else if (one.recursive) claims[twin] = one;
+/** The claims of one rule follow each other. */
+function addClaim(list: Claim[], claim: Claim): void {
+  for (let at = list.length - 1; at >= 0 && list[at]!.rule === claim.rule; at--) {
+    if (list[at]!.names?.key !== claim.names?.key) continue;
+    if (claim.recursive) list[at] = claim;
+    return;
+  }
+  list.push(claim);
 }
 
-/** What looks like a pattern, and is none where it stands. */
-function hintFor(path: Uint8Array): string {
-  return /[*?~$]/.test(latin1(path)) ? "; *, ?, ~ and $ mean themselves in this path" : "";
+function isAccepted(match: Match, watch: WatchPath): boolean {
+  if (match.kind === "names") return watch.refusesFile !== true;
+  return refusal(match.path, watch) === null;
 }
 
-/** There is nothing yet; anything else that is wrong with a path is no reason to wait. */
-function isMissing(path: Uint8Array): boolean {
+/** What the rule does not want to watch, though it is there. */
+function refusal(
+  path: Uint8Array,
+  { refusesSymlink = false, refusesFile = false }: WatchPath,
+): string | null {
+  if (refusesSymlink && isSymlink(path))
+    return "it is a symbolic link, and the rule says not to follow it";
+  if (refusesFile && statusOrNull(cString(path))?.kind !== S_IFDIR)
+    return "it is no directory, and the rule is for directories only";
+  return null;
+}
+
+function isSymlink(path: Uint8Array): boolean {
+  return statusOrNull(cString(path), { followSymlink: false })?.kind === S_IFLNK;
+}
+
+/** Null if something is there. */
+function errorAt(path: Uint8Array): SyscallError | null {
   try {
     fileStatus(cString(path));
-    return false;
+    return null;
   } catch (error) {
-    if (!(error instanceof SyscallError)) throw error;
-    return error.errno === Errno.ENOENT || error.errno === Errno.ENOTDIR;
+    if (error instanceof SyscallError) return error;
+    throw error;
   }
 }
 

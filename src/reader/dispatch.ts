@@ -47,7 +47,7 @@ export interface DispatchHooks {
   linesAreMany(): void;
   /** The kernel said that records are lost. */
   overflow(backend: Backend): void;
-  /** A record about an entry in a new directory came through. */
+  /** A record came through about an entry in a new directory, or, without a name, about a place itself. */
   entrySeen(node: Node, events: number, name: Uint8Array, start: number, end: number): void;
 }
 
@@ -85,6 +85,7 @@ export class Dispatch implements EventSink {
   self(node: Node, events: number, isDirectory: boolean, pid: number): void {
     const interests = node.interests;
     if (interests === null) return;
+    if (this.watchedEntries > 0) this.#hooks.entrySeen(node, events, noName, 0, 0);
     const kind = events | viewSelf | (isDirectory ? viewDirectory : 0);
     this.#meet(interests, kind, node, node.self, noName, 0, 0, pid, null);
     if (node.parent !== null) return;
@@ -119,10 +120,19 @@ export class Dispatch implements EventSink {
     this.#meet(interests, kind, node, node.prefix, name, start, end, pid, null);
   }
 
-  /** An event that no record said. */
-  synthetic(place: Place, events: number, isDirectory: boolean, reason: SyntheticReason): void {
+  /**
+   * An event that no record said.
+   *
+   * @param interests who hears of it; absent: all that are there
+   */
+  synthetic(
+    place: Place,
+    events: number,
+    isDirectory: boolean,
+    reason: SyntheticReason,
+    interests = place.node.interests,
+  ): void {
     const { node, name } = place;
-    const interests = node.interests;
     if (interests === null) return;
     const isSelf = name.length === 0;
     const kind = events | (isSelf ? viewSelf : 0) | (isDirectory ? viewDirectory : 0);
@@ -192,9 +202,11 @@ export class Dispatch implements EventSink {
     this.lines.loss(lossHead);
     this.#table!.doubt();
     this.#hooks.overflow(backend);
-    const { rules } = this.#rules!;
-    for (const rule of overflowRules(rules)) {
-      const { runs, watch } = rules[rule]!;
+    const rules = this.#rules!;
+    for (const rule of overflowRules(rules.rules)) {
+      if (rules.isSpent(rule)) continue;
+      rules.spend(rule);
+      const { runs, watch } = rules.rules[rule]!;
       if (!runs) continue;
       const path = watch[0]!.path;
       const events = eventBits.q_overflow | viewSelf;

@@ -1,29 +1,26 @@
 /** THE MAIN PATH of the reader thread: wait, read, match, write, hand over. */
 import { clearEventfd } from "../../ffi/eventfd.ts";
-import { cString, latin1, utf8 } from "../../ffi/bytes.ts";
+import { cString, utf8 } from "../../ffi/bytes.ts";
 import { SyscallError } from "../../ffi/errno.ts";
 import { type Fd, O, openFd } from "../../ffi/fd.ts";
 import { nowMicroseconds } from "../../ffi/clock.ts";
-import { isBeingWritten } from "../../ffi/lease.ts";
 import { POLLIN, POLLPRI, PollSet } from "../../ffi/poll.ts";
 import { WatchError } from "../errors.ts";
 import { type Log } from "../log.ts";
 import { JsonLines } from "../output/json-lines.ts";
 import { Writer } from "../output/writer.ts";
-import { RuleSet } from "../rule/matcher.ts";
+import { type Interests, RuleSet } from "../rule/matcher.ts";
 import { CatchUp } from "../watch/catch-up.ts";
+import { ConfigurationWatch } from "../watch/configuration-watch.ts";
 import { overflowText } from "../watch/explain.ts";
 import { Ladder } from "../watch/ladder.ts";
 import { OwnOutputs } from "../watch/own-outputs.ts";
-import { contentsMask, SideWatch } from "../watch/side-watch.ts";
-import { eventBits } from "../event.ts";
 import type { Node, Root } from "../watch/tree.ts";
 import type { WatchTable } from "../watch/watch-table.ts";
 import { Watcher } from "./watcher.ts";
 import { Dispatch } from "./dispatch.ts";
 import { ReadUps } from "./read-up.ts";
 import {
-  type ConfigurationName,
   type FromReader,
   type Plan,
   type ReaderStart,
@@ -57,9 +54,6 @@ const pauseSilenceMs = 60_000;
 
 const linesCapacity = 256 * 1024;
 
-/** What a root's file may have gone through while another one took its place. */
-const replacedEvents = eventBits.create | eventBits.modify | eventBits.close_write;
-
 function openMountTable(): Fd | null {
   try {
     return openFd(cString(utf8("/proc/self/mountinfo")), O.RDONLY);
@@ -88,7 +82,7 @@ export class ReaderLoop {
   readonly #watcher: Watcher;
   /** proc_pid_mountinfo(5): POLLPRI says that a filesystem was mounted or unmounted. */
   readonly #mounts = openMountTable();
-  readonly #configuration = new SideWatch(contentsMask);
+  readonly #configuration = new ConfigurationWatch();
   /** A root has gone, or a path that is waited for may be there. */
   #somethingCameOrWent = false;
   readonly #readUps = new ReadUps();
@@ -114,7 +108,9 @@ export class ReaderLoop {
     this.#catchUp = new CatchUp((...event) => this.#dispatch.synthetic(...event));
     const observer = {
       newDirectory: (node: Node, table: WatchTable) => this.#lookInto(node, table),
-      rootReplaced: (root: Root) => this.#tellReplaced(root),
+      interestsAdded: (node: Node, table: WatchTable, interests: Interests) =>
+        this.#lookInto(node, table, interests),
+      rootReplaced: (root: Root, table: WatchTable) => this.#lookAtFile(root, table),
       rootGone: () => void (this.#somethingCameOrWent = true),
     };
     const ownOutputs = new OwnOutputs([stdoutFd, stderrFd]);
@@ -148,10 +144,14 @@ export class ReaderLoop {
   #checkMounts(): void {
     this.#lines.setTime(nowMicroseconds());
     for (const table of this.#watcher.tables) table.checkRoots();
+    this.#catchUp.tellDue();
     this.#handOver();
+    this.#somethingCameOrWent = true; // a path that is waited for may be on the new filesystem
   }
 
+  /** Records from before, of what goes now or is replaced, meet the tree from before. */
   #followArrivals(): void {
+    this.#readWhatIsQueued();
     this.#somethingCameOrWent = false;
     this.#lines.setTime(nowMicroseconds());
     this.#watcher.follow();
@@ -180,7 +180,7 @@ export class ReaderLoop {
   }
 
   #timeoutMs(tables: readonly WatchTable[]): number {
-    if (this.#watcher.isWalking || this.#looksAgain) return 0;
+    if (this.#watcher.isWalking || this.#looksAgain || this.#somethingCameOrWent) return 0;
     for (let i = 0; i < tables.length; i++) if (tables[i]!.isUnsettled) return renameWaitMs;
     return -1;
   }
@@ -275,7 +275,7 @@ export class ReaderLoop {
       if (message.kind === "plan") this.#apply(message.plan);
       else if (message.kind === "drain") this.#drain(message.flushMs);
       else if (message.kind === "read-up") this.#readUps.ask(this.#watcher.tables);
-      else this.#watchConfiguration(message.names);
+      else this.#configuration.watch(message.names);
     }
   }
 
@@ -293,15 +293,6 @@ export class ReaderLoop {
       if (!(error instanceof WatchError)) throw error;
       this.#finish({ kind: "cannot-watch", text: error.message });
     }
-  }
-
-  #watchConfiguration(names: readonly ConfigurationName[]): void {
-    const wanted = names.map(({ directory, name }) => {
-      const exact = name === null ? null : latin1(utf8(name));
-      const matches = (one: string): boolean => exact === null || one === exact;
-      return { directory: directory === "/" ? "" : latin1(utf8(directory)), matches };
-    });
-    this.#configuration.set(wanted, () => {}); // what can't be watched is not reloaded by itself
   }
 
   /** After everything else of a round: what follows from the records has been handed over. */
@@ -331,17 +322,15 @@ export class ReaderLoop {
     }
   }
 
-  #lookInto(node: Node, table: WatchTable): void {
-    this.#catchUp.look(node, table.backend);
+  #lookInto(node: Node, table: WatchTable, interests = node.interests): void {
+    this.#catchUp.look(node, table.backend, interests);
     this.#dispatch.watchedEntries = this.#catchUp.openLooks;
   }
 
-  #tellReplaced(root: Root): void {
-    if (root.node === null || root.node.isDirectory) return;
-    const place = { node: root.node, name: new Uint8Array(0) };
-    const isComplete = !isBeingWritten(cString(root.path));
-    const events = isComplete ? replacedEvents : replacedEvents & ~eventBits.close_write;
-    this.#dispatch.synthetic(place, events, false, "appeared");
+  #lookAtFile({ node }: Root, table: WatchTable): void {
+    if (node === null || node.isDirectory) return;
+    this.#catchUp.lookAtFile(node, table.backend);
+    this.#dispatch.watchedEntries = this.#catchUp.openLooks;
   }
 
   #finish(message: FromReader): void {

@@ -4,34 +4,43 @@ import { SyscallError } from "../../ffi/errno.ts";
 import { namesOf } from "../event.ts";
 import { WatchError } from "../errors.ts";
 import { type Log, quoted } from "../log.ts";
-import { type Claim, ClaimFinder, signatureOf } from "./claims.ts";
-import type { Plan, WatchReport } from "./plan.ts";
 import { Interests, type RuleSet } from "../rule/matcher.ts";
 import { whyNeverMet } from "../rule/reach.ts";
 import { type BackendName, eventsOf } from "../rule/rule.ts";
-import type { Arrivals } from "../watch/arrivals.ts";
+import { Arrivals } from "../watch/arrivals.ts";
 import { cannotWatch } from "../watch/explain.ts";
 import { isUnsupportedFilesystem, type Ladder, whyNotFanotify } from "../watch/ladder.ts";
 import { type OwnOutputs, statusOrNull } from "../watch/own-outputs.ts";
-import type { Root } from "../watch/tree.ts";
+import { isGone } from "../watch/side-watch.ts";
+import type { Node, Root } from "../watch/tree.ts";
 import { type RootWants, type TableObserver, WatchTable } from "../watch/watch-table.ts";
+import { type Claim, ClaimFinder, type Claims, signatureOf } from "./claims.ts";
+import type { Plan, WatchReport } from "./plan.ts";
 
 export interface WatcherOptions {
   readonly log: Log;
   readonly ownOutputs: OwnOutputs;
-  readonly observer: TableObserver;
+  readonly observer: WatcherObserver;
+}
+
+export interface WatcherObserver extends TableObserver {
+  /** More is wanted of a directory than until now, and what it is wanted for has just appeared in it. */
+  interestsAdded(node: Node, table: WatchTable, interests: Interests): void;
 }
 
 export class Watcher {
-  readonly #finder: ClaimFinder;
+  readonly arrivals: Arrivals;
+  readonly #claims: ClaimFinder;
   readonly #tables = new Map<BackendName, WatchTable>();
   readonly #tableList: WatchTable[] = [];
   readonly #ladder: Ladder;
   readonly #options: WatcherOptions;
   #plan: Plan | null = null;
   #rules: RuleSet | null = null;
-  /** By path: what was done for it under this plan. */
-  #done = new Map<string, string>();
+  /** By path: the claims that were seen to under this plan. */
+  #done = new Map<string, readonly string[]>();
+  /** Of the path in hand: those of before. */
+  #doneBefore: readonly string[] = [];
   #kept = new Set<Root>();
   /** What is wrong with some path and is not said yet. */
   #failures: string[] = [];
@@ -42,17 +51,12 @@ export class Watcher {
   constructor(ladder: Ladder, options: WatcherOptions) {
     this.#ladder = ladder;
     this.#options = options;
-    this.#finder = new ClaimFinder({
+    this.arrivals = new Arrivals(options.log);
+    this.#claims = new ClaimFinder(this.arrivals, {
       log: options.log,
-      isWatched: (key) =>
-        this.tables.some((table) => (table.roots.get(key)?.node ?? null) !== null),
-      fail: (path, why) => this.#fail(`Cannot watch ${quoted(path)}: ${why}`),
+      isWatched: (key) => this.#isWatched(key),
+      onFailure: (text) => this.#fail(text),
     });
-  }
-
-  /** Where what is not there yet may appear. */
-  get arrivals(): Arrivals {
-    return this.#finder.arrivals;
   }
 
   /** In the order in which their backends were opened. */
@@ -89,16 +93,18 @@ export class Watcher {
     const plan = this.#plan!;
     this.#kept = new Set();
     this.#failures = [];
-    const mustBeThere = !isNew && plan.everyPathMustWork;
-    const byPath = this.#finder.find(plan, { mustBeThere });
-    for (const [key, { path, claims }] of byPath) {
-      const signature = claims.map(signatureOf).join();
-      if (isNew && this.#done.get(key) === signature && this.#keep(key)) continue;
-      this.#done.set(key, signature);
-      this.#watch(path, claims, isNew);
+    const byPath = this.#claims.find(plan, { isStart: !isNew });
+    for (const [key, claims] of byPath) {
+      const signatures = claims.list.map(signatureOf);
+      this.#doneBefore = this.#done.get(key) ?? [];
+      const isSame = isNew && Bun.deepEquals(this.#doneBefore, signatures);
+      if (isSame && this.#keep(key, claims)) continue;
+      this.#done.set(key, signatures);
+      this.#watch(claims, isNew);
     }
     for (const key of this.#done.keys()) if (!byPath.has(key)) this.#done.delete(key);
-    if (mustBeThere && this.#failures.length > 0) throw new WatchError(this.#failures[0]);
+    if (!isNew && plan.everyPathMustWork && this.#failures.length > 0)
+      throw new WatchError(this.#failures[0]);
     for (const failure of this.#failures) this.#options.log.warn(failure);
     for (const table of this.tables) {
       for (const root of [...table.roots.values()])
@@ -106,19 +112,25 @@ export class Watcher {
     }
   }
 
+  #isWatched(key: string): boolean {
+    return this.tables.some((table) => (table.roots.get(key)?.node ?? null) !== null);
+  }
+
   /** @returns whether the path is watched as it should be, or was refused for good */
-  #keep(key: string): boolean {
+  #keep(key: string, { isLinked }: Claims): boolean {
     let isAlive = true;
     for (const table of this.tables) {
       const root = table.roots.get(key);
       if (root === undefined) continue;
       this.#kept.add(root);
+      // A file's own records tell what becomes of it, and they may still be queued.
+      if (root.node?.isDirectory === true || isLinked) table.checkRoot(root, "moved");
       if (root.node === null) isAlive = false;
     }
     return isAlive;
   }
 
-  #watch(path: Uint8Array, claims: readonly Claim[], isNew: boolean): void {
+  #watch({ path, list }: Claims, isNew: boolean): void {
     const inode = statusOrNull(cString(path))?.inode;
     if (inode !== undefined && this.#options.ownOutputs.has(inode)) {
       this.#fail(
@@ -126,8 +138,8 @@ export class Watcher {
       );
       return;
     }
-    const inotify = claims.filter(({ planned }) => planned.backend === "inotify");
-    const others = claims.filter(({ planned }) => planned.backend !== "inotify");
+    const inotify = list.filter(({ planned }) => planned.backend === "inotify");
+    const others = list.filter(({ planned }) => planned.backend !== "inotify");
     const left = others.length === 0 ? [] : this.#watchWithFanotify(path, others, isNew);
     const rest = [...inotify, ...left];
     if (rest.length > 0) this.#watchWith("inotify", path, rest, isNew);
@@ -184,19 +196,44 @@ export class Watcher {
     if (able.length === 0) return null;
     try {
       const table = this.#table(name);
-      const wasThere = (table.roots.get(latin1(path))?.node ?? null) !== null;
+      const nodeBefore = table.roots.get(latin1(path))?.node ?? null;
       const root = table.setRoot(path, { ...this.#wants(able), isNew });
-      if (isNew && !wasThere && root.node?.isDirectory === false)
-        this.#options.observer.rootReplaced(root);
       this.#kept.add(root);
+      if (isNew) this.#tellArrival(root, table, able, nodeBefore);
       for (const claim of able) this.#warnIfNeverMet(claim, root);
       return null;
     } catch (error) {
       if (!(error instanceof SyscallError)) throw error;
       if (name === "fanotify" && isUnsupportedFilesystem(error)) return error;
-      this.#fail(cannotWatch(path, error, name));
+      if (isGone(error) && (isNew || !this.#plan!.everyPathMustWork)) this.#vanished(path);
+      else this.#fail(cannotWatch(path, error, name));
       return null;
     }
+  }
+
+  /** What is in a new directory the table tells. */
+  #tellArrival(
+    root: Root,
+    table: WatchTable,
+    claims: readonly Claim[],
+    nodeBefore: Node | null,
+  ): void {
+    const { observer } = this.#options;
+    const { node } = root;
+    if (node === null) return;
+    if (node !== nodeBefore) {
+      if (!node.isDirectory) observer.rootReplaced(root, table);
+      return;
+    }
+    const added = claims.filter((claim) => !this.#doneBefore.includes(signatureOf(claim)));
+    if (added.length > 0 && node.isDirectory)
+      observer.interestsAdded(node, table, this.#wants(added).top);
+  }
+
+  /** It went while it was looked at: what is at the path by now has to be found. */
+  #vanished(path: Uint8Array): void {
+    this.#done.delete(latin1(path));
+    this.#options.observer.rootGone();
   }
 
   #wants(claims: readonly Claim[]): RootWants {
@@ -257,7 +294,7 @@ export class Watcher {
       watched,
       marks,
       failed: this.#failed.size,
-      waiting: this.#finder.waiting,
+      waiting: this.#claims.waiting,
     };
   }
 }

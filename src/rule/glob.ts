@@ -1,97 +1,132 @@
-/** Path patterns, on bytes: `*` `?` `[a-z]` `{a,b}` as in glob(7), component by component. */
-import { latin1, fromLatin1 } from "../../ffi/bytes.ts";
+/** Path patterns, on bytes: `*` `?` `[a-z]` `{a,b}` as in glob(7) and bash, component by component. */
+import { fromLatin1, latin1 } from "../../ffi/bytes.ts";
+import { alternativesOf } from "./glob-braces.ts";
+import { codePointsOf } from "./glob-characters.ts";
+import { type CharacterSet, isMember, setAt } from "./glob-set.ts";
 
 /** One component of a path. */
 export type Component =
   | { readonly literal: Uint8Array }
-  /** Matches a name, one char for one byte. */
-  | { readonly pattern: RegExp };
+  /** Which names it stands for. */
+  | { readonly pattern: NamePattern };
 
 /**
  * The components of an absolute pattern.
  *
- * A backslash makes the next character mean itself. A wildcard at the start of a name does not match
- * a dot there. No wildcard matches a slash.
+ * A backslash makes the next character mean itself. No wildcard matches a dot at the start of a name, or a slash.
+ *
+ * @throws {WatchError} if braces make too many alternatives of it
  */
 export function componentsOf(pattern: Uint8Array): Component[] {
-  const names = latin1(pattern).split("/");
-  return names.filter((name) => name !== "").map(componentOf);
+  const texts = latin1(pattern).split("/");
+  return texts.filter((text) => text !== "").map(componentOf);
 }
 
 function componentOf(text: string): Component {
-  if (!/(?<!\\)(?:\\\\)*[*?[{]/.test(text))
-    return { literal: fromLatin1(text.replace(/\\(.)/gs, "$1")) };
-  return { pattern: new RegExp(`^${source(text)}$`, "s") };
+  const alternatives = alternativesOf(text).map((one) => tokensOf(fromLatin1(one)));
+  const isLiteral = alternatives.length === 1 && alternatives[0]!.every(isCharacter);
+  return isLiteral
+    ? { literal: fromLatin1(unescaped(text)) }
+    : { pattern: new NamePattern(text, alternatives) };
 }
 
-const character =
-  "[\\xc2-\\xdf][\\x80-\\xbf]|[\\xe0-\\xef][\\x80-\\xbf]{2}|[\\xf0-\\xf4][\\x80-\\xbf]{3}";
+/** What is meant by a component without wildcards. */
+function unescaped(text: string): string {
+  return text.replace(/\\(.)/gs, "$1");
+}
 
-/** A UTF-8 character, or a byte that belongs to none. */
-const oneCharacter = `(?:${character}|(?!${character})[^])`;
+/** A character that means itself, or stands for others. */
+type Token = number | CharacterSet;
 
-function source(text: string): string {
-  let at = 0;
-  let out = /^[*?[]/.test(text) ? "(?!\\.)" : "";
-  let depth = 0;
-  while (at < text.length) {
-    const char = text[at]!;
-    const set = char === "[" ? setAt(text, at) : null;
-    if (char === "\\" && at + 1 < text.length) out += literal(text[++at]!);
-    else if (char === "*") out += "[^]*";
-    else if (char === "?") out += oneCharacter;
+const anyCharacter = -1;
+const anyText = -2;
+
+const asterisk = 0x2a;
+const question = 0x3f;
+const bracket = 0x5b;
+const backslash = 0x5c;
+const dot = 0x2e;
+
+function isCharacter(token: Token): boolean {
+  return typeof token === "number" && token >= 0;
+}
+
+function tokensOf(text: Uint8Array): Token[] {
+  const characters = codePointsOf(text);
+  const tokens: Token[] = [];
+  for (let at = 0; at < characters.length; at++) {
+    const character = characters[at]!;
+    const set = character === bracket ? setAt(characters, at) : null;
+    if (character === asterisk) tokens.push(anyText);
+    else if (character === question) tokens.push(anyCharacter);
     else if (set !== null) {
-      out += set.source;
+      tokens.push(set.set);
       at = set.end - 1;
-    } else if (char === "{" && text.includes("}", at)) {
-      out += "(?:";
-      depth++;
-    } else if (char === "}" && depth > 0) {
-      out += ")";
-      depth--;
-    } else if (char === "," && depth > 0) out += "|";
-    else out += literal(char);
-    at++;
+    } else if (character === backslash && at + 1 < characters.length)
+      tokens.push(characters[++at]!);
+    else tokens.push(character);
   }
-  return out + ")".repeat(depth);
+  return tokens;
 }
 
-/** `[abc]`, `[a-z]`, `[!a]`, `[^a]`; a `]` that comes first is a member. Null if it is never closed. */
-function setAt(text: string, start: number): { source: string; end: number } | null {
-  const match = /\[([!^]?)(\]?[^\]]*)\]/y;
-  match.lastIndex = start;
-  const found = match.exec(text);
-  if (found === null || found[2] === "") return null;
-  const members = found[2]!.replace(/[\\\]^]/g, "\\$&");
-  const isSound = isValid(`[${members}]`);
-  if (!isSound) return null; // "[z-a]" matches nothing; as a literal it is at least findable
-  return { source: `[${found[1] === "" ? "" : "^"}${members}]`, end: match.lastIndex };
-}
+/** The names that a component with wildcards stands for. */
+export class NamePattern {
+  /** The same pattern has the same key. */
+  readonly key: string;
+  readonly #alternatives: readonly (readonly Token[])[];
 
-function isValid(expression: string): boolean {
-  try {
-    return new RegExp(expression) instanceof RegExp;
-  } catch {
+  /** Of one name, which is not written as a pattern. */
+  static of(literal: Uint8Array): NamePattern {
+    return new NamePattern(`\0${latin1(literal)}`, [Array.from(codePointsOf(literal))]);
+  }
+
+  /** @param key the component as it is written */
+  constructor(key: string, alternatives: readonly (readonly Token[])[]) {
+    this.key = key;
+    this.#alternatives = alternatives;
+  }
+
+  /** The same for a name with one char for one byte. */
+  test(name: string): boolean {
+    return this.matches(fromLatin1(name));
+  }
+
+  matches(name: Uint8Array): boolean {
+    const characters = codePointsOf(name);
+    for (let i = 0; i < this.#alternatives.length; i++)
+      if (matchesOne(this.#alternatives[i]!, characters)) return true;
     return false;
   }
 }
 
-function literal(char: string): string {
-  return char.replace(/[\\^$.*+?()[\]{}|/]/, "\\$&");
+/**
+ * Back to the last `*` only: what an earlier one could still give, the last one can take as well. So a
+ * pattern of an untrusted user costs no more than its length times the name's.
+ */
+function matchesOne(tokens: readonly Token[], name: ArrayLike<number>): boolean {
+  if (name[0] === dot && tokens[0] !== dot) return false;
+  let token = 0;
+  let at = 0;
+  let afterStar = -1;
+  let starEnd = 0;
+  while (at < name.length) {
+    const wanted = tokens[token];
+    if (wanted === anyText) {
+      afterStar = ++token;
+      starEnd = at;
+    } else if (wanted !== undefined && accepts(wanted, name[at]!)) {
+      token++;
+      at++;
+    } else if (afterStar >= 0) {
+      token = afterStar;
+      at = ++starEnd;
+    } else return false;
+  }
+  while (tokens[token] === anyText) token++;
+  return token === tokens.length;
 }
 
-/** Which names of a directory an interest is in. */
-export class NameFilter {
-  readonly #pattern: RegExp;
-  /** The same filter has the same key. */
-  readonly key: string;
-
-  constructor(pattern: RegExp) {
-    this.#pattern = pattern;
-    this.key = pattern.source;
-  }
-
-  matches(name: Uint8Array): boolean {
-    return this.#pattern.test(latin1(name));
-  }
+function accepts(token: Token, character: number): boolean {
+  if (typeof token === "object") return isMember(token, character);
+  return token === character || token === anyCharacter;
 }

@@ -1,7 +1,10 @@
 /** Which rules a record meets: decided once for each kind of record on a place, then looked up. */
 import { type EventName, entryEvents, eventBits, moveEvents, namesOf } from "../event.ts";
 import { latin1, utf8 } from "../../ffi/bytes.ts";
-import type { NameFilter } from "./glob.ts";
+import type { NamePattern } from "./glob.ts";
+import { Memory, type Remembering } from "./memory.ts";
+import { NameFilters } from "./name-filters.ts";
+import { Once, type Spending } from "./once.ts";
 import { type Alternative, eventsOf, forgettingEvents, remembers, type WatchPath } from "./rule.ts";
 
 /** What the matcher needs of a rule; its index in the plan is its identity. */
@@ -21,7 +24,7 @@ export interface Interest {
   /** Records about what is in it. */
   readonly children: boolean;
   /** Only of what has such a name, which then counts as watched itself. Absent: of everything. */
-  readonly names?: NameFilter;
+  readonly names?: NamePattern;
 }
 
 /** How a record looks from a place: bits above the events' own. */
@@ -57,79 +60,6 @@ interface Partial {
   readonly groups: number;
 }
 
-/** What decides by more than the record at hand. */
-interface Remembering {
-  /** @returns whether the rule is met now */
-  add(path: string, groups: number): boolean;
-  forget(path: string): void;
-}
-
-/** Pass all of them and nothing is lost: paths remembered by one alternative, oldest forgotten first. */
-export const rememberedPathsMax = 65_536;
-
-/** What has happened so far to each path, for one alternative of one rule. */
-export class Memory implements Remembering {
-  readonly #groupsByPath = new Map<string, number>();
-  readonly #complete: number;
-  readonly alternative: Alternative;
-  /** Paths dropped because `rememberedPathsMax` was passed. */
-  dropped = 0;
-
-  constructor(alternative: Alternative) {
-    this.alternative = alternative;
-    this.#complete = (1 << alternative.groups.length) - 1;
-  }
-
-  get size(): number {
-    return this.#groupsByPath.size;
-  }
-
-  /** Add groups to a path. @returns true if all have happened; then the path starts anew */
-  add(path: string, groups: number): boolean {
-    const now = (this.#groupsByPath.get(path) ?? 0) | groups;
-    this.#groupsByPath.delete(path); // to the end: the order is the age
-    if (now === this.#complete) return true;
-    this.#groupsByPath.set(path, now);
-    if (this.#groupsByPath.size > rememberedPathsMax) this.#dropOldest();
-    return false;
-  }
-
-  forget(path: string): void {
-    this.#groupsByPath.delete(path);
-  }
-
-  #dropOldest(): void {
-    for (const oldest of this.#groupsByPath.keys()) {
-      this.#groupsByPath.delete(oldest);
-      this.dropped++;
-      return;
-    }
-  }
-}
-
-/** A rule that is met once, and then no more. */
-class Once implements Remembering {
-  readonly #spent: { is: boolean };
-  readonly #memory: Memory | null;
-
-  /** @param memory of the alternative, if it needs more than one record */
-  constructor(spent: { is: boolean }, memory: Memory | null) {
-    this.#spent = spent;
-    this.#memory = memory;
-  }
-
-  add(path: string, groups: number): boolean {
-    if (this.#spent.is) return false;
-    if (this.#memory !== null && !this.#memory.add(path, groups)) return false;
-    this.#spent.is = true;
-    return true;
-  }
-
-  forget(path: string): void {
-    this.#memory?.forget(path);
-  }
-}
-
 /** The rules of one plan: shared by all places, and owner of what the rules remember. */
 export class RuleSet {
   readonly rules: readonly MatchedRule[];
@@ -137,8 +67,12 @@ export class RuleSet {
   readonly #memoryByAlternative = new Map<Alternative, Memory>();
   readonly #heads = new Map<string, Uint8Array>();
   /** By what the rule watches and waits for, as with memories. */
-  readonly #spentByKey = new Map<string, { is: boolean }>();
+  readonly #spendingByKey = new Map<string, Spending>();
+  readonly #spendingByRule = new Map<MatchedRule, Spending>();
   readonly #onceByAlternative = new Map<Alternative, Once>();
+  readonly #twins = new Map<string, number>();
+  /** Counts the rules that were spent: verdicts from before are of no more use. */
+  age = 0;
 
   /** @param before the plan until now: a rule that is still there keeps what it remembers */
   constructor(rules: readonly MatchedRule[], before: RuleSet | null = null) {
@@ -149,6 +83,19 @@ export class RuleSet {
       }
       if (rule.once === true) this.#limitToOnce(rule, before);
     }
+  }
+
+  /** Whether the rule was to be met once, and was. */
+  isSpent(rule: number): boolean {
+    return this.#spendingByRule.get(this.rules[rule]!)?.isSpent ?? false;
+  }
+
+  /** It is met by what no record of a path says. */
+  spend(rule: number): void {
+    const spending = this.#spendingByRule.get(this.rules[rule]!);
+    if (spending === undefined) return;
+    spending.isSpent = true;
+    this.age++;
   }
 
   /** What has to be asked before an alternative is met; null if the record alone decides. */
@@ -178,32 +125,37 @@ export class RuleSet {
    * changes when a line is put above it. Rules that are the same are told apart by their order.
    */
   #remember(rule: MatchedRule, alternative: Alternative, before: RuleSet | null): void {
-    const key = freeKey(this.#memoryByKey, JSON.stringify([textOf(rule.watch), alternative]));
+    const key = this.#freeKey(JSON.stringify([textOf(rule.watch), alternative]));
     const kept = before === null ? undefined : before.#memoryByKey.get(key);
     const memory = kept ?? new Memory(alternative);
     this.#memoryByKey.set(key, memory);
     this.#memoryByAlternative.set(alternative, memory);
   }
 
-  #limitToOnce({ watch, condition }: MatchedRule, before: RuleSet | null): void {
-    const key = freeKey(this.#spentByKey, JSON.stringify([textOf(watch), condition]));
-    const spent = (before === null ? undefined : before.#spentByKey.get(key)) ?? { is: false };
-    this.#spentByKey.set(key, spent);
+  #limitToOnce(rule: MatchedRule, before: RuleSet | null): void {
+    const { watch, condition } = rule;
+    const key = this.#freeKey(JSON.stringify([textOf(watch), condition, "once"]));
+    const spending = (before === null ? undefined : before.#spendingByKey.get(key)) ?? {
+      isSpent: false,
+    };
+    this.#spendingByKey.set(key, spending);
+    this.#spendingByRule.set(rule, spending);
     for (const alternative of condition) {
       const memory = this.#memoryByAlternative.get(alternative) ?? null;
-      this.#onceByAlternative.set(alternative, new Once(spent, memory));
+      const once = new Once(spending, memory, () => void this.age++);
+      this.#onceByAlternative.set(alternative, once);
     }
+  }
+
+  #freeKey(text: string): string {
+    const twin = this.#twins.get(text) ?? 0;
+    this.#twins.set(text, twin + 1);
+    return `${twin} ${text}`;
   }
 }
 
-function freeKey(map: ReadonlyMap<string, unknown>, text: string): string {
-  let twin = 0;
-  while (map.has(`${twin} ${text}`)) twin++;
-  return `${twin} ${text}`;
-}
-
 function textOf(watch: readonly WatchPath[]): unknown {
-  return watch.map(({ path, recursive }) => [latin1(path), recursive]);
+  return watch.map((one) => ({ ...one, path: latin1(one.path) }));
 }
 
 const nothing: Verdict = {
@@ -227,20 +179,22 @@ export class Interests {
   readonly kernelEvents: number;
   readonly children: boolean;
   readonly directories: boolean;
-  /** Of the interests in certain names, each once; null if there are none, as almost always. */
-  readonly #filters: readonly NameFilter[] | null;
-  readonly #named = new Map<string, Verdict>();
+  /** Of the interests in certain names; null if there are none, as almost always. */
+  readonly #filters: NameFilters<Verdict> | null;
+  /** `RuleSet.age` of the verdicts. */
+  #age: number;
 
   constructor(rules: RuleSet, list: readonly Interest[]) {
     this.#rules = rules;
+    this.#age = rules.age;
     this.list = list;
     const conditions = list.map(({ rule }) => rules.rules[rule]!.condition);
     const alternatives = conditions.flat();
     this.events = conditions.reduce((events, condition) => events | eventsOf(condition), 0);
     const forgets = conditions.some(remembers) ? forgettingEvents : 0;
     this.kernelEvents = this.events | forgets;
-    const filters = new Map(list.flatMap(({ names }) => (names ? [[names.key, names]] : [])));
-    this.#filters = filters.size === 0 ? null : [...filters.values()];
+    const patterns = list.flatMap(({ names }) => names ?? []);
+    this.#filters = patterns.length === 0 ? null : new NameFilters(patterns);
     this.children =
       this.#filters !== null ||
       (list.some((interest) => interest.children) && alternatives.some((a) => a.children));
@@ -249,7 +203,12 @@ export class Interests {
 
   /** @param kind event bits, with `viewSelf`, `viewDirectory` and `viewRenamed` */
   verdict(kind: number, name: Uint8Array, start: number, end: number): Verdict {
-    if (this.#filters !== null) return this.#verdictFor(kind, name.subarray(start, end));
+    if (this.#age !== this.#rules.age) this.#forget();
+    if (this.#filters !== null) {
+      return this.#filters.verdict(kind, name.subarray(start, end), (passed) =>
+        this.#decide(kind, passed),
+      );
+    }
     const known = this.#verdicts.get(kind);
     if (known !== undefined) return known;
     const verdict = this.#decide(kind, none);
@@ -257,44 +216,56 @@ export class Interests {
     return verdict;
   }
 
-  /** Decided once for each kind of record and each set of filters that let the name through. */
-  #verdictFor(kind: number, name: Uint8Array): Verdict {
-    const passed = new Set<string>();
-    for (const filter of this.#filters!) if (filter.matches(name)) passed.add(filter.key);
-    const key = `${kind} ${[...passed].join("\0")}`;
-    const verdict = this.#named.get(key) ?? this.#decide(kind, passed);
-    this.#named.set(key, verdict);
-    return verdict;
+  #forget(): void {
+    this.#age = this.#rules.age;
+    this.#verdicts.clear();
+    this.#filters?.forget();
   }
 
   /** @param passed keys of the filters that let the record's name through */
   #decide(kind: number, passed: ReadonlySet<string>): Verdict {
-    const met: number[] = [];
-    const partial: Partial[] = [];
-    const forgetting: Remembering[] = [];
+    const met = new Set<number>();
+    const partial = new Map<Remembering, Partial>();
+    const forgetting = new Set<Remembering>();
     let seen = 0;
+    let lookedAt = 0;
     for (const interest of this.list) {
+      if (this.#rules.isSpent(interest.rule)) continue;
       if ((kind & viewSelf) !== 0 ? !interest.self : !interest.children) continue;
       const { names } = interest;
       if (names !== undefined && !passed.has(names.key)) continue;
-      const { condition } = this.#rules.rules[interest.rule]!;
+      const { rule } = interest;
+      const { condition } = this.#rules.rules[rule]!;
       const own = kindFor(condition, names === undefined ? kind : asItself(kind));
-      let isMet = false;
       seen |= own;
+      lookedAt |= eventsOf(condition);
       for (const alternative of condition) {
         const memory = this.#rules.rememberingOf(alternative);
         const groups = groupsIn(alternative, own);
-        if (memory === null) isMet ||= groups === 1;
-        else if (groups !== 0) partial.push({ rule: interest.rule, memory, groups });
-        if (memory !== null && forgets(alternative, kind)) forgetting.push(memory);
+        if (memory === null && groups === 1) met.add(rule);
+        if (memory !== null && groups !== 0) {
+          // Several patterns of one rule may let the name through: it has happened once.
+          const before = partial.get(memory)?.groups ?? 0;
+          partial.set(memory, { rule, memory, groups: before | groups });
+        }
+        if (memory !== null && forgets(alternative, kind)) forgetting.add(memory);
       }
-      if (isMet) met.push(interest.rule);
     }
-    if (met.length === 0 && partial.length === 0 && forgetting.length === 0) return nothing;
+    if (met.size === 0 && partial.size === 0 && forgetting.size === 0) return nothing;
+    return this.#verdictOf([...met], seen & lookedAt, {
+      partial: [...partial.values()],
+      forgetting: [...forgetting],
+    });
+  }
+
+  #verdictOf(
+    met: readonly number[],
+    events: number,
+    rest: Pick<Verdict, "partial" | "forgetting">,
+  ): Verdict {
     const running = met.filter((rule) => this.#rules.rules[rule]!.runs);
-    const events = seen & this.events;
     const head = this.#rules.head(met, events);
-    return { isNothing: false, events, met, running, head, partial, forgetting };
+    return { isNothing: false, events, met, running, head, ...rest };
   }
 }
 

@@ -1,20 +1,27 @@
 /** Paths that are not there yet, and patterns: what matches now, and where the next match may appear. */
 import { cString, fromLatin1, latin1 } from "../../ffi/bytes.ts";
-import { Errno, SyscallError } from "../../ffi/errno.ts";
-import { listDirectory, readLink, S_IFDIR, S_IFLNK } from "../../ffi/files.ts";
+import { SyscallError } from "../../ffi/errno.ts";
+import {
+  DT_DIR,
+  DT_LNK,
+  DT_UNKNOWN,
+  listDirectory,
+  readLink,
+  S_IFDIR,
+  S_IFLNK,
+} from "../../ffi/files.ts";
 import { type Log, quoted } from "../log.ts";
-import { type Component, componentsOf } from "../rule/glob.ts";
-import type { WatchPath } from "../rule/rule.ts";
+import { type Component, componentsOf, NamePattern } from "../rule/glob.ts";
 import { causeOf } from "./explain.ts";
 import { statusOrNull } from "./own-outputs.ts";
-import { namesMask, SideWatch, type WantedName } from "./side-watch.ts";
+import { type Cannot, isGone, namesMask, SideWatch, type Wanted } from "./side-watch.ts";
 
 /** What a path of a rule stands for now. */
 export type Match =
   /** To be watched itself. */
   | { readonly kind: "path"; readonly path: Uint8Array }
   /** To be watched through its directory, together with all that gets such a name. */
-  | { readonly kind: "names"; readonly directory: Uint8Array; readonly pattern: RegExp };
+  | { readonly kind: "names"; readonly directory: Uint8Array; readonly pattern: NamePattern };
 
 /** A change between two looks: after so many there is no rest to be had, and the next record tells. */
 const looksMax = 16;
@@ -25,9 +32,9 @@ const linksMax = 40;
 export class Arrivals {
   readonly #side = new SideWatch(namesMask);
   readonly #log: Log;
-  readonly #components = new Map<string, Component[]>();
+  readonly #components = new Map<string, readonly Component[]>();
   readonly #cannot = new Set<string>();
-  #wanted: WantedName[] = [];
+  #wanted: Wanted[] = [];
 
   constructor(log: Log) {
     this.#log = log;
@@ -45,108 +52,165 @@ export class Arrivals {
   /**
    * Call `resolve` until it has seen all that is there by the time that its absence would be noticed.
    *
-   * @param resolve asks `matchesOf` for each path that is a pattern or not there
+   * @param resolve asks `matchesOf` for each pattern, `waitForAnother` for other paths that may change
    */
   settle<Result>(resolve: () => Result): Result {
     for (let look = 1; ; look++) {
       this.#wanted = [];
       const result = resolve();
-      const isNew = this.#side.set(this.#wanted, (...why) => this.#sayCannot(...why));
+      const isNew = this.#side.set(this.#wanted, this.#sayCannot);
       if (!isNew || look === looksMax) return result;
     }
   }
 
-  matchesOf({ path, isGlob = false }: WatchPath): Match[] {
+  /**
+   * What there is of a pattern now; from now on a change of that is waited for.
+   *
+   * @throws {WatchError} whose message says what is wrong with the pattern
+   */
+  matchesOf(pattern: Uint8Array): Match[] {
     const matches: Match[] = [];
-    this.#visit("", this.#componentsOf(path, isGlob), matches);
+    this.#visit("", this.#componentsOf(pattern), matches);
     return matches;
   }
 
-  #componentsOf(path: Uint8Array, isGlob: boolean): Component[] {
-    const key = `${isGlob}${latin1(path)}`;
-    const known = this.#components.get(key) ?? (isGlob ? componentsOf(path) : literals(path));
+  /** Wait for another thing at a plain path: at its symbolic links, and where nothing is yet. */
+  waitForAnother(path: Uint8Array): void {
+    this.#trace("", namesOf(latin1(path)));
+  }
+
+  #componentsOf(path: Uint8Array): readonly Component[] {
+    const key = latin1(path);
+    const known = this.#components.get(key) ?? componentsOf(path);
     this.#components.set(key, known);
     return known;
   }
 
   #visit(directory: string, components: readonly Component[], matches: Match[]): void {
     const [first, ...rest] = components;
-    if (first === undefined)
-      return void matches.push({ kind: "path", path: fromLatin1(directory || "/") });
-    if ("literal" in first) return this.#visitName(directory, first.literal, rest, matches);
-    const { pattern } = first;
-    this.#wanted.push({ directory, matches: (name) => pattern.test(name) });
-    const isLast = rest.length === 0;
-    if (isLast && isDirectory(directory))
-      matches.push({ kind: "names", directory: fromLatin1(directory || "/"), pattern });
-    for (const name of namesIn(directory)) {
-      if (!pattern.test(name) || !isDirectory(`${directory}/${name}`)) continue;
-      this.#visit(`${directory}/${name}`, rest, matches);
-    }
+    if (first === undefined) matches.push({ kind: "path", path: fromLatin1(directory || "/") });
+    else if ("literal" in first) this.#visitName(directory, latin1(first.literal), rest, matches);
+    else this.#visitPattern(directory, first.pattern, rest, matches);
   }
 
-  #visitName(
+  #visitName(directory: string, name: string, rest: readonly Component[], matches: Match[]): void {
+    const path = `${directory}/${name}`;
+    const kind = kindOf(path);
+    const isLink = kind === S_IFLNK;
+    if (isLink) this.#trace(directory, [name]);
+    else if (kind === S_IFDIR && rest.length > 0)
+      this.#wanted.push({ directory: path, names: null });
+    const behind = isLink ? kindBehind(path) : kind;
+    if (behind === S_IFDIR || (isLink && behind !== null && rest.length === 0))
+      return this.#visit(path, rest, matches);
+    this.#wanted.push({ directory, names: name });
+    if (behind === null || rest.length > 0) return;
+    const pattern = NamePattern.of(fromLatin1(name));
+    matches.push({ kind: "names", directory: fromLatin1(directory || "/"), pattern });
+  }
+
+  #visitPattern(
     directory: string,
-    literal: Uint8Array,
+    pattern: NamePattern,
     rest: readonly Component[],
     matches: Match[],
   ): void {
-    const name = latin1(literal);
-    const path = `${directory}/${name}`;
-    const status = statusOrNull(cString(fromLatin1(path)));
-    const leadsOn = status !== null && (rest.length === 0 || status.kind === S_IFDIR);
-    if (leadsOn) return this.#visit(path, rest, matches);
-    this.#waitFor(directory, name, linksMax);
-  }
-
-  /** Also where a symbolic link leads that leads nowhere yet. */
-  #waitFor(directory: string, name: string, links: number): void {
-    this.#wanted.push({ directory, matches: (one) => one === name });
-    const path = cString(fromLatin1(`${directory}/${name}`));
-    if (links === 0 || statusOrNull(path, { followSymlink: false })?.kind !== S_IFLNK) return;
-    const target = latin1(readLink(path));
-    const whole = target.startsWith("/") ? target : `${directory}/${target}`;
-    let at = "";
-    for (const component of whole.split("/").filter((one) => one !== "" && one !== ".")) {
-      const next = component === ".." ? at.slice(0, at.lastIndexOf("/")) : `${at}/${component}`;
-      if (statusOrNull(cString(fromLatin1(next))) === null)
-        return this.#waitFor(at, component, links - 1);
-      at = next;
+    const links = new Set<string>();
+    this.#wanted.push({
+      directory,
+      names: (name, isDirectory) =>
+        pattern.test(name) && (isDirectory || links.has(name) || mayLeadOn(`${directory}/${name}`)),
+    });
+    const entries = this.#matching(directory, pattern);
+    if (entries === null) return;
+    if (rest.length === 0)
+      matches.push({ kind: "names", directory: fromLatin1(directory || "/"), pattern });
+    for (const { name, isLink } of entries) {
+      const path = `${directory}/${name}`;
+      if (isLink) {
+        links.add(name);
+        this.#trace(directory, [name]);
+      }
+      if (!isLink || kindBehind(path) === S_IFDIR) this.#visit(path, rest, matches);
     }
   }
 
-  /** A directory that has gone meanwhile is looked for again; anything else is said once. */
-  #sayCannot(directory: string, error: SyscallError): void {
-    if (
-      error.errno === Errno.ENOENT ||
-      error.errno === Errno.ENOTDIR ||
-      this.#cannot.has(directory)
-    )
-      return;
+  /** Directories, and what may lead to one. @returns null if there is no such directory */
+  #matching(directory: string, pattern: NamePattern): { name: string; isLink: boolean }[] | null {
+    const found: { name: string; isLink: boolean }[] = [];
+    try {
+      listDirectory(cString(fromLatin1(directory || "/")), (bytes, type) => {
+        const mayBe = type === DT_DIR || type === DT_LNK || type === DT_UNKNOWN;
+        if (!mayBe || !pattern.matches(bytes)) return;
+        const name = latin1(bytes);
+        const kind = type === DT_UNKNOWN ? kindOf(`${directory}/${name}`) : null;
+        const isLink = type === DT_LNK || kind === S_IFLNK;
+        if (isLink || type === DT_DIR || kind === S_IFDIR) found.push({ name, isLink });
+      });
+    } catch (error) {
+      if (!(error instanceof SyscallError)) throw error;
+      if (!isGone(error)) this.#sayCannot(directory, error);
+      return null;
+    }
+    return found.sort((a, b) => (a.name < b.name ? -1 : 1));
+  }
+
+  /** Follow a path, and wait at each place where it may come to lead elsewhere. */
+  #trace(start: string, components: readonly string[], links = linksMax): void {
+    let at = start;
+    for (const [index, component] of components.entries()) {
+      if (component === "..") {
+        at = at.slice(0, Math.max(at.lastIndexOf("/"), 0));
+        continue;
+      }
+      const path = `${at}/${component}`;
+      const kind = kindOf(path);
+      if (kind !== S_IFDIR) this.#wanted.push({ directory: at, names: component });
+      else this.#wanted.push({ directory: path, names: null });
+      if (kind === S_IFLNK) {
+        const target = linkTarget(path);
+        if (target === null || links === 0) return;
+        const rest = components.slice(index + 1);
+        const from = target.startsWith("/") ? "" : at;
+        return this.#trace(from, [...namesOf(target), ...rest], links - 1);
+      }
+      if (kind !== S_IFDIR) return;
+      at = path;
+    }
+  }
+
+  /** Once for each directory. */
+  readonly #sayCannot: Cannot = (directory, error) => {
+    if (this.#cannot.has(directory)) return;
     this.#cannot.add(directory);
-    const path = quoted(fromLatin1(directory === "" ? "/" : directory));
+    const path = quoted(fromLatin1(directory || "/"));
     this.#log.warn(`Cannot wait for what appears in ${path}: ${causeOf(error, "inotify")}`);
-  }
+  };
 }
 
-function literals(path: Uint8Array): Component[] {
-  const names = latin1(path).split("/");
-  return names.filter((name) => name !== "").map((name) => ({ literal: fromLatin1(name) }));
+function namesOf(path: string): string[] {
+  return path.split("/").filter((name) => name !== "" && name !== ".");
 }
 
-function isDirectory(path: string): boolean {
-  return statusOrNull(cString(fromLatin1(path === "" ? "/" : path)))?.kind === S_IFDIR;
+/** Null if there is nothing, or nothing that may be looked at. */
+function kindOf(path: string): number | null {
+  return statusOrNull(cString(fromLatin1(path)), { followSymlink: false })?.kind ?? null;
 }
 
-function namesIn(directory: string): string[] {
-  const names: string[] = [];
+function kindBehind(path: string): number | null {
+  return statusOrNull(cString(fromLatin1(path)))?.kind ?? null;
+}
+
+function mayLeadOn(path: string): boolean {
+  const kind = kindOf(path);
+  return kind === S_IFDIR || kind === S_IFLNK;
+}
+
+function linkTarget(path: string): string | null {
   try {
-    listDirectory(
-      cString(fromLatin1(directory === "" ? "/" : directory)),
-      (name) => void names.push(latin1(name)),
-    );
+    return latin1(readLink(cString(fromLatin1(path))));
   } catch (error) {
-    if (!(error instanceof SyscallError)) throw error; // not there, or not ours to read: it is waited for
+    if (error instanceof SyscallError) return null; // another thing by now: its coming is told
+    throw error;
   }
-  return names.sort();
 }

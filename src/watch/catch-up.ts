@@ -4,6 +4,7 @@ import { SyscallError } from "../../ffi/errno.ts";
 import { DT_DIR, DT_REG, DT_UNKNOWN, listDirectory, S_IFDIR, S_IFREG } from "../../ffi/files.ts";
 import { isBeingWritten } from "../../ffi/lease.ts";
 import { eventBits, type SyntheticReason } from "../event.ts";
+import type { Interests } from "../rule/matcher.ts";
 import type { Backend, Place } from "./backend.ts";
 import { statusOrNull } from "./own-outputs.ts";
 import { joined, type Node } from "./tree.ts";
@@ -18,20 +19,30 @@ interface Found {
   wasToldClosed: boolean;
 }
 
-/** A look at one directory. */
+const noName = new Uint8Array(0);
+const nothingTold = { wasToldCreated: false, wasToldClosed: false };
+
+/** What a file may have gone through before its path was watched. */
+const arrivedEvents = eventBits.create | eventBits.modify | eventBits.close_write;
+
+/** A look at one directory, or at one file, which is its own only entry and has no name. */
 interface Look {
   readonly node: Node;
+  /** Who wants to hear of what is found. */
+  readonly interests: Interests;
   readonly backend: Backend;
   readonly found: Map<string, Found>;
   /** When the backend has read this many bytes, every record from before the look has been seen. */
   readonly until: number;
 }
 
+/** An event for `interests`, which need not be all that there are at the place. */
 export type SyntheticEvent = (
   place: Place,
   events: number,
   isDirectory: boolean,
   reason: SyntheticReason,
+  interests: Interests,
 ) => void;
 
 /**
@@ -42,7 +53,8 @@ export type SyntheticEvent = (
  * been read, and none of them told it.
  */
 export class CatchUp {
-  readonly #looks = new Map<Node, Look>();
+  /** Almost always one for a directory. */
+  readonly #looks = new Map<Node, Look[]>();
   readonly #tell: SyntheticEvent;
 
   constructor(tell: SyntheticEvent) {
@@ -54,10 +66,15 @@ export class CatchUp {
     return this.#looks.size;
   }
 
-  /** Look into a directory that is watched since a moment ago. */
-  look(node: Node, backend: Backend): void {
+  /**
+   * Look into a directory that is watched since a moment ago.
+   *
+   * @param interests that are new there; absent: all of its interests are
+   */
+  look(node: Node, backend: Backend, interests = node.interests): void {
+    if (interests === null) return;
     const found = new Map<string, Found>();
-    const wantsClosed = ((node.interests?.events ?? 0) & eventBits.close_write) !== 0;
+    const wantsClosed = (interests.events & eventBits.close_write) !== 0;
     try {
       listDirectory(cString(node.path), (name, type) => {
         found.set(latin1(name), this.#find(node, name, type, wantsClosed));
@@ -66,14 +83,18 @@ export class CatchUp {
       if (!(error instanceof SyscallError)) throw error; // Gone or closed to us: the walk says so.
     }
     const until = backend.consumed + backend.queuedBytes;
-    if (found.size > 0) this.#looks.set(node, { node, backend, found, until });
+    if (found.size > 0) this.#add({ node, interests, backend, found, until });
   }
 
   /** The kernel told of an entry: it need not be told again. */
   entrySeen(node: Node, events: number, bytes: Uint8Array, start: number, end: number): void {
-    const look = this.#looks.get(node);
-    if (look === undefined) return;
+    const looks = this.#looks.get(node);
+    if (looks === undefined) return;
     const key = latin1(bytes.subarray(start, end));
+    for (const look of looks) this.#entrySeen(look, events, key);
+  }
+
+  #entrySeen(look: Look, events: number, key: string): void {
     const entry = look.found.get(key);
     if (entry === undefined) return;
     const gone = eventBits.delete | eventBits.moved_from;
@@ -86,11 +107,28 @@ export class CatchUp {
   /** Tell what the kernel did not, of each look whose records are all read. */
   tellDue(): void {
     if (this.#looks.size === 0) return;
-    for (const look of [...this.#looks.values()]) {
-      if (look.backend.consumed < look.until) continue;
-      this.#looks.delete(look.node);
-      for (const entry of look.found.values()) this.#tellOne(look, entry);
+    for (const [node, looks] of [...this.#looks]) {
+      const isDue = ({ backend, until }: Look): boolean => backend.consumed >= until;
+      const left = looks.filter((look) => !isDue(look));
+      if (left.length > 0) this.#looks.set(node, left);
+      else this.#looks.delete(node);
+      for (const look of looks.filter(isDue))
+        for (const entry of look.found.values()) this.#tellOne(look, entry);
     }
+  }
+
+  /** The same for a file that has come to be at a watched path. */
+  lookAtFile(node: Node, backend: Backend): void {
+    const { interests } = node;
+    if (interests === null) return;
+    const isComplete = !isBeingWritten(cString(node.path));
+    const until = backend.consumed + backend.queuedBytes; // not before: its close may come in between
+    const entry = { name: noName, isDirectory: false, isComplete, ...nothingTold };
+    this.#add({ node, interests, backend, found: new Map([["", entry]]), until });
+  }
+
+  #add(look: Look): void {
+    this.#looks.set(look.node, [...(this.#looks.get(look.node) ?? []), look]);
   }
 
   #find(node: Node, name: Uint8Array, type: number, wantsClosed: boolean): Found {
@@ -99,16 +137,23 @@ export class CatchUp {
     const isDirectory = type === DT_DIR || status?.kind === S_IFDIR;
     const isFile = type === DT_REG || status?.kind === S_IFREG;
     const isComplete = isFile && wantsClosed && !isBeingWritten(path);
-    return { name, isDirectory, isComplete, wasToldCreated: false, wasToldClosed: false };
+    return { name, isDirectory, isComplete, ...nothingTold };
   }
 
-  #tellOne(
-    look: Look,
-    { name, isDirectory, isComplete, wasToldCreated, wasToldClosed }: Found,
-  ): void {
+  #tellOne(look: Look, entry: Found): void {
+    const { name, isDirectory, isComplete, wasToldCreated, wasToldClosed } = entry;
+    if (name.length === 0) return this.#tellFile(look, entry);
+    const { interests } = look;
     const place = { node: look.node, name };
-    if (!wasToldCreated) this.#tell(place, eventBits.create, isDirectory, "new-directory");
+    const reason = look.node.parent === null ? "appeared" : "new-directory";
+    if (!wasToldCreated) this.#tell(place, eventBits.create, isDirectory, reason, interests);
     if (wasToldCreated || wasToldClosed || !isComplete) return;
-    this.#tell(place, eventBits.close_write, isDirectory, "new-directory");
+    this.#tell(place, eventBits.close_write, isDirectory, reason, interests);
+  }
+
+  #tellFile({ node, interests }: Look, { name, isComplete, wasToldClosed }: Found): void {
+    const isToldClosed = isComplete && !wasToldClosed;
+    const events = isToldClosed ? arrivedEvents : arrivedEvents & ~eventBits.close_write;
+    this.#tell({ node, name }, events, false, "appeared", interests);
   }
 }

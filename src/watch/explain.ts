@@ -1,12 +1,19 @@
 /** Why something cannot be watched, in one sentence with the cure. */
 import { readFileSync } from "node:fs";
 import { Errno, errnoText, type SyscallError } from "../../ffi/errno.ts";
+import { lossyText } from "../../ffi/bytes.ts";
 import { quoted } from "../log.ts";
 import type { BackendName } from "../rule/rule.ts";
 
 /** `Cannot watch "/srv/in": ...` */
 export function cannotWatch(path: Uint8Array, error: SyscallError, backend: BackendName): string {
-  return `Cannot watch ${quoted(path)}: ${causeOf(error, backend)}`;
+  const note = error.errno === Errno.ENOENT ? literalNote(path) : "";
+  return `Cannot watch ${quoted(path)}: ${causeOf(error, backend)}${note}`;
+}
+
+/** For a path that is missing: it may be meant as a pattern, or for a shell. */
+export function literalNote(path: Uint8Array): string {
+  return /[*?~$]/.test(lossyText(path)) ? "; *, ?, ~ and $ mean themselves in this path" : "";
 }
 
 /** A directory below a recursive root: the rest of the tree is watched. */

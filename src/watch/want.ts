@@ -8,7 +8,6 @@ const nothing: Want = { events: 0, children: false, directories: false };
 const directoryUpkeep =
   eventBits.create | eventBits.delete | eventBits.moved_from | eventBits.moved_to;
 
-/** Under these facron's own output may get another name. */
 /** A watched path that is deleted or replaced must not leave a dead watch behind without a word. */
 const rootUpkeep = eventBits.delete_self | eventBits.move_self;
 

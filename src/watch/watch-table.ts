@@ -10,6 +10,7 @@ import { cannotWatchBelow, causeOf } from "./explain.ts";
 import { type OwnOutputs, statusOrNull } from "./own-outputs.ts";
 import { Moves, type Tell } from "./moves.ts";
 import { Resync } from "./resync.ts";
+import { isGone } from "./side-watch.ts";
 import { childrenOf, isOwnOutput, joined, Node, pathForCall, type Root } from "./tree.ts";
 import { follows, isLeftOut, wantAt, wantOf } from "./want.ts";
 
@@ -27,9 +28,9 @@ export interface TableObserver {
   /** The directory is new: what is in it already has to be found. Called before its entries are listed. */
   newDirectory(node: Node, table: WatchTable): void;
   /** Another file is at the path of a root than before. */
-  rootReplaced(root: Root): void;
+  rootReplaced(root: Root, table: WatchTable): void;
   /** Nothing is at the path of a root any more. */
-  rootGone(root: Root): void;
+  rootGone(): void;
 }
 
 export class WatchTable {
@@ -199,34 +200,39 @@ export class WatchTable {
 
   /** Something was mounted or unmounted: fanotify says nothing of it, and marks go without a word. */
   checkRoots(): void {
-    for (const root of this.roots.values()) this.checkRoot(root, "moved");
+    for (const root of this.roots.values()) this.checkRoot(root, "mounted");
   }
 
   /** Whether the root's path still leads to the watched file; if not, watch what is there now. */
-  checkRoot(root: Root, reason: GoneReason): void {
+  checkRoot(root: Root, reason: GoneReason | "mounted"): void {
     if (root.node === null) return;
     const status = statusOrNull(cString(root.path));
     const isThere = status?.inode === root.node.inode;
-    if (isThere && (reason === "moved" || reason === "changed")) return;
+    if (isThere && reason !== "deleted" && reason !== "unmounted") return;
     if (status === null) this.#sayGone(root, reason);
     // Its name went: if that was the last, its end is the next that the kernel says.
     if (status === null && reason === "changed") return;
     this.#drop(root.node);
     root.node = null;
-    if (status === null) return this.#observer.rootGone(root);
+    if (status === null) return this.#observer.rootGone();
     try {
-      this.#placeRoot(root);
+      // What a mount shows or hides was there before.
+      this.#placeRoot(root, reason === "deleted" || reason === "moved");
       this.#log.info(`${quoted(root.path)} was replaced: watching the new one`);
-      this.#observer.rootReplaced(root);
+      this.#observer.rootReplaced(root, this);
     } catch (error) {
       if (!(error instanceof SyscallError)) throw error;
+      if (isGone(error)) {
+        this.#sayGone(root, reason); // between the two looks
+        return this.#observer.rootGone();
+      }
       this.#log.warn(
         `Cannot watch ${quoted(root.path)} any longer: ${causeOf(error, this.backend.name)}`,
       );
     }
   }
 
-  #sayGone(root: Root, reason: GoneReason): void {
+  #sayGone(root: Root, reason: GoneReason | "mounted"): void {
     if (this.#gone.has(root)) return;
     this.#gone.add(root);
     const state = reason === "unmounted" ? "its filesystem was unmounted" : "it is no longer there";

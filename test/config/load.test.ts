@@ -168,3 +168,12 @@ test.each([
 ])("formatOf takes for %s: %s, %j", (name, file, text) => {
   expect(formatOf(file, new TextEncoder().encode(text)).name).toBe(name as "toml");
 });
+
+test.each([
+  ["lists", `a = ${"[".repeat(200_000)}\n`],
+  ["tables", `a = ${"{a=".repeat(50_000)}\n`],
+  ["keys", `a${".a".repeat(50_000)} = 1\n`],
+])("loadConfiguration refuses %s in each other without end, and soon", (_, text) => {
+  const name = file("deep.toml", text);
+  expect(() => loadConfiguration([name], { cwd })).toThrow(/Nested too deeply/);
+});

@@ -82,8 +82,12 @@ class ScriptRun implements AsyncDisposable {
   }
 
   #words(): string[] {
-    const { watch, table } = this.#script;
+    const { watch, table, toml } = this.#script;
     if (watch !== null) return ["watch", "--backend", this.#backend, ...watch];
+    if (toml.length > 0) {
+      writeFileSync(join(this.#directory, "table.toml"), tomlFor(toml, this.#backend));
+      return ["--config", "table.toml"];
+    }
     const lines = this.#backend === "inotify" ? table.map(withInotifyNames) : table;
     writeFileSync(join(this.#directory, "table"), `${lines.join("\n")}\n`);
     return ["--config", "table"];
@@ -195,6 +199,12 @@ function joined(acts: readonly string[]): string[] {
 }
 
 const ours = ["pause", "resume", "reload"];
+
+function tomlFor(lines: readonly string[], backend: BackendName): string {
+  const isNamed = lines.some((line) => line.startsWith("name ="));
+  const keys = [`backend = "${backend}"`, ...(isNamed ? [] : ['name = "watch"'])];
+  return lines.flatMap((line) => (line === "[[rule]]" ? [line, ...keys] : [line])).join("\n");
+}
 
 /** `D create,modify /bin/x` for inotify: `D IN_CREATE,IN_MODIFY /bin/x`. */
 function withInotifyNames(rule: string): string {

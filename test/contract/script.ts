@@ -15,6 +15,8 @@
  *
  * In place of `watch:` there may be `table:` with a facron table. Events without a prefix become IN_
  * names when inotify is tested. Its lines are the rules: `create D/f @1,3` met the first and the third.
+ * Or `toml:`, the same in TOML, in the file `table.toml`; `backend` is added to each rule. A rule without
+ * a name is told as that of `watch:` is: not at all.
  *
  * Acts and outputs may take turns. `pause` stops facron (SIGSTOP), `resume` lets it go on, `reload`
  * reloads the file `table`; what happens while it is paused waits in the kernel's queue and may be
@@ -34,6 +36,7 @@ export interface Script {
   readonly claim: string;
   readonly watch: readonly string[] | null;
   readonly table: readonly string[];
+  readonly toml: readonly string[];
   readonly limits: readonly Limit[];
   readonly before: readonly string[];
   readonly rounds: readonly Round[];
@@ -69,12 +72,14 @@ export function parseScript(text: string): Script {
     sections.filter((one) => one.name === name).flatMap((one) => one.lines);
   const watch = sections.find(({ name }) => name === "watch")?.rest.split(/\s+/) ?? null;
   const table = linesOf("table");
-  if ((watch === null) === (table.length === 0))
-    throw new Error("One of watch: and table: is needed");
+  const toml = linesOf("toml");
+  if ([watch !== null, table.length > 0, toml.length > 0].filter(Boolean).length !== 1)
+    throw new Error("One of watch:, table: and toml: is needed");
   return {
     claim: claimOf(text),
     watch,
     table,
+    toml,
     limits: sections.flatMap(limitOf),
     before: linesOf("before"),
     rounds: roundsOf(sections),
@@ -97,7 +102,18 @@ interface Section {
   readonly lines: string[];
 }
 
-const names = ["watch", "table", "on", "not on", "before", "acts", "at once", "Output", "Log"];
+const names = [
+  "watch",
+  "table",
+  "toml",
+  "on",
+  "not on",
+  "before",
+  "acts",
+  "at once",
+  "Output",
+  "Log",
+];
 
 function sectionsOf(text: string): Section[] {
   const sections: Section[] = [];

@@ -8,12 +8,11 @@ import { type Trigger, TriggerReader, TriggerWriter } from "../../src/reader/tri
 import {
   Interests,
   type MatchedRule,
-  Memory,
   overflowRules,
-  rememberedPathsMax,
   RuleSet,
   viewRenamed,
 } from "../../src/rule/matcher.ts";
+import { Memory, rememberedPathsMax } from "../../src/rule/memory.ts";
 import type { Alternative } from "../../src/rule/rule.ts";
 import type { Backend, EventSink } from "../../src/watch/backend.ts";
 import type { Mark } from "../../src/watch/tree.ts";
