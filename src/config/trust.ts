@@ -83,6 +83,8 @@ class Trust {
   /** An access control list shows in the group's bits of the mode, as its mask (acl(5)). */
   #whyNot(path: string, { uid, gid, mode }: Stats, what: string): string | null {
     const danger = "and root would do what is written there";
+    if (!this.#isTrusted(uid) && what !== "it")
+      return `${what} belongs to ${userName(uid)}, who can put another file there, ${danger}: move it to a directory of root's, e.g. in /etc or /usr/local`;
     if (!this.#isTrusted(uid))
       return `${what} belongs to ${userName(uid)}, ${danger}: run chown root ${path}`;
     if ((mode & 0o002) !== 0)

@@ -122,6 +122,10 @@ describe("facron check", () => {
     Bun.spawnSync(["chmod", "777", dir.path]);
     const replaceable = await answerTo(["check", file]);
     expect(replaceable.stdout).toMatch(/its directory ".*" can be written by everybody/);
+    Bun.spawnSync(["chmod", "755", dir.path]);
+    Bun.spawnSync(["chown", String(nobody.uid), dir.path]);
+    const elsewhere = await answerTo(["check", file]);
+    expect(elsewhere.stdout).toMatch(/belongs to nobody, .* move it to a directory of root's/);
   });
 });
 
