@@ -50,7 +50,8 @@ export function fanotifyMarkRemove(fd: number, path: Uint8Array, mask: number): 
 }
 
 /** Bytes of an identity before its file_handle: the fsid. */
-const fsidBytes = 8;
+export const fsidBytes = 8;
+
 const handleBuffer = new Uint8Array(fileHandleLayout.f_handle + fileHandleLayout.max);
 const handleWords = new Int32Array(handleBuffer.buffer);
 const mountId = new Int32Array(1);

@@ -112,6 +112,7 @@ export class ReaderLoop {
     const observer = {
       newDirectory: (node: Node, table: WatchTable, listing: Listing | null) =>
         this.#lookInto(node, table, { listing }),
+      placeDropped: (node: Node) => this.#catchUp.forget(node),
       interestsAdded: (node: Node, table: WatchTable, interests: Interests) =>
         this.#lookInto(node, table, { listing: null, interests }),
       rootReplaced: (root: Root, table: WatchTable) => this.#lookAtFile(root, table),
@@ -230,8 +231,15 @@ export class ReaderLoop {
       const table = tables[i]!;
       const hasAhead = table.backend.hasAhead && this.#mayRead;
       if (hasAhead || this.#poll.happened(firstBackendSlot + i) !== 0) this.#readOnce(table);
-      else if (table.isUnsettled && table.backend.queuedBytes === 0) table.settle();
+      else if (table.isUnsettled && table.backend.queuedBytes === 0) this.#settle(table);
     }
+  }
+
+  #settle(table: WatchTable): void {
+    this.#lines.setTime(nowMicroseconds());
+    table.settle();
+    this.#catchUp.tellDue();
+    this.#handOver();
   }
 
   /** One read(2), and what follows from it: one write(2), one message. */
@@ -336,13 +344,13 @@ export class ReaderLoop {
     table: WatchTable,
     what: { listing: Listing | null; interests?: Interests },
   ): void {
-    this.#catchUp.look(node, table.backend, what);
+    this.#catchUp.look(node, table, what);
     this.#dispatch.watchedEntries = this.#catchUp.openLooks;
   }
 
   #lookAtFile({ node }: Root, table: WatchTable): void {
     if (node === null || node.isDirectory) return;
-    this.#catchUp.lookAtFile(node, table.backend);
+    this.#catchUp.lookAtFile(node, table);
     this.#dispatch.watchedEntries = this.#catchUp.openLooks;
   }
 

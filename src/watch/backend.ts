@@ -76,6 +76,9 @@ export interface DirectoryMove {
   readonly identity: Uint8Array;
 }
 
+/** "cannot": handles are not for us, or not for opening; "no anchor": another path near it may serve. */
+export type NotOpened = "gone" | "cannot" | "no anchor";
+
 /** One side of a rename: a directory, wherever it is watched, and the entry's name in it. */
 export interface Side {
   readonly nodes: readonly Node[];
@@ -137,9 +140,8 @@ export interface Backend {
    * Open a directory by its handle, wherever it is.
    *
    * @param near path of something on the same filesystem, NUL-terminated
-   * @returns null if it is gone or handles are not for us; "no anchor" if `near` does not serve
    */
-  openByIdentity(near: Uint8Array, identity: Uint8Array): Fd | null | "no anchor";
+  openByIdentity(near: Uint8Array, identity: Uint8Array): Fd | NotOpened;
 
   /** The mark of what is at a path, where records say handles. @throws {SyscallError} about the path */
   markAt(path: Uint8Array): Mark | null;

@@ -5,11 +5,12 @@ import { DT_DIR, DT_REG, DT_UNKNOWN, listDirectory, S_IFDIR, S_IFREG } from "../
 import { isBeingWritten } from "../../ffi/lease.ts";
 import { eventBits, type SyntheticReason } from "../event.ts";
 import type { Interests } from "../rule/matcher.ts";
-import type { Backend, Place } from "./backend.ts";
+import type { Place } from "./backend.ts";
 import { statusOrNull } from "./own-outputs.ts";
 import { OpenDirectory } from "./open-directory.ts";
 import { type Node, pathForCall } from "./tree.ts";
 import type { Entry, Listing } from "./walk.ts";
+import type { WatchTable } from "./watch-table.ts";
 
 /** An entry that the look found, until it is clear whether the kernel told of it too. */
 interface Found {
@@ -32,7 +33,7 @@ interface Look {
   readonly node: Node;
   /** Who wants to hear of what is found. */
   readonly interests: Interests;
-  readonly backend: Backend;
+  readonly table: WatchTable;
   readonly found: Map<string, Found>;
   /** When `Backend.position` is there, every record from before the look has been seen. */
   readonly until: number;
@@ -75,7 +76,7 @@ export class CatchUp {
    */
   look(
     node: Node,
-    backend: Backend,
+    table: WatchTable,
     {
       listing,
       interests = node.interests,
@@ -89,8 +90,8 @@ export class CatchUp {
     const wantsClosed = (interests.events & eventBits.close_write) !== 0;
     for (const { name, type } of listing?.entries ?? entriesOf(directory))
       found.set(latin1(name), this.#find(directory.entry(name), name, type, wantsClosed));
-    const until = backend.end;
-    if (found.size > 0) this.#add({ node, interests, backend, found, until });
+    const until = table.backend.end;
+    if (found.size > 0) this.#add({ node, interests, table, found, until });
   }
 
   /** The kernel told of an entry: it need not be told again. */
@@ -111,11 +112,20 @@ export class CatchUp {
     if ((events & gone) !== 0) look.found.delete(key);
   }
 
+  /**
+   * The directory is not ours any more. What is in it may have come to be elsewhere: it is opened by what
+   * it is, and not by where it was.
+   */
+  forget(node: Node): void {
+    if (this.#looks.size > 0) this.#looks.delete(node);
+  }
+
   /** Tell what the kernel did not, of each look whose records are all read. */
   tellDue(): void {
     if (this.#looks.size === 0) return;
     for (const [node, looks] of [...this.#looks]) {
-      const isDue = ({ backend, until }: Look): boolean => backend.position >= until;
+      const isDue = ({ table, until }: Look): boolean =>
+        table.backend.position >= until && !table.isAway(node);
       const left = looks.filter((look) => !isDue(look));
       if (left.length > 0) this.#looks.set(node, left);
       else this.#looks.delete(node);
@@ -125,13 +135,13 @@ export class CatchUp {
   }
 
   /** The same for a file that has come to be at a watched path. */
-  lookAtFile(node: Node, backend: Backend): void {
+  lookAtFile(node: Node, table: WatchTable): void {
     const { interests } = node;
     if (interests === null) return;
     const isComplete = !isBeingWritten(cString(node.path));
-    const until = backend.end; // not before: its close may come in between
+    const until = table.backend.end; // not before: its close may come in between
     const entry = { name: noName, isDirectory: false, isComplete, ...nothingTold };
-    this.#add({ node, interests, backend, found: new Map([["", entry]]), until });
+    this.#add({ node, interests, table, found: new Map([["", entry]]), until });
   }
 
   #add(look: Look): void {

@@ -29,6 +29,8 @@ export interface DirectoriesOptions {
   readonly ownOutputs: OwnOutputs;
   /** The directory is new, and watched since a moment ago: what is in it has to be told. */
   readonly onNew: (node: Node, listing: Listing) => void;
+  /** A place was given up. */
+  readonly onDropped: (node: Node) => void;
 }
 
 /** A place for a directory that is held open. */
@@ -58,11 +60,15 @@ const looksMax = 4;
 export class Directories {
   readonly backend: Backend;
   readonly moves = new Moves();
+  /** Records are lost, or did not help: all has to be looked at again. */
+  isInDoubt = false;
   readonly #options: DirectoriesOptions;
   readonly #walk: Walk;
   #comparisons: Comparison[] = [];
   /** Seen elsewhere than they are in the tree, which the records will tell, or have told in part. */
   readonly #sighted = new Set<Node>();
+  /** Left, and not found until the records come to `at`: it went to where nothing is watched. */
+  #away: { readonly node: Node; readonly at: number }[] = [];
   /** Not found by a comparison. */
   #gone: { readonly node: Node; readonly at: number }[] = [];
 
@@ -88,7 +94,7 @@ export class Directories {
 
   /** Something is known of a moment that the records have not reached yet. */
   get isAhead(): boolean {
-    return this.#sighted.size > 0 || this.#gone.length > 0;
+    return this.#sighted.size > 0 || this.#gone.length > 0 || this.#away.length > 0;
   }
 
   /** Find the directories below a node. @param isNew what is in it came into being with it */
@@ -114,18 +120,29 @@ export class Directories {
     this.#walk.add({ node, isNew: false, comparison });
   }
 
-  /** The records have come as far as the looks: what these have seen is true by now. */
-  advance(): void {
-    const { position } = this.backend;
+  /**
+   * The records have come as far as the looks: what these have seen is true by now.
+   *
+   * @param inHand a record is being delivered, which may be from before a look that ends with it
+   */
+  advance({ inHand }: { readonly inHand: boolean }): void {
+    const position = this.backend.position - (inHand ? 1 : 0);
     for (const node of this.#sighted) {
       const { seen } = node;
       if (seen !== null && seen.at > position) continue;
       this.#sighted.delete(node);
       if (seen !== null) this.#settleAt(node, seen.parent, seen.name);
     }
+    if (this.#away.length > 0 && !this.isWalking && !this.isInDoubt) this.#dropAway(position);
     if (this.#gone.length === 0) return;
     for (const { node, at } of this.#gone) if (at <= position && isInTree(node)) this.drop(node);
     this.#gone = this.#gone.filter(({ at }) => at > position);
+  }
+
+  #dropAway(position: number): void {
+    for (const { node, at } of this.#away)
+      if (at <= position && node.seen === null && this.moves.isAway(node)) this.drop(node);
+    this.#away = this.#away.filter(({ at, node }) => at > position || node.seen !== null);
   }
 
   #settleAt(node: Node, parent: Node, name: Uint8Array): void {
@@ -135,19 +152,22 @@ export class Directories {
       this.move(node, parent, name);
   }
 
-  /** The directory is no longer where it was, and where it is a look has found, or will. */
+  /**
+   * The directory is no longer where it was, but where nothing was watched at that moment: outside, or in
+   * a directory that is found by a look or by a record which is queued already. What happens in it waits.
+   */
   leave(node: Node): void {
-    if (node.seen !== null && isInTree(node.seen.parent)) {
-      const { parent, name } = node.seen;
-      return this.#settleAt(node, parent, name);
-    }
+    const at = this.backend.end;
+    const mayBeFound = at > this.backend.position || node.seen !== null;
+    if (!mayBeFound && !this.isWalking && !this.isInDoubt) return this.drop(node);
     node.detach();
     this.moves.leave(node, node.mark);
+    this.#away.push({ node, at });
   }
 
   /** A directory is at another place of the same root. */
   move(node: Node, parent: Node, name: Uint8Array, { isOutlived = false } = {}): void {
-    for (let at: Node | null = parent; at !== null; at = at.parent) if (at === node) return;
+    this.#breakCycle(node, parent);
     const wasHidden = node.isHidden;
     node.since = this.backend.position;
     node.moveTo(parent, name, { isOutlived });
@@ -156,8 +176,31 @@ export class Directories {
     for (const tell of this.moves.release(node)) tell();
   }
 
+  /** Whether a directory, or one that it is in, is on its way. */
+  isAway(node: Node): boolean {
+    if (this.moves.isEmpty) return false;
+    for (let at: Node | null = node; at !== null; at = at.parent)
+      if (this.moves.isAway(at)) return true;
+    return false;
+  }
+
+  /**
+   * What is said to come below itself: something between has left before, and no record told. A look at
+   * everything finds where it is.
+   */
+  #breakCycle(node: Node, parent: Node): void {
+    for (let at = parent; at.parent !== null; at = at.parent) {
+      if (at.parent !== node) continue;
+      this.isInDoubt = true;
+      this.leave(at);
+      at.parent = node.root.node;
+      return;
+    }
+  }
+
   /** Keep a record of what happened in a directory that is on its way. @returns whether it is */
   holdBack(node: Node, tell: Tell): boolean {
+    if (!isInTree(node)) return true; // since a moment ago: this is from elsewhere
     const answer = this.moves.hold(node, tell);
     if (typeof answer !== "object") return answer === "held";
     this.drop(answer.nowhere);
@@ -250,8 +293,8 @@ export class Directories {
 
   /** A look has found a directory that is known. */
   sight(node: Node, { parent, name, at }: Sighting): void {
-    if (this.moves.isAway(node)) return this.#settleAt(node, parent, name);
-    const isThere = node.parent === parent && bytesEqual(node.name, name);
+    const isHere = node.parent === parent && bytesEqual(node.name, name);
+    const isThere = isHere && !this.moves.isAway(node);
     node.seen = isThere ? null : { parent, name, at };
     if (!isThere) this.#sighted.add(node);
   }
@@ -288,7 +331,8 @@ export class Directories {
         return null;
       }
     }
-    return identity === null ? null : this.openByIdentity(node.parent ?? node, identity);
+    if (identity === null) return null;
+    return this.openByIdentity(node.parent ?? node, identity);
   }
 
   /** @throws {SyscallError} as open(2) */
@@ -300,12 +344,18 @@ export class Directories {
     return parent && OpenDirectory.at(parent.entry(node.name));
   }
 
-  /** @param near something on the same filesystem, or below it */
+  /**
+   * @param near something on the same filesystem, or below it
+   * @returns null if it is gone, or cannot be found so: then all is looked at when the records are read
+   */
   openByIdentity(near: Node, identity: Uint8Array): OpenDirectory | null {
     for (let at: Node | null = near; at !== null; at = at.parent) {
       const found = this.backend.openByIdentity(pathForCall(at), identity);
-      if (found !== "no anchor") return found === null ? null : new OpenDirectory(found);
+      if (typeof found === "object") return new OpenDirectory(found);
+      if (found === "gone") return null;
+      if (found === "cannot") break;
     }
+    this.isInDoubt = true;
     return null;
   }
 
@@ -323,6 +373,7 @@ export class Directories {
     node.detach();
     this.#sighted.delete(node);
     this.moves.release(node);
+    this.#options.onDropped(node);
   }
 
   #remove(node: Node): void {

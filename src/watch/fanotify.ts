@@ -1,13 +1,14 @@
 /** The fanotify backend: inode marks, records named by directory handle, entry name and target handle. */
-import { bytesEqual } from "../../ffi/bytes.ts";
+import { bytesEqual, latin1 } from "../../ffi/bytes.ts";
 import { entryEvents, eventBits, selfEvents } from "../event.ts";
 import { bytesReadable, type Fd, O, openFd, readNow } from "../../ffi/fd.ts";
-import { Errno, SyscallError } from "../../ffi/errno.ts";
+import { SyscallError } from "../../ffi/errno.ts";
 import {
   fanotifyInit,
   fanotifyMarkAdd,
   fanotifyMarkRemove,
   fileIdentity,
+  fsidBytes,
   isSameFilesystem,
   openByIdentity,
 } from "../../ffi/fanotify/calls.ts";
@@ -29,7 +30,7 @@ import {
   FAN_RENAME,
   metadataLayout,
 } from "../../ffi/fanotify/abi.ts";
-import type { Backend, EventSink, Side, Want } from "./backend.ts";
+import type { Backend, EventSink, NotOpened, Side, Want } from "./backend.ts";
 import { renamePlaces } from "./rename-places.ts";
 import type { Mark } from "./tree.ts";
 import { viewAskers, viewRenamed } from "../rule/matcher.ts";
@@ -70,8 +71,8 @@ export class FanotifyBackend implements Backend {
   #fileMarks = 0;
   readonly hasAhead = false;
   #consumed = 0;
-  /** Opening by handle is not for us (EPERM). */
-  #cannotOpen = false;
+  /** By fsid: whether directories can be opened by their handle. */
+  readonly #canOpen = new Map<string, boolean>();
   /** Events of the read in hand that are not delivered yet. */
   #left = 0;
 
@@ -142,18 +143,36 @@ export class FanotifyBackend implements Backend {
     return bytesEqual(fileIdentity(path), mark.identity!);
   }
 
-  /** Needs CAP_DAC_READ_SEARCH: without it the path of the moment has to do. */
-  openByIdentity(near: Uint8Array, identity: Uint8Array): Fd | null | "no anchor" {
-    if (this.#cannotOpen) return null;
+  openByIdentity(near: Uint8Array, identity: Uint8Array): Fd | NotOpened {
     try {
-      if (!isSameFilesystem(fileIdentity(near), identity)) return "no anchor";
+      const nearest = fileIdentity(near);
+      if (!isSameFilesystem(nearest, identity)) return "no anchor";
       using anchor = openFd(near, O.RDONLY | O.NONBLOCK);
+      if (!this.#opensHandles(anchor, nearest)) return "cannot";
       return openByIdentity(anchor.number, identity);
     } catch (error) {
       if (!(error instanceof SyscallError)) throw error;
-      this.#cannotOpen = error.errno === Errno.EPERM;
-      return error.syscall === "open_by_handle_at" ? null : "no anchor";
+      return error.syscall === "open_by_handle_at" ? "gone" : "no anchor";
     }
+  }
+
+  /**
+   * Whether we may (CAP_DAC_READ_SEARCH), and the filesystem can: overlayfs and FUSE give handles that
+   * only tell files apart. Asked once for each filesystem, with what is known to be there.
+   */
+  #opensHandles(anchor: Fd, identity: Uint8Array): boolean {
+    const filesystem = latin1(identity.subarray(0, fsidBytes));
+    const known = this.#canOpen.get(filesystem);
+    if (known !== undefined) return known;
+    let can = true;
+    try {
+      openByIdentity(anchor.number, identity).close();
+    } catch (error) {
+      if (!(error instanceof SyscallError)) throw error;
+      can = false;
+    }
+    this.#canOpen.set(filesystem, can);
+    return can;
   }
 
   markAt(path: Uint8Array): Mark | null {

@@ -27,7 +27,9 @@ export class HandleRecords implements DirectoryRecords {
   entry(parent: Node, { events, name, target, identity }: DirectoryEntry): void {
     const known = placeOf(target, parent.root);
     if ((events & eventBits.delete) !== 0) {
-      if (known !== null) this.#directories.drop(known, { isDeleted: true });
+      if (known === null) return;
+      this.#wasAt(known, parent, name);
+      this.#directories.drop(known, { isDeleted: true });
     } else if ((events & eventBits.create) !== 0 && known === null && identity !== null)
       this.#arrive(parent, name, identity);
   }
@@ -39,14 +41,24 @@ export class HandleRecords implements DirectoryRecords {
       if (!follows(root)) continue;
       const known = placeOf(target, root);
       if (known !== null && this.#directories.backend.position <= known.since) continue;
+      const before = from?.nodes.find((node) => node.root === root);
+      if (known !== null && before !== undefined) this.#wasAt(known, before, from!.name);
       const parent = to?.nodes.find((node) => node.root === root);
-      if (parent === undefined) this.#leave(known);
-      else if (known === null) this.#arrive(parent, to!.name, identity);
+      if (parent === undefined) {
+        if (known !== null) this.#directories.leave(known);
+      } else if (known === null) this.#arrive(parent, to!.name, identity);
       else {
         this.#directories.move(known, parent, to!.name);
         this.#verify(known, identity);
       }
     }
+  }
+
+  /** The record says where the directory was until now: it came there without one. */
+  #wasAt(known: Node, parent: Node, name: Uint8Array): void {
+    const { moves } = this.#directories;
+    const isThere = known.parent === parent && bytesEqual(known.name, name);
+    if (!isThere || moves.isAway(known)) this.#directories.move(known, parent, name);
   }
 
   /**
@@ -72,13 +84,6 @@ export class HandleRecords implements DirectoryRecords {
       if (error instanceof SyscallError) return false;
       throw error;
     }
-  }
-
-  /** To where nothing is watched, or not yet: while directories are being found it may be found there. */
-  #leave(known: Node | null): void {
-    if (known === null) return;
-    if (this.#directories.isWalking || known.seen !== null) this.#directories.leave(known);
-    else this.#directories.drop(known);
   }
 
   #arrive(parent: Node, name: Uint8Array, identity: Uint8Array): void {

@@ -111,8 +111,8 @@ export class InotifyBackend implements Backend {
     return fileStatus(path).inode === (mark as InotifyMark).inode;
   }
 
-  openByIdentity(): null {
-    return null;
+  openByIdentity(): "cannot" {
+    return "cannot";
   }
 
   markAt(): null {

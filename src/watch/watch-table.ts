@@ -28,6 +28,8 @@ export interface RootWants extends Pick<Root, "top" | "below" | "belowHidden"> {
 export interface TableObserver {
   /** The directory is new, and watched since a moment ago: what is in it already has to be told. */
   newDirectory(node: Node, table: WatchTable, listing: Listing | null): void;
+  /** A place was given up: what was found there is not there any more. */
+  placeDropped(node: Node): void;
   /** Another file is at the path of a root than before. */
   rootReplaced(root: Root, table: WatchTable): void;
   /** Nothing is at the path of a root any more. */
@@ -42,8 +44,8 @@ export class WatchTable {
   readonly #observer: TableObserver;
   readonly #directories: Directories;
   readonly #records: DirectoryRecords;
-  /** Records were lost: all has to be looked at again. */
-  #isInDoubt = false;
+  /** `Backend.position` of the last comparison. */
+  #comparedAt = -1;
   /** Roots of which the log says that they are no longer there. */
   readonly #gone = new WeakSet<Root>();
 
@@ -59,6 +61,7 @@ export class WatchTable {
       log,
       ownOutputs,
       onNew: (node, listing) => observer.newDirectory(node, this, listing),
+      onDropped: (node) => observer.placeDropped(node),
     });
     const Records = backend.namesSubdirectories ? NameRecords : HandleRecords;
     this.#records = new Records(this.#directories);
@@ -75,8 +78,8 @@ export class WatchTable {
 
   /** Something waits for a moment in which no records are queued. */
   get isUnsettled(): boolean {
-    const { moves, isAhead } = this.#directories;
-    return this.#isInDoubt || !moves.isEmpty || isAhead || this.#records.isUnsettled;
+    const { moves, isAhead, isInDoubt } = this.#directories;
+    return isInDoubt || !moves.isEmpty || isAhead || this.#records.isUnsettled;
   }
 
   /** Watch a path, or change what is wanted of one that is watched. @throws {SyscallError} about the path */
@@ -109,13 +112,18 @@ export class WatchTable {
 
   directoryEntry(node: Node, entry: DirectoryEntry): void {
     if (!follows(node.root)) return;
-    this.#directories.advance();
+    this.#directories.advance({ inHand: true });
     this.#records.entry(node, entry);
   }
 
   directoryMoved(move: DirectoryMove): void {
-    this.#directories.advance();
+    this.#directories.advance({ inHand: true });
     this.#records.moved(move);
+  }
+
+  /** Whether it is, for now, nowhere: in a directory that has left, and whose arrival is not read yet. */
+  isAway(node: Node): boolean {
+    return this.#directories.isAway(node);
   }
 
   /**
@@ -124,7 +132,7 @@ export class WatchTable {
    * @param tell is called when it has arrived, and never if that was somewhere that is not watched
    */
   holdBack(node: Node, tell: Tell): boolean {
-    if (this.#directories.isAhead) this.#directories.advance();
+    if (this.#directories.isAhead) this.#directories.advance({ inHand: true });
     return this.#directories.holdBack(node, tell);
   }
 
@@ -143,19 +151,25 @@ export class WatchTable {
 
   /** The kernel has no more records: what left and did not arrive went somewhere that is not watched. */
   settle(): void {
-    this.#directories.advance();
+    this.#directories.advance({ inHand: false });
     this.#records.settle();
-    if (this.#isInDoubt) {
-      this.#isInDoubt = false;
-      for (const root of this.roots.values()) this.#directories.compare(root);
-    }
+    if (this.#directories.isInDoubt) this.#compare();
     if (this.isWalking) return; // it may be found
     for (const node of this.#directories.moves.takeAll()) this.#directories.drop(node);
   }
 
+  /** Once for what has been read: if a directory cannot be found then, it will not be by the next look. */
+  #compare(): void {
+    this.#directories.isInDoubt = false;
+    const { position } = this.backend;
+    if (position === this.#comparedAt) return;
+    this.#comparedAt = position;
+    for (const root of this.roots.values()) this.#directories.compare(root);
+  }
+
   /** Records are lost: the tree has to be compared with what is there. */
   doubt(): void {
-    this.#isInDoubt = true;
+    this.#directories.isInDoubt = true;
   }
 
   markGone(mark: Mark, reason: GoneReason): void {
