@@ -12,6 +12,7 @@ import {
   FAN_REPORT_DFID_NAME_TARGET,
   FAN_UNLIMITED_MARKS,
   fileHandleLayout,
+  infoFidLayout,
   statfsLayout,
 } from "./abi.ts";
 
@@ -49,9 +50,6 @@ export function fanotifyMarkRemove(fd: number, path: Uint8Array, mask: number): 
   check(libc.fanotify_mark(fd, FAN_MARK_REMOVE, mask >>> 0, AT.FDCWD, path), "fanotify_mark");
 }
 
-/** Bytes of an identity before its file_handle: the fsid. */
-export const fsidBytes = 8;
-
 const handleBuffer = new Uint8Array(fileHandleLayout.f_handle + fileHandleLayout.max);
 const handleWords = new Int32Array(handleBuffer.buffer);
 const mountId = new Int32Array(1);
@@ -69,12 +67,12 @@ export function fileIdentity(path: Uint8Array): Uint8Array {
   check(libc.statfs(path, statfsBuffer), "statfs");
   readHandle(path);
   const handleSize = fileHandleLayout.f_handle + handleWords[0]!;
-  const identity = new Uint8Array(fsidBytes + handleSize);
+  const identity = new Uint8Array(infoFidLayout.fsidSize + handleSize);
   new Int32Array(identity.buffer, 0, 2).set([
     statfsWords[statfsLayout.f_fsid >> 2]!,
     statfsWords[(statfsLayout.f_fsid >> 2) + 1]!,
   ]);
-  identity.set(handleBuffer.subarray(0, handleSize), fsidBytes);
+  identity.set(handleBuffer.subarray(0, handleSize), infoFidLayout.fsidSize);
   return identity;
 }
 
@@ -101,12 +99,16 @@ function readHandle(path: Uint8Array): void {
  *   only tells it apart (AT_HANDLE_FID); EPERM without CAP_DAC_READ_SEARCH
  */
 export function openByIdentity(mountFd: number, identity: Uint8Array): Fd {
-  const handle = identity.slice(fsidBytes);
+  const handle = identity.slice(infoFidLayout.fsidSize);
   const flags = O.RDONLY | O.DIRECTORY | O.NONBLOCK | O.CLOEXEC;
   return new Fd(check(libc.open_by_handle_at(mountFd, handle, flags), "open_by_handle_at"));
 }
 
-/** Whether two identities are of one filesystem. */
+/** The fsid of an identity: a view of its first bytes. */
+export function filesystemOf(identity: Uint8Array): Uint8Array {
+  return identity.subarray(0, infoFidLayout.fsidSize);
+}
+
 export function isSameFilesystem(a: Uint8Array, b: Uint8Array): boolean {
-  return bytesEqual(a.subarray(0, fsidBytes), b.subarray(0, fsidBytes));
+  return bytesEqual(filesystemOf(a), filesystemOf(b));
 }

@@ -8,7 +8,7 @@ import {
   fanotifyMarkAdd,
   fanotifyMarkRemove,
   fileIdentity,
-  fsidBytes,
+  filesystemOf,
   isSameFilesystem,
   openByIdentity,
 } from "../../ffi/fanotify/calls.ts";
@@ -161,7 +161,7 @@ export class FanotifyBackend implements Backend {
    * only tell files apart. Asked once for each filesystem, with what is known to be there.
    */
   #opensHandles(anchor: Fd, identity: Uint8Array): boolean {
-    const filesystem = latin1(identity.subarray(0, fsidBytes));
+    const filesystem = latin1(filesystemOf(identity));
     const known = this.#canOpen.get(filesystem);
     if (known !== undefined) return known;
     let can = true;
