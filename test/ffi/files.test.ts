@@ -5,6 +5,7 @@ import {
   readdirSync,
   readFileSync,
   readlinkSync,
+  statSync,
   symlinkSync,
   writeFileSync,
 } from "node:fs";
@@ -59,7 +60,8 @@ describe("fileStatus", () => {
     using dir = tempDir();
     const file = dir.write("file", "12345");
     const status = fileStatus(cPath(file));
-    expect(status).toEqual({ kind: S_IFREG, size: 5, inode: inodeOf(file) });
+    const changed = Number(statSync(file, { bigint: true }).ctimeNs / 1000n);
+    expect(status).toEqual({ kind: S_IFREG, size: 5, inode: inodeOf(file), changed });
     expect(fileStatus(cPath(dir.path)).kind).toBe(S_IFDIR);
     expect(fileStatus(cPath("/dev/null")).kind).toBe(S_IFCHR);
   });
