@@ -12,6 +12,7 @@ import { Writer } from "../output/writer.ts";
 import { type Interests, RuleSet } from "../rule/matcher.ts";
 import { CatchUp } from "../watch/catch-up.ts";
 import { ConfigurationWatch } from "../watch/configuration-watch.ts";
+import { RealDisk } from "../watch/disk.ts";
 import { overflowText } from "../watch/explain.ts";
 import { Ladder } from "../watch/ladder.ts";
 import { OwnOutputs } from "../watch/own-outputs.ts";
@@ -104,6 +105,7 @@ export class ReaderLoop {
       linesAreMany: () => this.#stdout.write(this.#lines.take()),
       overflow: (backend) => this.#log.warn(overflowText(backend.name)),
       entrySeen: (...seen) => this.#catchUp.entrySeen(...seen),
+      disk: new RealDisk(this.#log),
     });
     this.#catchUp = new CatchUp((...event) => this.#dispatch.synthetic(...event));
     const observer = {

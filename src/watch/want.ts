@@ -1,7 +1,7 @@
 /** What the kernel is asked at a place: what the rules want, and what facron needs to keep its tree true. */
 import { eventBits } from "../event.ts";
 import type { Want } from "./backend.ts";
-import type { Mark, Root } from "./tree.ts";
+import { type Mark, type Node, pathBelow, type Root } from "./tree.ts";
 
 const nothing: Want = { events: 0, children: false, directories: false };
 
@@ -62,10 +62,22 @@ export function follows(root: Root): boolean {
   return root.below !== null || needsHandles(root);
 }
 
-/** Whether nothing is wanted of a directory that is in the tree or would come into it. */
-export function isLeftOut(root: Root, isHidden: boolean): boolean {
-  return isHidden && root.belowHidden === null && root.below !== null && !needsHandles(root);
+/** Whether nothing is wanted of a directory called so that is in the tree or would come into it. */
+export function isLeftOut(parent: Node, name: Uint8Array): boolean {
+  const { root } = parent;
+  if (root.below === null) return false;
+  const isHidden = name[0] === dot || parent.isHidden;
+  if (isHidden && root.belowHidden === null && !needsHandles(root)) return true;
+  const wants = needsHandles(root) ? [root.top, root.below] : [root.below];
+  return wants.every((one) => one.excludesAllIn(parent.prefix, pathBelow(root), name));
 }
+
+/** The same as long as the rules exclude the same directories. */
+export function exclusionsOf({ top, below }: Root): string {
+  return `${top.exclusions} ${below?.exclusions}`;
+}
+
+const dot = 0x2e;
 
 /** The union over all places of an inode. */
 export function wantOf(mark: Mark): Want {

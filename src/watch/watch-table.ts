@@ -12,7 +12,7 @@ import { Moves, type Tell } from "./moves.ts";
 import { Resync } from "./resync.ts";
 import { isGone } from "./side-watch.ts";
 import { childrenOf, isOwnOutput, joined, Node, pathForCall, type Root } from "./tree.ts";
-import { follows, isLeftOut, wantAt, wantOf } from "./want.ts";
+import { exclusionsOf, follows, isLeftOut, wantAt, wantOf } from "./want.ts";
 
 /** Events by which a directory enters the place where its name is. */
 const arrivals = eventBits.create | eventBits.moved_to;
@@ -289,6 +289,7 @@ export class WatchTable {
 
   #changeRoot(root: Root, { top, below, belowHidden, isNew }: RootWants): void {
     const before = reachOf(root);
+    const exclusions = exclusionsOf(root);
     root.top = top;
     root.below = below;
     root.belowHidden = belowHidden;
@@ -299,6 +300,16 @@ export class WatchTable {
     this.#refreshBelow(root.node);
     if (changes && root.node.isDirectory && follows(root))
       this.#toWalk.push({ node: root.node, isNew: false });
+    else if (exclusionsOf(root) !== exclusions) this.reconsider(root.node);
+  }
+
+  /** Other directories are left out than before: what is still wanted stays watched. */
+  reconsider(node: Node): void {
+    if (!node.isDirectory || !follows(node.root)) return;
+    for (const child of childrenOf(node))
+      if (isLeftOut(node, child.name)) this.#drop(child);
+      else this.reconsider(child);
+    this.#toWalk.push({ node, isNew: false });
   }
 
   /** A reload resolves every path anew: a symbolic link may lead elsewhere by now. */
@@ -361,7 +372,7 @@ export class WatchTable {
     this.#displaced.delete(node);
     const wasHidden = node.isHidden;
     node.moveTo(parent, name);
-    if (isLeftOut(node.root, node.isHidden)) return this.#drop(node);
+    if (isLeftOut(parent, name)) return this.#drop(node);
     if (node.isHidden !== wasHidden) this.#refreshBelow(node);
     for (const tell of this.#moves.release(node)) tell();
     this.#lookAgain();
@@ -415,7 +426,7 @@ export class WatchTable {
     try {
       const status = fileStatus(cString(path), { followSymlink: false });
       if (status.kind !== S_IFDIR) return null;
-      if (isLeftOut(parent.root, isHiddenIn(parent, name))) return null;
+      if (isLeftOut(parent, name)) return null;
       const known = parent.child(name);
       if (known?.inode === status.inode) return null;
       if (known !== null) this.#displace(known);

@@ -1,0 +1,93 @@
+/** The ignore files of one rule: which of them speak of a place, and what they say. */
+import { lastMatch } from "./ignore-rules.ts";
+import type { PlaceBelow } from "./path-glob.ts";
+import type { Disk, IgnoreRule, IgnoreRulesNow, Subject } from "./subject.ts";
+
+const slash = 0x2f;
+
+/** The files that speak of what is in one directory: those of the directories above it too. */
+export interface IgnoreChain {
+  /** From the watch's own directory down, one list for each. */
+  readonly perDirectory: readonly (readonly IgnoreRulesNow[])[];
+}
+
+export class IgnoreFiles {
+  /** Looked up in each directory. */
+  readonly #names: readonly Uint8Array[];
+  /** One for the whole rule. */
+  readonly #paths: readonly Uint8Array[];
+  #common: readonly IgnoreRulesNow[] | null = null;
+
+  /** @param files names, and paths if they hold a slash */
+  constructor(files: readonly Uint8Array[]) {
+    this.#names = files.filter((file) => !file.includes(slash));
+    this.#paths = files.filter((file) => file.includes(slash));
+  }
+
+  /** @param names of the directories from the watch down to `directory` */
+  chainOf({ directory, rootLength, disk }: Subject, names: readonly Uint8Array[]): IgnoreChain {
+    const perDirectory: IgnoreRulesNow[][] = [];
+    let end = rootLength;
+    for (let depth = 0; depth <= names.length; depth++) {
+      const at = directory.raw.subarray(0, end);
+      perDirectory.push(this.#names.map((name) => rulesIn(at, name, disk)));
+      end += (names[depth]?.length ?? 0) + 1;
+    }
+    return { perDirectory };
+  }
+
+  /**
+   * The line by which a place is ignored. As in git, nothing that is in an ignored directory can be
+   * taken out of that again.
+   */
+  judge(chain: IgnoreChain, { names, name }: PlaceBelow, subject: Subject): IgnoreRule | null {
+    for (let depth = 0; depth <= names.length; depth++) {
+      const isLast = depth === names.length;
+      const one = isLast ? name : names[depth]!;
+      const isDirectory = isLast ? subject.isDirectory : true;
+      const line = this.#lineAbout(
+        chain,
+        { names, from: 0, to: depth, name: one },
+        {
+          isDirectory,
+          disk: subject.disk,
+        },
+      );
+      if (line !== null && !line.isNegative) return line;
+    }
+    return null;
+  }
+
+  /** Deeper files come after the others, and the rule's own before all: the last line decides. */
+  #lineAbout(
+    { perDirectory }: IgnoreChain,
+    place: PlaceBelow,
+    { isDirectory, disk }: { readonly isDirectory: boolean; readonly disk: Disk },
+  ): IgnoreRule | null {
+    for (let depth = place.to; depth >= 0; depth--) {
+      const line = decide(perDirectory[depth]!, { ...place, from: depth }, isDirectory);
+      if (line !== null) return line;
+    }
+    this.#common ??= this.#paths.map((path) => disk.ignoreRules(path, { followSymlink: true }));
+    return decide(this.#common, place, isDirectory);
+  }
+}
+
+function rulesIn(directory: Uint8Array, name: Uint8Array, disk: Disk): IgnoreRulesNow {
+  const path = new Uint8Array(directory.length + name.length);
+  path.set(directory);
+  path.set(name, directory.length);
+  return disk.ignoreRules(path, { followSymlink: false });
+}
+
+function decide(
+  files: readonly IgnoreRulesNow[],
+  place: PlaceBelow,
+  isDirectory: boolean,
+): IgnoreRule | null {
+  for (let i = files.length - 1; i >= 0; i--) {
+    const line = lastMatch(files[i]!.rules, place, isDirectory);
+    if (line !== null) return line;
+  }
+  return null;
+}

@@ -1,0 +1,53 @@
+/** What filters are asked about: one file, as one record speaks of it. */
+import type { PathGlob } from "./path-glob.ts";
+
+/** As `type` names them; "other" is a pipe, a socket or a device. */
+export type FileType = "file" | "dir" | "symlink" | "other";
+
+export interface FileFacts {
+  readonly type: FileType;
+  /** Bytes. */
+  readonly size: number;
+}
+
+/** What filters ask of the disk. */
+export interface Disk {
+  /** @param path absolute. @returns null if nothing is there, or it may not be looked at */
+  facts(path: Uint8Array, options: { readonly followSymlink: boolean }): FileFacts | null;
+  /** The patterns of an ignore file as it is now; none if there is no such file. */
+  ignoreRules(path: Uint8Array, options: { readonly followSymlink: boolean }): IgnoreRulesNow;
+}
+
+/** Files that are looked at again before each answer, if that is due. */
+export interface IgnoreRulesNow {
+  readonly rules: readonly IgnoreRule[];
+}
+
+/** A directory's path with a slash at its end. While it is the same object it is the same path. */
+export interface DirectoryPath {
+  readonly raw: Uint8Array;
+}
+
+export interface Subject {
+  readonly directory: DirectoryPath;
+  /** So many bytes of the directory's path are those of the watch. */
+  readonly rootLength: number;
+  readonly name: Uint8Array;
+  readonly isDirectory: boolean;
+  /** The end of the watched directory itself: it is asked for as such, whatever it is called. */
+  readonly isOfWatch: boolean;
+  /** Null: not known, as it is gone. */
+  readonly facts: FileFacts | null;
+  readonly disk: Disk;
+}
+
+/** A line of an ignore file. */
+export interface IgnoreRule {
+  readonly glob: PathGlob;
+  /** With `!`: what earlier lines ignore is not ignored. */
+  readonly isNegative: boolean;
+  /** From 1. */
+  readonly line: number;
+  /** The file that it stands in. */
+  readonly file: Uint8Array;
+}
