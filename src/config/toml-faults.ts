@@ -39,7 +39,7 @@ export class TomlFaults {
     const value = this.#valueAt(path);
     if (value === undefined) return this.#error(path, missing(path));
     const isOfThis = (branch: readonly Issue[]) =>
-      !branch.some((issue) => issue.code === "invalid_type" && issue.path.length === 0);
+      !branch.some((issue) => isOfAnotherType(issue, value) && issue.path.length === 0);
     const nearest = branches.find(isOfThis);
     if (nearest === undefined) return this.#error(path, wrongType(path, value));
     for (const issue of nearest) this.#tellOne(issue, path);
@@ -58,6 +58,7 @@ export class TomlFaults {
       case "too_big":
         return `Value of ${nameOf(path)} is too large: ${String(issue.maximum)} is the most`;
       case "invalid_value":
+        if (typeof value !== "string") return wrongType(path, value);
         return wrongChoice(path, value, issue.values.map(String));
       default:
         return `Cannot use this for ${nameOf(path)}: ${issue.message}`;
@@ -88,6 +89,10 @@ export class TomlFaults {
     for (const key of path) value = (value as Record<string | number, unknown> | undefined)?.[key];
     return value;
   }
+}
+
+function isOfAnotherType({ code }: Issue, value: unknown): boolean {
+  return code === "invalid_type" || (code === "invalid_value" && typeof value !== "string");
 }
 
 const examples: Readonly<Record<string, string>> = {
@@ -165,9 +170,8 @@ function tooSmall(path: TomlPath): string {
   return `Empty list for ${name}: write at least one, e.g. ${example ?? `${name} = [...]`}`;
 }
 
-function wrongChoice(path: TomlPath, value: unknown, choices: readonly string[]): string {
+function wrongChoice(path: TomlPath, written: string, choices: readonly string[]): string {
   const name = nameOf(path);
-  const written = String(value);
   if (name === "when_busy" && laterWhenBusy.includes(written))
     return `Cannot use ${quoted(written)} for when_busy: it is not built yet; write "queue" or "skip"`;
   const meant = didYouMean(written, choices);

@@ -6,7 +6,7 @@ import type { WatchPath } from "../rule/rule.ts";
 import { filterPatternMistake } from "./filter-pattern.ts";
 import { ignoreFileOf } from "./ignore-file-name.ts";
 import type { Findings } from "./findings.ts";
-import { sizeOf } from "./size.ts";
+import { sizeOf } from "../rule/size.ts";
 import type { Span } from "./span.ts";
 import type { TomlPath } from "./toml-places.ts";
 import type { TomlRule } from "./toml-schema.ts";

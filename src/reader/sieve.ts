@@ -1,21 +1,20 @@
 /** Filters meet records here: of the rules at a place, which hear of this one. */
-import { eventBits } from "../event.ts";
 import type { Answer } from "../rule/hearings.ts";
 import { type Interests, type Verdict, viewDirectory, viewSelf } from "../rule/matcher.ts";
-import type { Disk, DirectoryPath, FileFacts, Subject } from "../rule/subject.ts";
+import {
+  type DirectoryPath,
+  type Disk,
+  type FileFacts,
+  isDeparture,
+  isEndOfWatch,
+  type Subject,
+} from "../rule/subject.ts";
 import type { Place } from "../watch/backend.ts";
 import { joined, type Node, pathBelow } from "../watch/tree.ts";
 
 const slash = 0x2f;
 
 const views = 0x7800_0000;
-
-/** After these and nothing else, what is at the path is another file, if there is one. */
-const departures =
-  eventBits.delete | eventBits.moved_from | eventBits.delete_self | eventBits.move_self;
-
-/** What only the watched path itself can have. */
-const endsOfWatch = eventBits.delete_self | eventBits.move_self | eventBits.unmount;
 
 export class Sieve {
   readonly #subject: RecordSubject;
@@ -83,9 +82,10 @@ class RecordSubject implements Subject {
   set(node: Node, kind: number, name: Uint8Array, factsAt: Place | null): void {
     const events = kind & ~views;
     this.isDirectory = (kind & viewDirectory) !== 0;
-    this.isOfWatch = this.isDirectory && node.parent === null && (events & endsOfWatch) !== 0;
+    const isWatched = (kind & viewSelf) !== 0 && node.parent === null;
+    this.isOfWatch = isEndOfWatch(events, { isDirectory: this.isDirectory, isWatched });
     this.#place = factsAt ?? { node, name };
-    this.#facts = (events & ~departures) === 0 ? null : undefined;
+    this.#facts = isDeparture(events) ? null : undefined;
     if ((kind & viewSelf) === 0) this.#setPlace(node, name);
     else if (node.parent !== null) this.#setPlace(node.parent, node.name);
     else this.#setRoot(node.name);

@@ -1,5 +1,4 @@
 /** What of the events at its paths a rule is for: names, kinds of files, sizes, ignore files. */
-import { latin1 } from "../../ffi/bytes.ts";
 import { type IgnoreChain, IgnoreFiles } from "./ignore-files.ts";
 import { PathGlob } from "./path-glob.ts";
 import type { DirectoryPath, FileType, IgnoreRule, Subject } from "./subject.ts";
@@ -158,28 +157,4 @@ function namesIn(raw: Uint8Array, rootLength: number): Uint8Array[] {
     start = at + 1;
   }
   return names;
-}
-
-/** As a sentence goes on behind "left out by ". */
-export function leftOutText(reason: LeftOut, { types = [] }: Filter): string {
-  switch (reason.by) {
-    case "include":
-      return "include: nothing there matches its name";
-    case "exclude":
-      return `exclude ${JSON.stringify(shown(reason.glob.text))}`;
-    case "ignore file": {
-      const { file, line, glob } = reason.line;
-      return `${shown(latin1(file))}:${line} ${JSON.stringify(shown(glob.text))}`;
-    }
-    case "type":
-      return `type ${types.map((type) => JSON.stringify(type)).join(", ")}`;
-    case "size of no file":
-      return "the bounds of its size: only files have one";
-    default:
-      return reason.by;
-  }
-}
-
-function shown(text: string): string {
-  return Buffer.from(text, "latin1").toString("utf8");
 }

@@ -1,4 +1,5 @@
 /** What filters are asked about: one file, as one record speaks of it. */
+import { eventBits } from "../event.ts";
 import type { PathGlob } from "./path-glob.ts";
 
 /** As `type` names them; "other" is a pipe, a socket or a device. */
@@ -50,4 +51,22 @@ export interface IgnoreRule {
   readonly line: number;
   /** The file that it stands in. */
   readonly file: Uint8Array;
+}
+
+const departures =
+  eventBits.delete | eventBits.moved_from | eventBits.delete_self | eventBits.move_self;
+
+/** Whether what is at the path after these events is another file, if there is one. */
+export function isDeparture(events: number): boolean {
+  return (events & ~departures) === 0;
+}
+
+const endsOfWatch = eventBits.delete_self | eventBits.move_self | eventBits.unmount;
+
+/** `Subject.isOfWatch` */
+export function isEndOfWatch(
+  events: number,
+  { isDirectory, isWatched }: { readonly isDirectory: boolean; readonly isWatched: boolean },
+): boolean {
+  return isDirectory && isWatched && (events & endsOfWatch) !== 0;
 }

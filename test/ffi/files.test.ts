@@ -109,9 +109,9 @@ describe("descriptorStatus", () => {
     using dir = tempDir();
     const path = dir.write("file", "123");
     using fd = openFd(cPath(path), O.RDONLY);
-    const before = fileStatus(cPath(path));
-    Bun.spawnSync(["rm", path]);
-    expect(descriptorStatus(fd.number)).toEqual(before);
+    const { changed: _, ...before } = fileStatus(cPath(path));
+    Bun.spawnSync(["rm", path]); // which is a change, too
+    expect(descriptorStatus(fd.number)).toMatchObject(before);
   });
 
   test("knows a FIFO", () => {

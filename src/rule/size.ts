@@ -37,11 +37,17 @@ function wrongUnit(text: string, digits: string, unit: string): string {
   return `Ambiguous unit in ${quoted(text)}: write "${digits}${letter}iB" (powers of 1024) or "${digits}${decimal}B" (of 1000)`;
 }
 
-const names = ["B", "KiB", "MiB", "GiB", "TiB"];
+const units = [
+  [1024, ["KiB", "MiB", "GiB", "TiB"]],
+  [1000, ["kB", "MB", "GB", "TB"]],
+] as const;
 
 /** The way back: the largest unit in which it is a whole number. */
 export function sizeText(bytes: number): string {
-  let power = 0;
-  while (power < names.length - 1 && bytes > 0 && bytes % 1024 ** (power + 1) === 0) power++;
-  return `${bytes / 1024 ** power}${names[power]}`;
+  for (const [base, names] of units) {
+    let power = 0;
+    while (power < names.length && bytes > 0 && bytes % base ** (power + 1) === 0) power++;
+    if (power > 0) return `${bytes / base ** power} ${names[power - 1]}`;
+  }
+  return `${bytes} B`;
 }
