@@ -67,11 +67,15 @@ interface FoundSet {
 /**
  * The set whose bracket is at `start`.
  *
- * A `]` that comes first is a member; a range that runs backwards has none.
+ * A `]` that comes first is a member; a range that runs backwards has none, to git its first.
  *
  * @returns null if it is never closed: then the bracket means itself
  */
-export function setAt(pattern: ArrayLike<number>, start: number): FoundSet | null {
+export function setAt(
+  pattern: ArrayLike<number>,
+  start: number,
+  { isOfGit = false } = {},
+): FoundSet | null {
   const isNegated = pattern[start + 1] === exclamation || pattern[start + 1] === caret;
   const first = start + (isNegated ? 2 : 1);
   const ranges: Range[] = [];
@@ -81,7 +85,7 @@ export function setAt(pattern: ArrayLike<number>, start: number): FoundSet | nul
       return { set: { isNegated, ranges }, end: at + 1, hasUnknownClass };
     const named = classAt(pattern, at);
     hasUnknownClass ||= named?.isKnown === false;
-    const part = named ?? rangeAt(pattern, at);
+    const part = named ?? rangeAt(pattern, at, isOfGit);
     ranges.push(...part.ranges);
     at = part.end;
   }
@@ -113,14 +117,14 @@ function classAt(
 }
 
 /** `a`, or `a-z`; a hyphen at the end is a member. */
-function rangeAt(pattern: ArrayLike<number>, start: number): Part {
+function rangeAt(pattern: ArrayLike<number>, start: number, keepsFirst: boolean): Part {
   const first = memberAt(pattern, start);
   const { end } = first;
   const isRange = pattern[end] === hyphen && end + 1 < pattern.length && pattern[end + 1] !== close;
   const last = isRange ? memberAt(pattern, end + 1) : first;
-  const ranges: Range[] =
-    last.character < first.character ? [] : [[first.character, last.character]];
-  return { ranges, end: last.end };
+  if (first.character <= last.character)
+    return { ranges: [[first.character, last.character]], end: last.end };
+  return { ranges: keepsFirst ? [[first.character, first.character]] : [], end: last.end };
 }
 
 function memberAt(

@@ -17,11 +17,11 @@ export function isCharacter(token: Token): boolean {
 }
 
 /** @param characters by number: of code points, or of bytes */
-export function tokensOf(characters: ArrayLike<number>): Token[] {
+export function tokensOf(characters: ArrayLike<number>, { isOfGit = false } = {}): Token[] {
   const tokens: Token[] = [];
   for (let at = 0; at < characters.length; at++) {
     const character = characters[at]!;
-    const set = character === bracket ? setAt(characters, at) : null;
+    const set = character === bracket ? setAt(characters, at, { isOfGit }) : null;
     if (character === asterisk) tokens.push(anyText);
     else if (character === question) tokens.push(anyCharacter);
     else if (set !== null) {

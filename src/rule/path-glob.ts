@@ -34,7 +34,7 @@ export class PathGlob {
   readonly text: string;
   readonly isForDirectories: boolean;
   /** git compares bytes, where others compare characters: é is two to it. */
-  readonly #isOfBytes: boolean;
+  readonly #isOfGit: boolean;
   readonly #alternatives: readonly Alternative[];
 
   /** Of a rule: with braces. @throws {WatchError} if they make too many alternatives of it */
@@ -44,9 +44,9 @@ export class PathGlob {
     const isForDirectories = tidy.endsWith("/");
     const written = isForDirectories ? tidy.slice(0, -1) : tidy;
     const alternatives = alternativesOf(written).map((one) =>
-      alternativeOf(codePointsOf(fromLatin1(one))),
+      alternativeOf(codePointsOf(fromLatin1(one)), { isOfGit: false }),
     );
-    return new PathGlob(text, alternatives, { isForDirectories, isOfBytes: false });
+    return new PathGlob(text, alternatives, { isForDirectories, isOfGit: false });
   }
 
   /**
@@ -58,18 +58,19 @@ export class PathGlob {
     const isForDirectories = text.endsWith("/");
     const pattern = fromLatin1(isForDirectories ? text.slice(0, -1) : text);
     if (pattern.length === 0 || !isSound(pattern)) return null;
-    return new PathGlob(text, [alternativeOf(pattern)], { isForDirectories, isOfBytes: true });
+    const alternative = alternativeOf(pattern, { isOfGit: true });
+    return new PathGlob(text, [alternative], { isForDirectories, isOfGit: true });
   }
 
   private constructor(
     text: string,
     alternatives: readonly Alternative[],
-    { isForDirectories, isOfBytes }: { isForDirectories: boolean; isOfBytes: boolean },
+    { isForDirectories, isOfGit }: { isForDirectories: boolean; isOfGit: boolean },
   ) {
     this.text = text;
     this.#alternatives = alternatives;
     this.isForDirectories = isForDirectories;
-    this.#isOfBytes = isOfBytes;
+    this.#isOfGit = isOfGit;
   }
 
   matches(place: PlaceBelow, isDirectory: boolean): boolean {
@@ -86,7 +87,7 @@ export class PathGlob {
 
   #matchesName(component: Component, name: Uint8Array): boolean {
     if (component === anyDirectories) return true;
-    return matchesTokens(component, this.#isOfBytes ? name : codePointsOf(name));
+    return matchesTokens(component, this.#isOfGit ? name : codePointsOf(name));
   }
 
   /** Back to the last `**` only, as with `*` in a name: each component meets each name at most once. */
@@ -121,19 +122,25 @@ const bracket = 0x5b;
 const backslash = 0x5c;
 const asterisk = 0x2a;
 
-function alternativeOf(pattern: ArrayLike<number>): Alternative {
+interface Dialect {
+  readonly isOfGit: boolean;
+}
+
+function alternativeOf(pattern: ArrayLike<number>, dialect: Dialect): Alternative {
   const characters = Array.from(pattern);
   const isOfName = !characters.includes(slash);
   const parts = isOfName ? [characters] : partsOf(characters);
-  const components = parts.map((part) => (isOfName ? tokensOf(part) : componentOf(part)));
+  const components = parts.map((part) => {
+    return isOfName ? tokensOf(part, dialect) : componentOf(part, dialect);
+  });
   // It is something in a directory that `**` at the end stands for, and not the directory itself.
   if (components.at(-1) === anyDirectories) components.push([anyText]);
   return { isOfName, components };
 }
 
-function componentOf(part: readonly number[]): Component {
+function componentOf(part: readonly number[], dialect: Dialect): Component {
   const isDeep = part.length > 1 && part.every((character) => character === asterisk);
-  return isDeep ? anyDirectories : tokensOf(part);
+  return isDeep ? anyDirectories : tokensOf(part, dialect);
 }
 
 /** What stands between slashes, but for the first. A slash in brackets parts nothing. */
@@ -153,8 +160,9 @@ function partsOf(pattern: readonly number[]): number[][] {
 /** wildmatch.c of git gives up on an open bracket, an unknown class, and a backslash at the end. */
 function isSound(pattern: Uint8Array): boolean {
   for (let at = 0; at < pattern.length; at++) {
-    if (pattern[at] === backslash && ++at === pattern.length) return false;
-    else if (pattern[at] === bracket) {
+    if (pattern[at] === backslash) {
+      if (++at === pattern.length) return false;
+    } else if (pattern[at] === bracket) {
       const found = setAt(pattern, at);
       if (found === null || found.hasUnknownClass) return false;
       at = found.end - 1;
