@@ -114,9 +114,8 @@ function whyFiltered(
     isDirectory,
     isOfWatch: isEndOfWatch(events, { isDirectory, isWatched: relation.depth === 0 }),
     facts: isDeparture(events) ? null : disk.facts(path, { followSymlink: relation.depth === 0 }),
-    disk,
   };
-  const compiled = new RuleFilter(filter);
+  const compiled = new RuleFilter(filter, disk);
   const reason = compiled.judgeName(subject) ?? compiled.judgeState(subject);
   return reason === null ? null : `left out by ${leftOutText(reason, filter)}`;
 }

@@ -1,5 +1,5 @@
 /** Records meet rules here: what a backend delivers becomes JSON lines and triggers. */
-import { latin1 } from "../../ffi/bytes.ts";
+import { bytesEqual, latin1 } from "../../ffi/bytes.ts";
 import { eventBits, selfEvents, type SyntheticReason } from "../event.ts";
 import type { JsonLines } from "../output/json-lines.ts";
 import { type PathPrefix, pathPrefix } from "../output/json-text.ts";
@@ -22,7 +22,7 @@ import type {
 } from "../watch/backend.ts";
 import type { RealDisk } from "../watch/disk.ts";
 import type { Mark } from "../watch/tree.ts";
-import { isOwnOutput, joined, type Node } from "../watch/tree.ts";
+import { isOwnOutput, joined, type Node, type Root } from "../watch/tree.ts";
 import type { WatchTable } from "../watch/watch-table.ts";
 import { Sieve } from "./sieve.ts";
 import type { TriggerWriter } from "./trigger.ts";
@@ -31,6 +31,9 @@ const noName = new Uint8Array(0);
 
 /** Events after which a name may stand for another file than before. */
 const namings = eventBits.moved_to | eventBits.create;
+
+/** Events after which there may be something else in a file of that name. */
+const contentChanges = namings | eventBits.close_write | eventBits.delete | eventBits.moved_from;
 
 /** One of the places from which a record is seen, while they are collected. */
 interface Sighting {
@@ -49,6 +52,8 @@ export interface DispatchHooks {
   linesAreMany(): void;
   /** The kernel said that records are lost. */
   overflow(backend: Backend): void;
+  /** Other directories may be left out than before. */
+  ignoreFileChanged(root: Root, table: WatchTable): void;
   /** A record came through about an entry in a new directory, or, without a name, about a place itself. */
   entrySeen(node: Node, events: number, name: Uint8Array, start: number, end: number): void;
 }
@@ -119,6 +124,12 @@ export class Dispatch implements EventSink {
     const interests = node.interests;
     if (interests === null) return;
     const table = this.#table!;
+    const { ignoreNames } = interests;
+    if (ignoreNames !== null && (events & contentChanges) !== 0) {
+      const changed = name.subarray(start, end);
+      if (ignoreNames.some((one) => bytesEqual(one, changed)))
+        this.#hooks.ignoreFileChanged(node.root, table);
+    }
     if (table.isUnsettled) {
       const copy = name.slice(start, end);
       const again = () => this.child(node, events, isDirectory, copy, 0, copy.length, pid, view);

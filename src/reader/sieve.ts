@@ -71,12 +71,12 @@ class RecordSubject implements Subject {
   name: Uint8Array = new Uint8Array(0);
   isDirectory = false;
   isOfWatch = false;
-  readonly disk: Disk;
+  readonly #disk: Disk;
   #place: Place | null = null;
   #facts: FileFacts | null | undefined;
 
   constructor(disk: Disk) {
-    this.disk = disk;
+    this.#disk = disk;
   }
 
   set(node: Node, kind: number, name: Uint8Array, factsAt: Place | null): void {
@@ -96,7 +96,7 @@ class RecordSubject implements Subject {
     const { node, name } = this.#place!;
     const isRoot = name.length === 0 && node.parent === null;
     const path = name.length === 0 ? node.path : joined(node, name);
-    return (this.#facts = this.disk.facts(path, { followSymlink: isRoot }));
+    return (this.#facts = this.#disk.facts(path, { followSymlink: isRoot }));
   }
 
   #setPlace(node: Node, name: Uint8Array): void {

@@ -1,7 +1,8 @@
 /** What of the events at its paths a rule is for: names, kinds of files, sizes, ignore files. */
+import { latin1 } from "../../ffi/bytes.ts";
 import { type IgnoreChain, IgnoreFiles } from "./ignore-files.ts";
 import { PathGlob } from "./path-glob.ts";
-import type { DirectoryPath, FileType, IgnoreRule, Subject } from "./subject.ts";
+import type { DirectoryPath, Disk, FileType, IgnoreRule, Subject } from "./subject.ts";
 
 /** Each part that is there must let an event through. */
 export interface Filter {
@@ -32,7 +33,7 @@ interface DirectoryState {
   readonly names: readonly Uint8Array[];
   readonly excludedBy: LeftOut | null;
   readonly isIncluded: boolean;
-  chain: IgnoreChain | null;
+  readonly chain: IgnoreChain | null;
 }
 
 const byInclude: LeftOut = { by: "include" };
@@ -47,7 +48,7 @@ export class RuleFilter {
   readonly #ignore: IgnoreFiles | null;
   readonly #states = new WeakMap<DirectoryPath, DirectoryState>();
 
-  constructor(filter: Filter) {
+  constructor(filter: Filter, disk: Disk) {
     const { include, exclude = [], ignoreFiles } = filter;
     this.filter = filter;
     this.#include = include?.map((one) => PathGlob.ofRule(one)) ?? null;
@@ -55,25 +56,14 @@ export class RuleFilter {
       const glob = PathGlob.ofRule(one);
       return { glob, reason: { by: "exclude", glob } };
     });
-    this.#ignore = ignoreFiles === undefined ? null : new IgnoreFiles(ignoreFiles);
+    this.#ignore = ignoreFiles === undefined ? null : new IgnoreFiles(ignoreFiles, disk);
   }
 
   /** What the name and the path say: that does not change in a file's life. Null: it is let through. */
   judgeName(subject: Subject): LeftOut | null {
     if (subject.isOfWatch) return null;
     const state = this.#stateOf(subject.directory, subject.rootLength);
-    const { names, excludedBy, isIncluded } = state;
-    if (excludedBy !== null) return excludedBy;
-    const place = { names, from: 0, to: names.length, name: subject.name };
-    const { isDirectory } = subject;
-    for (let i = 0; i < this.#exclude.length; i++)
-      if (this.#exclude[i]!.glob.matches(place, isDirectory)) return this.#exclude[i]!.reason;
-    if (this.#include !== null && !isIncluded && !matchesAny(this.#include, place, isDirectory))
-      return byInclude;
-    if (this.#ignore === null) return null;
-    state.chain ??= this.#ignore.chainOf(subject, names);
-    const line = this.#ignore.judge(state.chain, place, subject);
-    return line === null ? null : { by: "ignore file", line };
+    return this.#whyNot(state, subject) ?? (this.#isIncluded(state, subject) ? null : byInclude);
   }
 
   /** What the file is and how large it is now. What is gone has no size, and is let through. */
@@ -92,15 +82,41 @@ export class RuleFilter {
 
   /** Whether neither a directory nor anything in it can reach the rule, as long as it is called so. */
   excludesAllIn(directory: DirectoryPath, rootLength: number, name: Uint8Array): boolean {
-    const { names, excludedBy } = this.#stateOf(directory, rootLength);
-    if (excludedBy !== null) return true;
-    const place = { names, from: 0, to: names.length, name };
-    return this.#exclude.some(({ glob }) => glob.matches(place, true));
+    const state = this.#stateOf(directory, rootLength);
+    return this.#whyNot(state, { name, isDirectory: true }) !== null;
   }
 
   /** The same for filters that exclude the same directories. */
   get exclusions(): string {
-    return JSON.stringify(this.#exclude.map(({ glob }) => glob.text));
+    const { exclude = [], ignoreFiles = [] } = this.filter;
+    return JSON.stringify([exclude.map(latin1), ignoreFiles.map(latin1)]);
+  }
+
+  /** Names of files that decide which directories are left out. */
+  get ignoreNames(): readonly Uint8Array[] {
+    return this.#ignore?.names ?? [];
+  }
+
+  /** Of a place in a directory: the pattern or line by which it is left out with all that may be in it. */
+  #whyNot(
+    { names, excludedBy, chain }: DirectoryState,
+    { name, isDirectory }: Pick<Subject, "name" | "isDirectory">,
+  ): LeftOut | null {
+    if (excludedBy !== null) return excludedBy;
+    const place = { names, from: 0, to: names.length, name };
+    for (let i = 0; i < this.#exclude.length; i++)
+      if (this.#exclude[i]!.glob.matches(place, isDirectory)) return this.#exclude[i]!.reason;
+    if (chain === null) return null;
+    const line = this.#ignore!.judge(chain, place, isDirectory);
+    return line === null ? null : { by: "ignore file", line };
+  }
+
+  #isIncluded({ names, isIncluded }: DirectoryState, { name, isDirectory }: Subject): boolean {
+    if (this.#include === null || isIncluded) return true;
+    const place = { names, from: 0, to: names.length, name };
+    for (let i = 0; i < this.#include.length; i++)
+      if (this.#include[i]!.matches(place, isDirectory)) return true;
+    return false;
   }
 
   #stateOf(directory: DirectoryPath, rootLength: number): DirectoryState {
@@ -111,7 +127,7 @@ export class RuleFilter {
       names,
       excludedBy: this.#firstExcluding(names),
       isIncluded: names.some((_, at) => this.#includesAllIn(names, at)),
-      chain: null,
+      chain: this.#ignore?.chainOf(directory, rootLength, names) ?? null,
     };
     this.#states.set(directory, state);
     return state;
@@ -129,15 +145,6 @@ export class RuleFilter {
     const place = { names, from: 0, to, name: names[to]! };
     return (this.#include ?? []).some((glob) => glob.isForDirectories && glob.matches(place, true));
   }
-}
-
-function matchesAny(
-  globs: readonly PathGlob[],
-  place: Parameters<PathGlob["matches"]>[0],
-  isDirectory: boolean,
-): boolean {
-  for (let i = 0; i < globs.length; i++) if (globs[i]!.matches(place, isDirectory)) return true;
-  return false;
 }
 
 /** Of something that is gone only that it was no directory is known. */

@@ -1,7 +1,7 @@
 /** The ignore files of one rule: which of them speak of a place, and what they say. */
 import { lastMatch } from "./ignore-rules.ts";
 import type { PlaceBelow } from "./path-glob.ts";
-import type { Disk, IgnoreRule, IgnoreRulesNow, Subject } from "./subject.ts";
+import type { DirectoryPath, Disk, IgnoreRule, IgnoreRulesNow } from "./subject.ts";
 
 const slash = 0x2f;
 
@@ -13,24 +13,26 @@ export interface IgnoreChain {
 
 export class IgnoreFiles {
   /** Looked up in each directory. */
-  readonly #names: readonly Uint8Array[];
-  /** One for the whole rule. */
-  readonly #paths: readonly Uint8Array[];
-  #common: readonly IgnoreRulesNow[] | null = null;
+  readonly names: readonly Uint8Array[];
+  /** One each for the whole rule. */
+  readonly #common: readonly IgnoreRulesNow[];
+  readonly #disk: Disk;
 
   /** @param files names, and paths if they hold a slash */
-  constructor(files: readonly Uint8Array[]) {
-    this.#names = files.filter((file) => !file.includes(slash));
-    this.#paths = files.filter((file) => file.includes(slash));
+  constructor(files: readonly Uint8Array[], disk: Disk) {
+    this.#disk = disk;
+    this.names = files.filter((file) => !file.includes(slash));
+    const paths = files.filter((file) => file.includes(slash));
+    this.#common = paths.map((path) => disk.ignoreRules(path, { followSymlink: true }));
   }
 
   /** @param names of the directories from the watch down to `directory` */
-  chainOf({ directory, rootLength, disk }: Subject, names: readonly Uint8Array[]): IgnoreChain {
+  chainOf(directory: DirectoryPath, rootLength: number, names: readonly Uint8Array[]): IgnoreChain {
     const perDirectory: IgnoreRulesNow[][] = [];
     let end = rootLength;
     for (let depth = 0; depth <= names.length; depth++) {
       const at = directory.raw.subarray(0, end);
-      perDirectory.push(this.#names.map((name) => rulesIn(at, name, disk)));
+      perDirectory.push(this.names.map((name) => rulesIn(at, name, this.#disk)));
       end += (names[depth]?.length ?? 0) + 1;
     }
     return { perDirectory };
@@ -40,35 +42,27 @@ export class IgnoreFiles {
    * The line by which a place is ignored. As in git, nothing that is in an ignored directory can be
    * taken out of that again.
    */
-  judge(chain: IgnoreChain, { names, name }: PlaceBelow, subject: Subject): IgnoreRule | null {
-    for (let depth = 0; depth <= names.length; depth++) {
-      const isLast = depth === names.length;
-      const one = isLast ? name : names[depth]!;
-      const isDirectory = isLast ? subject.isDirectory : true;
-      const line = this.#lineAbout(
-        chain,
-        { names, from: 0, to: depth, name: one },
-        {
-          isDirectory,
-          disk: subject.disk,
-        },
-      );
+  judge(chain: IgnoreChain, place: PlaceBelow, isDirectory: boolean): IgnoreRule | null {
+    const { names } = place;
+    for (let depth = 0; depth < names.length; depth++) {
+      const above = { names, from: 0, to: depth, name: names[depth]! };
+      const line = this.#lineAbout(chain, above, true);
       if (line !== null && !line.isNegative) return line;
     }
-    return null;
+    const line = this.#lineAbout(chain, place, isDirectory);
+    return line === null || line.isNegative ? null : line;
   }
 
-  /** Deeper files come after the others, and the rule's own before all: the last line decides. */
+  /** Deeper files come after the others, and those of the whole rule before all: the last line decides. */
   #lineAbout(
     { perDirectory }: IgnoreChain,
     place: PlaceBelow,
-    { isDirectory, disk }: { readonly isDirectory: boolean; readonly disk: Disk },
+    isDirectory: boolean,
   ): IgnoreRule | null {
     for (let depth = place.to; depth >= 0; depth--) {
       const line = decide(perDirectory[depth]!, { ...place, from: depth }, isDirectory);
       if (line !== null) return line;
     }
-    this.#common ??= this.#paths.map((path) => disk.ignoreRules(path, { followSymlink: true }));
     return decide(this.#common, place, isDirectory);
   }
 }

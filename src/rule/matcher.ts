@@ -8,7 +8,7 @@ import { Memory, type Remembering } from "./memory.ts";
 import { NameFilters } from "./name-filters.ts";
 import { Once, type Spending } from "./once.ts";
 import { type Alternative, eventsOf, forgettingEvents, remembers, type WatchPath } from "./rule.ts";
-import type { DirectoryPath } from "./subject.ts";
+import { type DirectoryPath, type Disk, noDisk } from "./subject.ts";
 
 /** What the matcher needs of a rule; its index in the plan is its identity. */
 export interface MatchedRule {
@@ -83,15 +83,19 @@ export class RuleSet {
   /** Counts the rules that were spent: verdicts from before are of no more use. */
   age = 0;
 
-  /** @param before the plan until now: a rule that is still there keeps what it remembers */
-  constructor(rules: readonly MatchedRule[], before: RuleSet | null = null) {
+  /**
+   * @param before the plan until now: a rule that is still there keeps what it remembers
+   * @param disk where filters find ignore files
+   */
+  constructor(rules: readonly MatchedRule[], before: RuleSet | null = null, disk: Disk = noDisk) {
     this.rules = rules;
     for (const rule of rules) {
       for (const alternative of rule.condition) {
         if (alternative.groups.length > 1) this.#remember(rule, alternative, before);
       }
       if (rule.once === true) this.#limitToOnce(rule, before);
-      if (rule.filter !== undefined) this.#filterByRule.set(rule, new RuleFilter(rule.filter));
+      if (rule.filter !== undefined)
+        this.#filterByRule.set(rule, new RuleFilter(rule.filter, disk));
     }
   }
 
@@ -203,6 +207,8 @@ export class Interests {
   readonly #filters: NameFilters<Verdict> | null;
   /** Of the rules with filters; null if there are none, as almost always. */
   readonly hearings: Hearings<Interests> | null;
+  /** Names of files that decide which directories are left out; null if there are none. */
+  readonly ignoreNames: readonly Uint8Array[] | null;
   /** `RuleSet.age` of the verdicts. */
   #age: number;
 
@@ -223,6 +229,8 @@ export class Interests {
     this.directories = alternatives.some((a) => a.directories);
     const filtered = new Set(list.map(({ rule }) => rule).filter((rule) => rules.filterOf(rule)));
     this.hearings = filtered.size === 0 ? null : new Hearings<Interests>([...filtered], this);
+    const names = [...filtered].flatMap((rule) => rules.filterOf(rule)!.ignoreNames);
+    this.ignoreNames = names.length === 0 ? null : names;
   }
 
   /** For what a rule's filter does not let through: without the rule, or with it as one that only remembers. */

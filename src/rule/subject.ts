@@ -19,6 +19,12 @@ export interface Disk {
   ignoreRules(path: Uint8Array, options: { readonly followSymlink: boolean }): IgnoreRulesNow;
 }
 
+/** Where nothing is. */
+export const noDisk: Disk = {
+  facts: () => null,
+  ignoreRules: () => ({ rules: [] }),
+};
+
 /** Files that are looked at again before each answer, if that is due. */
 export interface IgnoreRulesNow {
   readonly rules: readonly IgnoreRule[];
@@ -39,7 +45,6 @@ export interface Subject {
   readonly isOfWatch: boolean;
   /** Null: not known, as it is gone. */
   readonly facts: FileFacts | null;
-  readonly disk: Disk;
 }
 
 /** A line of an ignore file. */

@@ -16,12 +16,12 @@ const types = new Map<number, FileType>([
 const filesMax = 65_536;
 
 export class RealDisk implements Disk {
-  readonly #log: Log;
+  readonly #log: Pick<Log, "warn">;
   readonly #files = new Map<string, IgnoreFile>();
   /** Counts up: an ignore file is looked at once in each moment in which it is asked. */
   moment = 0;
 
-  constructor(log: Log) {
+  constructor(log: Pick<Log, "warn">) {
     this.#log = log;
   }
 

@@ -22,7 +22,7 @@ interface Options {
   readonly followSymlink: boolean;
   /** Its number changes when the file has to be looked at again. */
   readonly clock: { readonly moment: number };
-  readonly log: Log;
+  readonly log: Pick<Log, "warn">;
 }
 
 export class IgnoreFile implements IgnoreRulesNow {

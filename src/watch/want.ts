@@ -31,6 +31,7 @@ export function wantAt(root: Root, kind: PlaceKind): Want {
   const interests = isTop ? root.top : below;
   if (interests === null) return nothing;
   const tracks = isDirectory && follows(root);
+  const readsIgnoreFiles = isDirectory && root.below !== null && root.below.ignoreNames !== null;
   const events =
     interests.kernelEvents |
     (isTop ? rootUpkeep : 0) |
@@ -39,10 +40,11 @@ export function wantAt(root: Root, kind: PlaceKind): Want {
     (isTop && !isDirectory ? eventBits.attrib : 0) |
     (tracks ? directoryUpkeep : 0) |
     (isDirectory && root.noticesNames ? eventBits.moved_to : 0) |
+    (readsIgnoreFiles ? eventBits.close_write : 0) |
     (holdsOwnOutput ? eventBits.create : 0);
   return {
     events,
-    children: interests.children,
+    children: interests.children || readsIgnoreFiles,
     directories: interests.directories || tracks || isTop,
   };
 }

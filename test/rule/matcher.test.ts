@@ -65,7 +65,8 @@ class Place {
       linesAreMany: () => {},
       overflow: () => {},
       entrySeen: () => {},
-      disk: new RealDisk({ info() {}, warn() {}, error() {} }),
+      ignoreFileChanged: () => {},
+      disk: new RealDisk({ warn() {} }),
     });
     const path = utf8("/d");
     const root = {

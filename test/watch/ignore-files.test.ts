@@ -14,11 +14,7 @@ import { type TempDir, tempDir } from "../helpers/temp-dir.ts";
 /** A rule that watches a directory. */
 class Watch {
   readonly log: string[] = [];
-  readonly #disk = new RealDisk({
-    info() {},
-    warn: (text) => void this.log.push(text),
-    error() {},
-  });
+  readonly #disk = new RealDisk({ warn: (text) => void this.log.push(text) });
   readonly #filter: Filter;
   readonly #compiled: RuleFilter;
   readonly #root: string;
@@ -26,7 +22,7 @@ class Watch {
   constructor(root: string, ...ignoreFiles: string[]) {
     this.#root = `${root}/`;
     this.#filter = { ignoreFiles: ignoreFiles.map(utf8) };
-    this.#compiled = new RuleFilter(this.#filter);
+    this.#compiled = new RuleFilter(this.#filter, this.#disk);
   }
 
   /** @param path below the directory; with a slash at its end it is one itself. @returns null if it is let through */
@@ -42,7 +38,6 @@ class Watch {
       isDirectory,
       isOfWatch: false,
       facts: null,
-      disk: this.#disk,
     });
     return reason === null ? null : leftOutText(reason, this.#filter).replace(this.#root, "");
   }
