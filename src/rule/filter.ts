@@ -23,7 +23,7 @@ export type LeftOut =
   | { readonly by: "include" }
   | { readonly by: "exclude"; readonly glob: PathGlob }
   | { readonly by: "ignore file"; readonly line: IgnoreRule }
-  | { readonly by: "type"; readonly isDirectory: boolean }
+  | { readonly by: "type" }
   | { readonly by: "min_size" | "max_size" }
   | { readonly by: "size of no file" };
 
@@ -32,7 +32,9 @@ interface DirectoryState {
   /** From the watch down. */
   readonly names: readonly Uint8Array[];
   readonly excludedBy: LeftOut | null;
+  /** It is in a directory that an include pattern with a slash at its end stands for. */
   readonly isIncluded: boolean;
+  /** Null: the rule has no ignore files. */
   readonly chain: IgnoreChain | null;
 }
 
@@ -70,7 +72,7 @@ export class RuleFilter {
   judgeState(subject: Subject): LeftOut | null {
     const { types, minSize, maxSize } = this.filter;
     const { isDirectory } = subject;
-    if (types !== undefined && !isOfType(types, subject)) return { by: "type", isDirectory };
+    if (types !== undefined && !isOfType(types, subject)) return { by: "type" };
     if (minSize === undefined && maxSize === undefined) return null;
     if (isDirectory) return { by: "size of no file" };
     const { facts } = subject;
@@ -80,10 +82,14 @@ export class RuleFilter {
     return maxSize !== undefined && facts.size > maxSize ? { by: "max_size" } : null;
   }
 
-  /** Whether neither a directory nor anything in it can reach the rule, as long as it is called so. */
+  /**
+   * Whether neither a directory nor anything in it can reach the rule, as long as it is called so and
+   * the ignore files in the directories stay as they are: these are watched, those elsewhere are not.
+   */
   excludesAllIn(directory: DirectoryPath, rootLength: number, name: Uint8Array): boolean {
     const state = this.#stateOf(directory, rootLength);
-    return this.#whyNot(state, { name, isDirectory: true }) !== null;
+    const chain = state.chain === null ? null : { ...state.chain, common: [] };
+    return this.#whyNot({ ...state, chain }, { name, isDirectory: true }) !== null;
   }
 
   /** The same for filters that exclude the same directories. */

@@ -9,6 +9,8 @@ const slash = 0x2f;
 export interface IgnoreChain {
   /** From the watch's own directory down, one list for each. */
   readonly perDirectory: readonly (readonly IgnoreRulesNow[])[];
+  /** The rule's own, which speak of every directory. */
+  readonly common: readonly IgnoreRulesNow[];
 }
 
 export class IgnoreFiles {
@@ -35,7 +37,7 @@ export class IgnoreFiles {
       perDirectory.push(this.names.map((name) => rulesIn(at, name, this.#disk)));
       end += (names[depth]?.length ?? 0) + 1;
     }
-    return { perDirectory };
+    return { perDirectory, common: this.#common };
   }
 
   /**
@@ -55,7 +57,7 @@ export class IgnoreFiles {
 
   /** Deeper files come after the others, and those of the whole rule before all: the last line decides. */
   #lineAbout(
-    { perDirectory }: IgnoreChain,
+    { perDirectory, common }: IgnoreChain,
     place: PlaceBelow,
     isDirectory: boolean,
   ): IgnoreRule | null {
@@ -63,7 +65,7 @@ export class IgnoreFiles {
       const line = decide(perDirectory[depth]!, { ...place, from: depth }, isDirectory);
       if (line !== null) return line;
     }
-    return decide(this.#common, place, isDirectory);
+    return decide(common, place, isDirectory);
   }
 }
 
