@@ -8,11 +8,10 @@ import {
   isDeparture,
   isEndOfWatch,
   type Subject,
+  watchedItself,
 } from "../rule/subject.ts";
 import type { Place } from "../watch/backend.ts";
 import { joined, type Node, pathBelow } from "../watch/tree.ts";
-
-const slash = 0x2f;
 
 const views = 0x7800_0000;
 
@@ -88,7 +87,7 @@ class RecordSubject implements Subject {
     this.#facts = isDeparture(events) ? null : undefined;
     if ((kind & viewSelf) === 0) this.#setPlace(node, name);
     else if (node.parent !== null) this.#setPlace(node.parent, node.name);
-    else this.#setRoot(node.name);
+    else Object.assign(this, watchedItself(node.name));
   }
 
   get facts(): FileFacts | null {
@@ -103,13 +102,5 @@ class RecordSubject implements Subject {
     this.directory = node.prefix;
     this.rootLength = pathBelow(node.root);
     this.name = name;
-  }
-
-  /** The watched path itself is a name like those in its directory, and nothing is above it. */
-  #setRoot(path: Uint8Array): void {
-    const cut = path.lastIndexOf(slash) + 1;
-    this.directory = { raw: path.subarray(0, cut) };
-    this.rootLength = cut;
-    this.name = path.subarray(cut);
   }
 }

@@ -2,7 +2,8 @@
 import { fromLatin1, lossyText } from "../../ffi/bytes.ts";
 import { quoted } from "../log.ts";
 import { sizeText } from "./size.ts";
-import type { Filter, LeftOut } from "./filter.ts";
+import { type Filter, type LeftOut, RuleFilter } from "./filter.ts";
+import { noDisk, watchedItself } from "./subject.ts";
 
 /** As a sentence goes on behind "left out by ". */
 export function leftOutText(reason: LeftOut, filter: Filter): string {
@@ -25,6 +26,14 @@ export function leftOutText(reason: LeftOut, filter: Filter): string {
     case "size of no file":
       return `${filter.minSize === undefined ? "max_size" : "min_size"}: only files have a size`;
   }
+}
+
+/** Why a rule hears nothing of a file that it watches, as a clause with its cure; null if it does. */
+export function whyNeverHeard(filter: Filter, path: Uint8Array): string | null {
+  const subject = { ...watchedItself(path), isDirectory: false, isOfWatch: false, facts: null };
+  const reason = new RuleFilter(filter, noDisk).judgeName(subject);
+  if (reason === null) return null;
+  return `it is left out by ${leftOutText(reason, filter)}; correct that, or watch its directory`;
 }
 
 /** What of everything that happens is meant: `only "*.csv"`, `not "*.part"`. */

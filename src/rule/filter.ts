@@ -2,7 +2,13 @@
 import { latin1 } from "../../ffi/bytes.ts";
 import { type IgnoreChain, IgnoreFiles } from "./ignore-files.ts";
 import { PathGlob } from "./path-glob.ts";
-import type { DirectoryPath, Disk, FileType, IgnoreRule, Subject } from "./subject.ts";
+import {
+  type DirectoryPath,
+  type Disk,
+  type FileType,
+  type IgnoreRule,
+  type Subject,
+} from "./subject.ts";
 
 /** Each part that is there must let an event through. */
 export interface Filter {

@@ -58,6 +58,20 @@ export interface IgnoreRule {
   readonly file: Uint8Array;
 }
 
+/** A watched path itself: its name is one like those in its directory, and nothing is above it. */
+export function watchedItself(
+  path: Uint8Array,
+): Pick<Subject, "directory" | "rootLength" | "name"> {
+  const cut = path.lastIndexOf(slash) + 1;
+  return {
+    directory: { raw: path.subarray(0, cut) },
+    rootLength: cut,
+    name: path.subarray(cut),
+  };
+}
+
+const slash = 0x2f;
+
 const departures =
   eventBits.delete | eventBits.moved_from | eventBits.delete_self | eventBits.move_self;
 
