@@ -173,7 +173,7 @@ export class Directories {
     node.moveTo(parent, name, { isOutlived });
     if (isLeftOut(parent, name)) return this.drop(node);
     if (node.isHidden !== wasHidden) this.refreshBelow(node);
-    for (const tell of this.moves.release(node)) tell();
+    for (const tell of this.moves.arrive(node)) tell();
   }
 
   /** Whether a directory, or one that it is in, is on its way. */
@@ -182,6 +182,18 @@ export class Directories {
     for (let at: Node | null = node; at !== null; at = at.parent)
       if (this.moves.isAway(at)) return true;
     return false;
+  }
+
+  /** Whether it, or a directory that it is in, has no place now, or not the one that it has in the tree. */
+  isUnderway(node: Node): boolean {
+    for (let at: Node | null = node; at !== null; at = at.parent)
+      if (at.seen !== null || this.moves.isAway(at)) return true;
+    return false;
+  }
+
+  /** No record is queued: what is away, and was not found, went to where nothing is watched. */
+  dropLost(): void {
+    for (const node of this.moves.nodes) if (node.seen === null) this.drop(node);
   }
 
   /**
@@ -200,7 +212,7 @@ export class Directories {
 
   /** Keep a record of what happened in a directory that is on its way. @returns whether it is */
   holdBack(node: Node, tell: Tell): boolean {
-    if (!isInTree(node)) return true; // since a moment ago: this is from elsewhere
+    if (!isInTree(node) && !node.wasDeleted) return true; // since a moment ago: this is from elsewhere
     const answer = this.moves.hold(node, tell);
     if (typeof answer !== "object") return answer === "held";
     this.drop(answer.nowhere);
@@ -371,8 +383,9 @@ export class Directories {
       else this.#remove(node);
     }
     node.detach();
+    node.wasDeleted = isDeleted;
     this.#sighted.delete(node);
-    this.moves.release(node);
+    this.moves.forget(node);
     this.#options.onDropped(node);
   }
 
