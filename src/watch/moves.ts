@@ -22,10 +22,11 @@ export class Moves {
     return this.#heldByNode.size === 0;
   }
 
-  /** A directory has left its place. */
+  /** A directory has left its place, maybe in one that is on its way. */
   leave(node: Node, key: MoveKey): void {
     this.#nodesByKey.set(key, [...(this.#nodesByKey.get(key) ?? []), node]);
-    if (!this.#heldByNode.has(node)) this.#heldByNode.set(node, []);
+    const held = this.#takeAbout(node);
+    this.#heldByNode.set(node, held);
   }
 
   /** The directory whose other half this is, if it comes from the same root. */
@@ -57,15 +58,9 @@ export class Moves {
   /** It has arrived, maybe from a directory that is on its way. @returns what was held back about it */
   arrive(node: Node): Tell[] {
     if (this.isEmpty) return [];
-    const own = this.#heldByNode.get(node) ?? [];
+    const held = this.#takeAbout(node);
     this.forget(node);
-    const released: Held[] = [];
-    for (const [away, held] of this.#heldByNode) {
-      const kept: Held[] = [];
-      for (const one of held) (isAtOrBelow(one.about, node) ? released : kept).push(one);
-      this.#heldByNode.set(away, kept);
-    }
-    return [...released, ...own].map(({ tell }) => tell);
+    return held.map(({ tell }) => tell);
   }
 
   /** It is gone for good, and what was held back about it. */
@@ -79,14 +74,31 @@ export class Moves {
     return [...this.#heldByNode.keys()];
   }
 
+  /** What is held back about a directory and all below it, the oldest first. */
+  #takeAbout(node: Node): Held[] {
+    const own = this.#heldByNode.get(node) ?? [];
+    const others: Held[] = [];
+    for (const [away, held] of this.#heldByNode) {
+      if (away === node || held.length === 0) continue;
+      const kept: Held[] = [];
+      for (const one of held) (this.#isIn(node, one.about) ? others : kept).push(one);
+      if (kept.length < held.length) this.#heldByNode.set(away, kept);
+    }
+    return [...others, ...own];
+  }
+
+  /** Whether `node` is `directory` or in it. What has left still has the parent that it had. */
+  #isIn(directory: Node, node: Node): boolean {
+    for (let at: Node | null = node; at !== null; at = at.parent) {
+      if (at === directory) return true;
+      if (this.isAway(at)) return false;
+    }
+    return false;
+  }
+
   #remove(node: Node, key: MoveKey): void {
     const others = this.#nodesByKey.get(key)!.filter((one) => one !== node);
     if (others.length > 0) this.#nodesByKey.set(key, others);
     else this.#nodesByKey.delete(key);
   }
-}
-
-function isAtOrBelow(node: Node, above: Node): boolean {
-  for (let at: Node | null = node; at !== null; at = at.parent) if (at === above) return true;
-  return false;
 }

@@ -129,9 +129,9 @@ export class WatchTable {
   /**
    * Whether a place is, for now, nowhere: in a directory that has left, and whose arrival is not read yet.
    *
-   * @param tell is called when it has arrived, and never if that was somewhere that is not watched
+   * @param tell makes what is called when it has arrived, and never if that was somewhere that is not watched
    */
-  holdBack(node: Node, tell: Tell): boolean {
+  holdBack(node: Node, tell: () => Tell): boolean {
     if (this.#directories.isAhead) this.#directories.advance({ inHand: true });
     return this.#directories.holdBack(node, tell);
   }
