@@ -375,9 +375,17 @@ export class ReaderLoop {
 
   #drain(flushMs: number): void {
     this.#readWhatIsQueued();
+    this.#recoverWithin(flushMs);
     this.#port.send({ kind: "all-read" });
     const linesLost = this.#stdout.flushWithin(flushMs);
     this.#finish({ kind: "drained", linesLost });
+  }
+
+  #recoverWithin(milliseconds: number): void {
+    const deadline = performance.now() + milliseconds;
+    while (this.#isRecovering && performance.now() < deadline) this.#walkOn();
+    if (this.#isRecovering)
+      this.#log.warn("Ending before all that changed while events were lost could be found");
   }
 
   /** Everything up to this moment, and nothing that comes while we read it: that could go on for ever. */
