@@ -7,7 +7,7 @@ const mainHelp = `facron: run commands when files change
 
 Usage:
   facron [--config FILE]... [--incron] [--daemon] [--dry-run] [--watch-config]
-  facron watch [-r] [-e EVENT[,EVENT]] [--backend NAME] PATH...
+  facron watch [-r] [-e EVENT[,EVENT]] [--actor] [--backend NAME] PATH...
   facron check [--json] [FILE...]             what is wrong with a configuration
   facron explain [FILE...]                    what each rule does, in a sentence
   facron explain --event EVENT PATH...        which rules would fire, and what they would run
@@ -55,12 +55,13 @@ The same in TOML (facron.toml):
 const watchHelp = `facron watch: write the events of paths to stdout, one JSON object a line
 
 Usage:
-  facron watch [-r] [-e EVENT[,EVENT]] [--backend NAME] PATH...
+  facron watch [-r] [-e EVENT[,EVENT]] [--actor] [--backend NAME] PATH...
 
 Options:
   -r, --recursive      directories below PATH too, also those that come later
   -e, --events LIST    only these events; may be given more than once
                        (default: all that change something, so not open, access, close_nowrite)
+  -a, --actor          with comm, exe and uid of the process that did it (fanotify, so root only)
   -b, --backend NAME   auto (default: fanotify with privilege, else inotify), fanotify, inotify
   -h, --help           this help
 

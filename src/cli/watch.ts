@@ -8,6 +8,7 @@ import { commandLine } from "../environment.ts";
 import { UsageError } from "../errors.ts";
 import { changeEvents } from "../event.ts";
 import { quoted } from "../log.ts";
+import { anybody } from "../rule/actor.ts";
 import type { BackendChoice, Rule } from "../rule/rule.ts";
 import { type Shape, strictArguments } from "./arguments.ts";
 import type { DaemonContext } from "./context.ts";
@@ -15,6 +16,7 @@ import type { DaemonContext } from "./context.ts";
 const args = {
   recursive: { type: "boolean", alias: "r" },
   events: { type: "string", alias: ["e", "event"], valueHint: "EVENT[,EVENT]" },
+  actor: { type: "boolean", alias: "a" },
   backend: { type: "string", alias: "b", valueHint: "auto|fanotify|inotify" },
 } satisfies ArgsDef;
 
@@ -36,6 +38,7 @@ export function watch(context: DaemonContext): Promise<DaemonEnd> {
     backend: backendOf(given.backend),
     condition: [{ groups: [eventsOf(given.events)], children: true, directories: true }],
     command: null,
+    ...(given.actor === true ? { actor: anybody } : {}),
   };
   return runDaemon({
     ...context.daemon,

@@ -120,7 +120,9 @@ function verdictOf(
   { depth, pattern }: Relation,
   { events, isDirectory, path }: Happening,
 ) {
-  const rules = new RuleSet([{ ...rule, runs: rule.command !== null, once: rule.once === true }]);
+  // Who will do it nobody knows yet: rules for certain actors are judged as if one of them did.
+  const { name: ruleName, watch, condition, command, once = false } = rule;
+  const rules = new RuleSet([{ name: ruleName, watch, condition, runs: command !== null, once }]);
   const isNamed = pattern !== null && !isDirectory;
   const interest: Interest = isNamed
     ? { rule: 0, self: false, children: true, names: pattern }

@@ -1,5 +1,5 @@
 /** THE MAIN PATH of the main thread: load, watch, run commands, reload, and come to a clean end. */
-import { forgetAccounts } from "../action/account.ts";
+import { forgetAccounts, uidOf } from "../action/account.ts";
 import { Runner } from "../action/runner.ts";
 import { prepareForCommands } from "../action/limits.ts";
 import { spawnCommand } from "../action/spawn.ts";
@@ -199,7 +199,7 @@ class Daemon {
     this.#generation++;
     this.#rulesByGeneration.set(this.#generation, rules);
     const { everyPathMustWork } = this.#options;
-    const plan = planOf(rules, { generation: this.#generation, everyPathMustWork });
+    const plan = planOf(rules, { generation: this.#generation, everyPathMustWork, uidOf });
     this.#reader!.send({ kind: "plan", plan });
   }
 

@@ -3,6 +3,7 @@ import { latin1 } from "../../ffi/bytes.ts";
 import { eventBits, selfEvents, type SyntheticReason } from "../event.ts";
 import type { JsonLines } from "../output/json-lines.ts";
 import { type PathPrefix, pathPrefix } from "../output/json-text.ts";
+import { unknownActor } from "../rule/actor.ts";
 import {
   type Interests,
   lossHead,
@@ -23,6 +24,7 @@ import type {
 import type { Mark } from "../watch/tree.ts";
 import { isOwnOutput, joined, type Node } from "../watch/tree.ts";
 import type { WatchTable } from "../watch/watch-table.ts";
+import { type Actor, type ActorSource, nobody } from "./actors.ts";
 import type { TriggerWriter } from "./trigger.ts";
 
 const noName = new Uint8Array(0);
@@ -38,6 +40,8 @@ interface Sighting {
   readonly name: Uint8Array;
   readonly isDirectory: boolean;
   readonly pid: number;
+  /** Null: no rule asks, or it is not known. */
+  readonly actor: Actor | null;
   /** The old path of a rename. */
   readonly from: PathPrefix | null;
 }
@@ -58,16 +62,26 @@ export class Dispatch implements EventSink {
   readonly lines: JsonLines;
   readonly triggers: TriggerWriter;
   readonly #hooks: DispatchHooks;
+  readonly #actors: ActorSource;
   /** The table that the records come from. */
   #table: WatchTable | null = null;
   #rules: RuleSet | null = null;
   #group: Sighting[] | null = null;
+  /** Records are only followed, and not told: another backend tells them. */
+  isMuted = false;
   /** Directories whose entries `entrySeen` wants to hear of; almost always none. */
   watchedEntries = 0;
 
-  constructor(lines: JsonLines, triggers: TriggerWriter, hooks: DispatchHooks) {
+  /** @param actors who did the records; absent: nobody knows */
+  constructor(
+    lines: JsonLines,
+    triggers: TriggerWriter,
+    hooks: DispatchHooks,
+    actors: ActorSource = nobody,
+  ) {
     this.lines = lines;
     this.triggers = triggers;
+    this.#actors = actors;
     this.#hooks = hooks;
   }
 
@@ -144,13 +158,15 @@ export class Dispatch implements EventSink {
     const { from, to, isDirectory, pid } = rename;
     const table = this.#table!;
     if (table.isUnsettled && table.holdBack(to.node, () => this.renamed(rename))) return;
+    if (this.isMuted) return;
     const kind = eventBits.rename | (isDirectory ? viewDirectory : 0);
     const met = new Set<number>();
     const partial = new Map<object, Verdict["partial"][number]>();
     for (const { node, name } of [to, from]) {
-      const verdict = node.interests?.verdict(kind, name, 0, name.length);
-      for (const rule of verdict?.met ?? []) met.add(rule);
-      for (const one of verdict?.partial ?? []) partial.set(one.memory, one);
+      if (node.interests === null) continue;
+      const verdict = this.#verdict(node.interests, kind, name, 0, name.length, pid);
+      for (const rule of verdict.met) met.add(rule);
+      for (const one of verdict.partial) partial.set(one.memory, one);
     }
     const path = `${to.node.id}/${latin1(to.name)}`;
     for (const { rule, memory, groups } of partial.values()) {
@@ -165,6 +181,7 @@ export class Dispatch implements EventSink {
       name: to.name,
       isDirectory,
       pid,
+      actor: this.#actorFor([...met]),
       from: prefixOf(from),
     };
     if (this.#group !== null) this.#group.push(sighting);
@@ -199,8 +216,9 @@ export class Dispatch implements EventSink {
   }
 
   overflow(backend: Backend): void {
-    this.lines.loss(lossHead);
     this.#table!.doubt();
+    if (this.isMuted) return;
+    this.lines.loss(lossHead);
     this.#hooks.overflow(backend);
     const rules = this.#rules!;
     for (const rule of overflowRules(rules.rules)) {
@@ -226,12 +244,14 @@ export class Dispatch implements EventSink {
     pid: number,
     synthetic: SyntheticReason | null,
   ): void {
-    const verdict = interests.verdict(kind, name, start, end);
+    if (this.isMuted) return;
+    const verdict = this.#verdict(interests, kind, name, start, end, pid);
     if (verdict.isNothing) return;
     const isDirectory = (kind & viewDirectory) !== 0;
     const plain = verdict.partial.length === 0 && verdict.forgetting.length === 0;
     if (plain && this.#group === null) {
       const { head, running } = verdict;
+      const actor = verdict.tellsActor ? this.#actors.current : null;
       const seq = this.lines.event(
         head,
         prefix,
@@ -242,10 +262,12 @@ export class Dispatch implements EventSink {
         pid,
         null,
         synthetic,
+        actor?.json,
       );
       for (let i = 0; i < running.length; i++) {
         const events = verdict.events | (kind & (viewSelf | viewDirectory));
-        this.triggers.add(running[i]!, events, pid, seq, prefix.raw, name, start, end, null);
+        const asked = actor === null ? null : this.#packed(running[i]!, actor);
+        this.triggers.add(running[i]!, events, pid, seq, prefix.raw, name, start, end, null, asked);
       }
       if (this.lines.byteLength > linesBytesMax) this.#hooks.linesAreMany();
       return;
@@ -254,20 +276,32 @@ export class Dispatch implements EventSink {
     const met = plain ? verdict.met : remember(verdict, kind, `${node.id}/${latin1(copy)}`);
     if (met.length === 0) return;
     const { events } = verdict;
-    const sighting = { met, events, prefix, name: copy, isDirectory, pid, from: null };
+    const actor = this.#actorFor(met);
+    const sighting = { met, events, prefix, name: copy, isDirectory, pid, actor, from: null };
     if (this.#group !== null) this.#group.push(sighting);
     else this.#emit(sighting, synthetic);
   }
 
   /** The same for the rarer records: several places, several names, or rules that remember. */
   #emit(
-    { met, events, prefix, name, isDirectory, pid, from }: Sighting,
+    { met, events, prefix, name, isDirectory, pid, actor, from }: Sighting,
     synthetic: SyntheticReason | null = null,
   ): void {
     const rules = this.#rules!;
     const head = rules.head(met, events);
     const { length } = name;
-    const seq = this.lines.event(head, prefix, name, 0, length, isDirectory, pid, from, synthetic);
+    const seq = this.lines.event(
+      head,
+      prefix,
+      name,
+      0,
+      length,
+      isDirectory,
+      pid,
+      from,
+      synthetic,
+      actor?.json,
+    );
     const view = (length === 0 ? viewSelf : 0) | (isDirectory ? viewDirectory : 0);
     for (const rule of met) {
       if (!rules.rules[rule]!.runs) continue;
@@ -281,8 +315,34 @@ export class Dispatch implements EventSink {
         0,
         length,
         from?.raw ?? null,
+        actor === null ? null : this.#packed(rule, actor),
       );
     }
+  }
+
+  /** The verdict on a record, by who did it too if that matters. */
+  #verdict(
+    interests: Interests,
+    kind: number,
+    name: Uint8Array,
+    start: number,
+    end: number,
+    pid: number,
+  ): Verdict {
+    const verdict = interests.verdict(kind, name, start, end);
+    if (!interests.filtersActor || verdict.isNothing) return verdict;
+    const actor = this.#actors.current;
+    if (actor === null && pid > 0) this.#actors.undecided();
+    return interests.of(actor ?? unknownActor).verdict(kind, name, start, end);
+  }
+
+  #actorFor(met: readonly number[]): Actor | null {
+    return this.#rules!.tellsActor(met) ? this.#actors.current : null;
+  }
+
+  /** For a command of this rule, if it asks. */
+  #packed(rule: number, actor: Actor): Uint8Array | null {
+    return this.#rules!.rules[rule]!.actor === undefined ? null : actor.packed;
   }
 }
 
@@ -300,7 +360,7 @@ function remember(verdict: Verdict, kind: number, path: string): readonly number
 
 function merged(a: Sighting, b: Sighting): Sighting {
   const met = [...new Set([...a.met, ...b.met])].sort((x, y) => x - y);
-  return { ...a, met, events: a.events | b.events };
+  return { ...a, met, events: a.events | b.events, actor: a.actor ?? b.actor };
 }
 
 function prefixOf({ node, name }: Place): PathPrefix {

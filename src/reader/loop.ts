@@ -11,14 +11,18 @@ import { JsonLines } from "../output/json-lines.ts";
 import { Writer } from "../output/writer.ts";
 import { type Interests, RuleSet } from "../rule/matcher.ts";
 import { CatchUp } from "../watch/catch-up.ts";
+import type { Backend } from "../watch/backend.ts";
 import { ConfigurationWatch } from "../watch/configuration-watch.ts";
 import { overflowText } from "../watch/explain.ts";
 import { Ladder } from "../watch/ladder.ts";
 import { OwnOutputs } from "../watch/own-outputs.ts";
 import type { Node, Root } from "../watch/tree.ts";
 import type { WatchTable } from "../watch/watch-table.ts";
+import { Actors } from "./actors.ts";
+import { type Group, handOver } from "./handover.ts";
+import { UnknownActors } from "./unknown-actors.ts";
 import { Watcher } from "./watcher.ts";
-import { Dispatch } from "./dispatch.ts";
+import { Dispatch, type DispatchHooks } from "./dispatch.ts";
 import { ReadUps } from "./read-up.ts";
 import {
   type FromReader,
@@ -77,6 +81,7 @@ export class ReaderLoop {
   readonly #poll = new PollSet(slots);
   readonly #lines = new JsonLines(linesCapacity);
   readonly #triggers = new TriggerWriter();
+  readonly #unknownActors: UnknownActors;
   readonly #dispatch: Dispatch;
   readonly #catchUp: CatchUp;
   readonly #watcher: Watcher;
@@ -100,11 +105,14 @@ export class ReaderLoop {
     this.#start = start;
     this.#port = port;
     this.#counters = new Int32Array(start.shared);
-    this.#dispatch = new Dispatch(this.#lines, this.#triggers, {
+    this.#unknownActors = new UnknownActors(this.#log);
+    const actors = new Actors(this.#unknownActors);
+    const hooks = {
       linesAreMany: () => this.#stdout.write(this.#lines.take()),
-      overflow: (backend) => this.#log.warn(overflowText(backend.name)),
-      entrySeen: (...seen) => this.#catchUp.entrySeen(...seen),
-    });
+      overflow: (backend: Backend) => this.#log.warn(overflowText(backend.name)),
+      entrySeen: (...seen: Parameters<DispatchHooks["entrySeen"]>) => this.#catchUp.entrySeen(...seen),
+    };
+    this.#dispatch = new Dispatch(this.#lines, this.#triggers, hooks, actors);
     this.#catchUp = new CatchUp((...event) => this.#dispatch.synthetic(...event));
     const observer = {
       newDirectory: (node: Node, table: WatchTable) => this.#lookInto(node, table),
@@ -114,7 +122,7 @@ export class ReaderLoop {
       rootGone: () => void (this.#somethingCameOrWent = true),
     };
     const ownOutputs = new OwnOutputs([stdoutFd, stderrFd]);
-    this.#watcher = new Watcher(new Ladder(), { log: this.#log, ownOutputs, observer });
+    this.#watcher = new Watcher(new Ladder(), { log: this.#log, ownOutputs, observer, actors });
   }
 
   /** Runs until the program ends. */
@@ -239,6 +247,7 @@ export class ReaderLoop {
   #handOver(): void {
     this.#sendTriggers();
     this.#stdout.write(this.#lines.take());
+    this.#unknownActors.sayIfDue();
     const failure = this.#stdout.takeFailure();
     if (failure === null) return;
     this.#log.error(
@@ -284,7 +293,8 @@ export class ReaderLoop {
     this.#readWhatIsQueued();
     const rules = new RuleSet(plan.rules, this.#rules);
     try {
-      this.#watcher.apply(plan, rules);
+      const retired = this.#watcher.apply(plan, rules);
+      if (retired !== null) this.#readOut(retired);
       this.#plan = plan;
       this.#rules = rules;
       this.#dispatch.setRules(rules);
@@ -293,6 +303,37 @@ export class ReaderLoop {
       if (!(error instanceof WatchError)) throw error;
       this.#finish({ kind: "cannot-watch", text: error.message });
     }
+  }
+
+  /** What the new group is told of is told from the moment on up to which the old one has told it. */
+  #readOut(retired: WatchTable): void {
+    const tables = this.#watcher.tables.filter(({ backend }) => backend.name === "fanotify");
+    const fresh = tables.map((table) => this.#groupOf(table, () => this.#readMuted(table)));
+    const old = this.#groupOf(retired, () => this.#readOnce(retired));
+    const isExact = handOver(old, fresh[0] ?? { ...old, queuedBytes: 0, read: () => 0 });
+    retired.backend.close();
+    if (!isExact)
+      this.#log.warn("Some events may be told twice: things happened all the time while fanotify was opened anew");
+  }
+
+  #groupOf(table: WatchTable, read: () => number): Group {
+    return {
+      get queuedBytes() {
+        return table.backend.queuedBytes;
+      },
+      get isWalking() {
+        return table.isWalking;
+      },
+      walk: () => table.walk(directoriesPerSlice),
+      read,
+    };
+  }
+
+  #readMuted(table: WatchTable): number {
+    this.#dispatch.isMuted = true;
+    const length = this.#dispatch.read(table);
+    this.#dispatch.isMuted = false;
+    return length;
   }
 
   /** After everything else of a round: what follows from the records has been handed over. */
@@ -309,6 +350,7 @@ export class ReaderLoop {
 
   #drain(flushMs: number): void {
     this.#readWhatIsQueued();
+    this.#unknownActors.say();
     this.#port.send({ kind: "all-read" });
     const linesLost = this.#stdout.flushWithin(flushMs);
     this.#finish({ kind: "drained", linesLost });
@@ -323,12 +365,13 @@ export class ReaderLoop {
   }
 
   #lookInto(node: Node, table: WatchTable, interests = node.interests): void {
+    if (this.#dispatch.isMuted) return;
     this.#catchUp.look(node, table.backend, interests);
     this.#dispatch.watchedEntries = this.#catchUp.openLooks;
   }
 
   #lookAtFile({ node }: Root, table: WatchTable): void {
-    if (node === null || node.isDirectory) return;
+    if (node === null || node.isDirectory || this.#dispatch.isMuted) return;
     this.#catchUp.lookAtFile(node, table.backend);
     this.#dispatch.watchedEntries = this.#catchUp.openLooks;
   }

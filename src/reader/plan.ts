@@ -1,5 +1,6 @@
 /** What crosses the two threads: plain data only, copied or transferred. */
 import type { MessagePort } from "node:worker_threads";
+import { type ActorWish, resolved } from "../rule/actor.ts";
 import type { Alternative, BackendChoice, BackendName, Rule, WatchPath } from "../rule/rule.ts";
 
 /** The whole compiled rule set, as the reader needs it. */
@@ -19,15 +20,31 @@ export interface PlannedRule {
   /** Whether its triggers are wanted by the main thread. */
   readonly runs: boolean;
   readonly once?: boolean;
+  readonly actor?: ActorWish;
+}
+
+export interface PlanOptions {
+  readonly generation: number;
+  readonly everyPathMustWork: boolean;
+  /** Of the users that rules name; null if there is no such user. */
+  readonly uidOf: (user: string) => number | null;
+}
+
+/** Whether some rule asks who did it. */
+export function asksForActors({ rules }: Plan): boolean {
+  return rules.some(({ actor }) => actor !== undefined);
 }
 
 export function planOf(
   rules: readonly Rule[],
-  { generation, everyPathMustWork }: { generation: number; everyPathMustWork: boolean },
+  { generation, everyPathMustWork, uidOf }: PlanOptions,
 ): Plan {
-  const planned = rules.map(({ name, watch, backend, condition, command, once = false }) => {
-    return { name, watch, backend, condition, runs: command !== null, once };
-  });
+  const planned = rules.map(
+    ({ name, watch, backend, condition, command, once = false, actor }): PlannedRule => {
+      const wish = actor === undefined ? {} : { actor: resolved(actor, uidOf) };
+      return { name, watch, backend, condition, runs: command !== null, once, ...wish };
+    },
+  );
   return { generation, rules: planned, everyPathMustWork };
 }
 

@@ -1,6 +1,8 @@
 /** Which rules a record meets: decided once for each kind of record on a place, then looked up. */
 import { type EventName, entryEvents, eventBits, moveEvents, namesOf } from "../event.ts";
 import { latin1, utf8 } from "../../ffi/bytes.ts";
+import { ActorFilter, type ActorFacts, type ActorWish, isFilter } from "./actor.ts";
+import { ByActor } from "./by-actor.ts";
 import type { NamePattern } from "./glob.ts";
 import { Memory, type Remembering } from "./memory.ts";
 import { NameFilters } from "./name-filters.ts";
@@ -14,6 +16,7 @@ export interface MatchedRule {
   readonly condition: readonly Alternative[];
   readonly runs: boolean;
   readonly once?: boolean;
+  readonly actor?: ActorWish;
 }
 
 /** What one rule wants to hear about one place. */
@@ -25,6 +28,8 @@ export interface Interest {
   readonly children: boolean;
   /** Only of what has such a name, which then counts as watched itself. Absent: of everything. */
   readonly names?: NamePattern;
+  /** Not for whoever did it: the record only ends what the rule remembers of the path. */
+  readonly isDenied?: boolean;
 }
 
 /** How a record looks from a place: bits above the events' own. */
@@ -47,6 +52,8 @@ export interface Verdict {
   readonly running: readonly number[];
   /** Start of the JSON line for exactly these rules. */
   readonly head: Uint8Array;
+  /** One of them tells who did it. */
+  readonly tellsActor: boolean;
   /** Alternatives that need to remember this record before they are met. */
   readonly partial: readonly Partial[];
   /** Remembering alternatives for which the path ends here. */
@@ -71,18 +78,32 @@ export class RuleSet {
   readonly #spendingByRule = new Map<MatchedRule, Spending>();
   readonly #onceByAlternative = new Map<Alternative, Once>();
   readonly #twins = new Map<string, number>();
+  readonly #actorFilters: readonly (ActorFilter | null)[];
   /** Counts the rules that were spent: verdicts from before are of no more use. */
   age = 0;
 
   /** @param before the plan until now: a rule that is still there keeps what it remembers */
   constructor(rules: readonly MatchedRule[], before: RuleSet | null = null) {
     this.rules = rules;
+    this.#actorFilters = rules.map(({ actor }) =>
+      actor === undefined || !isFilter(actor) ? null : new ActorFilter(actor),
+    );
     for (const rule of rules) {
       for (const alternative of rule.condition) {
         if (alternative.groups.length > 1) this.#remember(rule, alternative, before);
       }
       if (rule.once === true) this.#limitToOnce(rule, before);
     }
+  }
+
+  /** Whether a line for these rules tells who did it. */
+  tellsActor(rules: readonly number[]): boolean {
+    return rules.some((rule) => this.rules[rule]!.actor !== undefined);
+  }
+
+  /** Null: the rule is for whoever does it. */
+  actorFilter(rule: number): ActorFilter | null {
+    return this.#actorFilters[rule]!;
   }
 
   /** Whether the rule was to be met once, and was. */
@@ -164,6 +185,7 @@ const nothing: Verdict = {
   met: [],
   running: [],
   head: new Uint8Array(0),
+  tellsActor: false,
   partial: [],
   forgetting: [],
 };
@@ -179,6 +201,8 @@ export class Interests {
   readonly kernelEvents: number;
   readonly children: boolean;
   readonly directories: boolean;
+  /** Null unless some rule is for certain processes only. */
+  readonly #byActor: ByActor<Interests> | null;
   /** Of the interests in certain names; null if there are none, as almost always. */
   readonly #filters: NameFilters<Verdict> | null;
   /** `RuleSet.age` of the verdicts. */
@@ -199,6 +223,29 @@ export class Interests {
       this.#filters !== null ||
       (list.some((interest) => interest.children) && alternatives.some((a) => a.children));
     this.directories = alternatives.some((a) => a.directories);
+    const isFiltered = list.some((one) => !one.isDenied && rules.actorFilter(one.rule) !== null);
+    this.#byActor = isFiltered ? new ByActor((actor) => this.#keyFor(actor), (key) => this.#without(key)) : null;
+  }
+
+  /** Whether it matters who did it. */
+  get filtersActor(): boolean {
+    return this.#byActor !== null;
+  }
+
+  /** What is wanted of what this process did; to be asked if it `filtersActor`. */
+  of(actor: ActorFacts): Interests {
+    return this.#byActor === null ? this : this.#byActor.of(actor);
+  }
+
+  /** One character for each interest: "1" if it is not for this process. */
+  #keyFor(actor: ActorFacts): string {
+    const passes = (rule: number): boolean => this.#rules.actorFilter(rule)?.passes(actor) ?? true;
+    return this.list.map(({ rule }) => (passes(rule) ? "0" : "1")).join("");
+  }
+
+  #without(key: string): Interests {
+    const list = this.list.map((one, at) => (key[at] === "1" ? { ...one, isDenied: true } : one));
+    return new Interests(this.#rules, list);
   }
 
   /** @param kind event bits, with `viewSelf`, `viewDirectory` and `viewRenamed` */
@@ -237,13 +284,16 @@ export class Interests {
       const { rule } = interest;
       const { condition } = this.#rules.rules[rule]!;
       const own = kindFor(condition, names === undefined ? kind : asItself(kind));
-      seen |= own;
-      lookedAt |= eventsOf(condition);
+      if (interest.isDenied !== true) {
+        seen |= own;
+        lookedAt |= eventsOf(condition);
+      }
       for (const alternative of condition) {
         const memory = this.#rules.rememberingOf(alternative);
         const groups = groupsIn(alternative, own);
-        if (memory === null && groups === 1) met.add(rule);
-        if (memory !== null && groups !== 0) {
+        const isDenied = interest.isDenied === true;
+        if (memory === null && groups === 1 && !isDenied) met.add(rule);
+        if (memory !== null && groups !== 0 && !isDenied) {
           // Several patterns of one rule may let the name through: it has happened once.
           const before = partial.get(memory)?.groups ?? 0;
           partial.set(memory, { rule, memory, groups: before | groups });
@@ -265,7 +315,8 @@ export class Interests {
   ): Verdict {
     const running = met.filter((rule) => this.#rules.rules[rule]!.runs);
     const head = this.#rules.head(met, events);
-    return { isNothing: false, events, met, running, head, ...rest };
+    const tellsActor = this.#rules.tellsActor(met);
+    return { isNothing: false, events, met, running, head, tellsActor, ...rest };
   }
 }
 

@@ -1,5 +1,6 @@
 /** The one neutral rule that every dialect becomes: what to watch, for which events, what to run. */
 import { eventBits } from "../event.ts";
+import type { WrittenActorWish } from "./actor.ts";
 import type { Command } from "./template.ts";
 
 export interface Rule {
@@ -17,6 +18,8 @@ export interface Rule {
   readonly whenBusy?: WhenBusy;
   /** Met once, and then not again before facron is started anew. */
   readonly once?: boolean;
+  /** It tells who did it, and may be for some processes only. */
+  readonly actor?: WrittenActorWish;
 }
 
 export type WhenBusy = "queue" | "skip";

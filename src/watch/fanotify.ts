@@ -9,7 +9,7 @@ import {
   fanotifyMarkRemove,
   fileIdentity,
 } from "../../ffi/fanotify/calls.ts";
-import { FanotifyReader, InfoReader } from "../../ffi/fanotify/reader.ts";
+import { FanotifyReader, InfoReader, pidfdOf } from "../../ffi/fanotify/reader.ts";
 import {
   FAN_CREATE,
   FAN_DELETE,
@@ -28,6 +28,7 @@ import {
   metadataLayout,
 } from "../../ffi/fanotify/abi.ts";
 import type { Backend, EventSink, Want } from "./backend.ts";
+import type { ActorDesk } from "./actor-desk.ts";
 import { renamePlaces, type Side } from "./rename-places.ts";
 import type { Mark } from "./tree.ts";
 import { viewAskers, viewRenamed } from "../rule/matcher.ts";
@@ -35,6 +36,8 @@ import { HandleTable } from "./handle-table.ts";
 import type { Node } from "./tree.ts";
 
 const readBytes = 256 * 1024;
+/** With pidfds, each record brings an open descriptor: some 200 at a time, of the 1024 that a process has. */
+const readBytesWithActors = 16 * 1024;
 const dot = 0x2e;
 
 /** Our bits that fanotify has under the same value; `rename` has another one, `unmount` is not there. */
@@ -56,9 +59,10 @@ export class FanotifyBackend implements Backend {
   readonly supported = sharedBits | eventBits.rename | eventBits.q_overflow;
   readonly #fd: Fd;
   readonly #ownPid: number;
-  readonly #buffer = new Uint8Array(readBytes);
-  readonly #events = new FanotifyReader(this.#buffer);
-  readonly #info = new InfoReader(this.#events);
+  readonly #actors: ActorDesk | null;
+  readonly #buffer: Uint8Array;
+  readonly #events: FanotifyReader;
+  readonly #info: InfoReader;
   readonly #markByIdentity = new HandleTable<FanotifyMark>();
   /** Marks on inodes that are no directories: only with them a target has to be looked up. */
   #fileMarks = 0;
@@ -78,10 +82,18 @@ export class FanotifyBackend implements Backend {
   #oldNameStart = 0;
   #oldNameEnd = 0;
 
-  /** @param ownPid what this process does is not reported. @throws {SyscallError} as `fanotifyInit` */
-  constructor(ownPid: number) {
+  /**
+   * @param ownPid what this process does is not reported
+   * @param actors gets the descriptor of who did it with each record; null: the kernel is spared opening it
+   * @throws {SyscallError} as `fanotifyInit`
+   */
+  constructor(ownPid: number, actors: ActorDesk | null = null) {
     this.#ownPid = ownPid;
-    this.#fd = fanotifyInit({ unlimitedMarks: true });
+    this.#actors = actors;
+    this.#buffer = new Uint8Array(actors === null ? readBytes : readBytesWithActors);
+    this.#events = new FanotifyReader(this.#buffer);
+    this.#info = new InfoReader(this.#events);
+    this.#fd = fanotifyInit({ unlimitedMarks: true, reportPidfd: actors !== null });
   }
 
   get fd(): number {
@@ -158,9 +170,12 @@ export class FanotifyBackend implements Backend {
     // All of them at once: a look that is made between two of them is behind the others as well.
     this.#left = events.remaining;
     this.consumed += this.#left * queuedBytesPerEvent;
+    this.#actors?.beginRead();
     while (events.next()) {
       this.#left--;
+      this.#actors?.beginRecord(events.pid, pidfdOf(events, this.#info));
       this.#deliver(sink);
+      this.#actors?.endRecord();
     }
     return length;
   }

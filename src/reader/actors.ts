@@ -1,0 +1,132 @@
+/** Who did what is being read: asked of /proc at once, and only for records that a rule asks it of. */
+import { Errno } from "../../ffi/errno.ts";
+import { closeDescriptor } from "../../ffi/fd.ts";
+import { FAN_EPIDFD } from "../../ffi/fanotify/abi.ts";
+import { pidfdHoldsNumber } from "../../ffi/pidfd.ts";
+import { type ProcessFacts, readProcess } from "../../ffi/proc.ts";
+import { actorJson } from "../output/actor-json.ts";
+import type { ActorFacts } from "../rule/actor.ts";
+import type { ActorDesk } from "../watch/actor-desk.ts";
+import { packActor } from "./packed-actor.ts";
+import type { UnknownActors } from "./unknown-actors.ts";
+
+/** A process as it was when a record of it was read. */
+export interface Actor extends ActorFacts {
+  /** As a line has it. */
+  readonly json: Uint8Array;
+  /** As a trigger has it. */
+  readonly packed: Uint8Array;
+}
+
+/** Who did the record in hand. */
+export interface ActorSource {
+  /** Null if it is not known, or no longer. */
+  readonly current: Actor | null;
+  /** A rule would decide by it, and it is null. */
+  undecided(): void;
+}
+
+export const nobody: ActorSource = { current: null, undecided: () => {} };
+
+interface Known {
+  readonly actor: Actor;
+  /** The read in which it was last seen to be true. */
+  read: number;
+}
+
+/** Far more than do something at once; all are read anew then. */
+const knownMax = 4096;
+
+const noPidfd = -1;
+
+/**
+ * A process may become another program between two records, so what is known of it is read again in
+ * each read(2); what lasts for its life is all that is made of that. One that has ended is not known,
+ * also if it was: it may have been another program by then.
+ */
+export class Actors implements ActorDesk, ActorSource {
+  readonly #unknown: UnknownActors;
+  readonly #byPid = new Map<number, Known>();
+  #read = 0;
+  #pid = 0;
+  #pidfd = noPidfd;
+  /** Of the record in hand; undefined: nobody has asked. */
+  #actor: Actor | null | undefined = null;
+
+  constructor(unknown: UnknownActors) {
+    this.#unknown = unknown;
+  }
+
+  beginRead(): void {
+    this.#read++;
+  }
+
+  beginRecord(pid: number, pidfd: number): void {
+    this.#pid = pid;
+    this.#pidfd = pidfd;
+    this.#actor = undefined;
+  }
+
+  endRecord(): void {
+    if (this.#pidfd >= 0) closeDescriptor(this.#pidfd);
+    this.#pidfd = noPidfd;
+    this.#actor = null;
+  }
+
+  undecided(): void {
+    this.#unknown.undecided();
+  }
+
+  /** Asked of /proc when the first rule wants it. */
+  get current(): Actor | null {
+    if (this.#actor === undefined) this.#actor = this.#find();
+    return this.#actor;
+  }
+
+  #find(): Actor | null {
+    if (this.#pidfd === FAN_EPIDFD) this.#unknown.noDescriptor();
+    if (this.#pidfd < 0) return null;
+    const known = this.#byPid.get(this.#pid);
+    // Its pidfd was alive after this read: no other process can have had the number in it since.
+    if (known?.read === this.#read) return known.actor;
+    const facts = readProcess(this.#pid);
+    if (!pidfdHoldsNumber(this.#pidfd)) return null;
+    if (facts.exeErrno === Errno.EACCES) this.#unknown.noAccess();
+    return this.#remember(known, facts);
+  }
+
+  #remember(known: Known | undefined, facts: ProcessFacts): Actor | null {
+    if (known !== undefined && isSame(known.actor, facts)) {
+      known.read = this.#read;
+      return known.actor;
+    }
+    if (this.#byPid.size >= knownMax) this.#byPid.clear();
+    const actor = actorOf(facts);
+    this.#byPid.set(this.#pid, { actor, read: this.#read });
+    return actor;
+  }
+}
+
+function actorOf({ comm, commLength, exe, exeLength, uid }: ProcessFacts): Actor {
+  const facts: ActorFacts = {
+    comm: commLength === 0 ? null : comm.slice(0, commLength),
+    exe: exeLength === 0 ? null : exe.slice(0, exeLength),
+    uid: uid < 0 ? null : uid,
+  };
+  return { ...facts, json: actorJson(facts), packed: packActor(facts) };
+}
+
+function isSame(actor: Actor, { comm, commLength, exe, exeLength, uid }: ProcessFacts): boolean {
+  return (
+    (actor.uid ?? -1) === uid &&
+    startsWith(comm, commLength, actor.comm) &&
+    startsWith(exe, exeLength, actor.exe)
+  );
+}
+
+function startsWith(buffer: Uint8Array, length: number, bytes: Uint8Array | null): boolean {
+  if (bytes === null) return length === 0;
+  if (bytes.length !== length) return false;
+  for (let i = 0; i < length; i++) if (buffer[i] !== bytes[i]) return false;
+  return true;
+}
