@@ -5,6 +5,7 @@ import { quoted } from "../log.ts";
 import type { Alternative, Rule, WatchPath } from "../rule/rule.ts";
 import { shellWords } from "../rule/shell-words.ts";
 import type { Command } from "../rule/template.ts";
+import { describeActor } from "./describe-actor.ts";
 import { templateText } from "./toml-template.ts";
 
 /** What follows "when it ...". */
@@ -118,8 +119,8 @@ function commandText({ words }: Command): string {
   return texts.join(" ");
 }
 
-function how({ backend, once, whenBusy, runAs }: Rule): string {
-  const said: string[] = [];
+function how({ backend, once, whenBusy, runAs, actor }: Rule): string {
+  const said: string[] = actor === undefined ? [] : [describeActor(actor)];
   if (backend !== "auto") said.push(backend === "fanotify" ? "fanotify, needs root" : "inotify");
   if (once === true) said.push("once, and then no more");
   if (whenBusy === "skip") said.push("not while its command runs");

@@ -6,7 +6,7 @@ import type { Findings } from "./findings.ts";
 import type { Span } from "./span.ts";
 import { laterRuleKeys, laterSettings, laterWhenBusy } from "./toml-later.ts";
 import type { TomlPath, TomlPlaces } from "./toml-places.ts";
-import { ruleKeys, settingsKeys } from "./toml-schema.ts";
+import { actorKeys, ruleKeys, settingsKeys } from "./toml-schema.ts";
 
 type Issue = z.core.$ZodIssue;
 
@@ -54,7 +54,7 @@ export class TomlFaults {
       case "too_small":
         return value === ""
           ? `Empty text for ${nameOf(path)}: write one, or remove the key`
-          : tooSmall(path);
+          : tooSmall(path, value);
       case "too_big":
         return `Value of ${nameOf(path)} is too large: ${String(issue.maximum)} is the most`;
       case "invalid_value":
@@ -65,7 +65,7 @@ export class TomlFaults {
   }
 
   #tellKey(path: TomlPath, key: string): void {
-    const table = path.length === 1 ? "top" : path[0] === "facron" ? "facron" : "rule";
+    const table = tableOf(path);
     const span = this.#places.key(path);
     if (span !== null) this.#findings.error(span, unknownKey(table, key));
   }
@@ -90,12 +90,23 @@ export class TomlFaults {
   }
 }
 
+type Table = "top" | "facron" | "rule" | "actor";
+
+function tableOf(path: TomlPath): Table {
+  if (path.length === 1) return "top";
+  if (path[0] === "facron") return "facron";
+  return path.includes("actor") ? "actor" : "rule";
+}
+
 const examples: Readonly<Record<string, string>> = {
   watch: 'watch = "/srv/in"',
   on: 'on = "close_write"',
   run: 'run = ["/usr/local/bin/import", "{path}"]',
   include: 'include = ["/etc/facron.d/*.toml"]',
   user: 'user = "importer"',
+  exe: 'exe = "/usr/bin/vim*"',
+  comm: 'comm = "vim"',
+  uid: 'uid = "www-data"',
 };
 
 /** What may stand there, as a sentence says it. */
@@ -105,6 +116,11 @@ const kinds: Readonly<Record<string, string>> = {
   run: "a list of program and arguments, each in quotes",
   include: "a list of paths, each in quotes",
   user: "a user's name in quotes, or a uid",
+  actor: 'true or false, or a table, e.g. actor = { exe = "/usr/bin/vim*" }',
+  exe: "a program in quotes, or a list of them",
+  comm: "a process's name in quotes, or a list of them",
+  uid: "a user's name in quotes, a uid, or a list of them",
+  not: 'a table, e.g. not = { comm = "backup" }',
   max_running: "a whole number from 1 to 999999",
   facron: "a table: write [facron] alone in a line",
   rule: "a list of tables: write [[rule]], with two brackets, above each rule",
@@ -127,6 +143,8 @@ function wrongType(path: TomlPath, value: unknown): string {
   const isElement = typeof path.at(-1) === "number";
   if (name === "rule" && isElement)
     return "Unexpected value in rule: write [[rule]] above each rule";
+  if (isElement && name === "uid")
+    return `Unexpected ${kindOf(value)} in uid: each of its values is a user's name in quotes, or a uid`;
   if (isElement)
     return `Unexpected ${kindOf(value)} in ${name}: each of its values is a text in quotes`;
   const wanted =
@@ -141,10 +159,9 @@ function kindOf(value: unknown): string {
   return typeof value === "boolean" ? "true or false" : typeof value;
 }
 
-function tooSmall(path: TomlPath): string {
+function tooSmall(path: TomlPath, value: unknown): string {
   const name = nameOf(path);
-  if (name === "max_running" || name === "user")
-    return `Value of ${name} is too small: it is ${kinds[name]}`;
+  if (!Array.isArray(value)) return `Value of ${name} is too small: it is ${kinds[name]}`;
   return `Empty list for ${name}: write at least one, e.g. ${examples[name] ?? `${name} = [...]`}`;
 }
 
@@ -159,8 +176,9 @@ function wrongChoice(path: TomlPath, value: unknown, choices: readonly string[])
   return `Unknown ${name} ${quoted(written)}: ${cure}`;
 }
 
-function unknownKey(table: "top" | "facron" | "rule", key: string): string {
+function unknownKey(table: Table, key: string): string {
   if (table === "top") return unknownTable(key);
+  if (table === "actor") return unknownActorKey(key);
   const [known, later] =
     table === "rule" ? [ruleKeys, laterRuleKeys] : [settingsKeys, laterSettings];
   const instead = later[key];
@@ -170,6 +188,13 @@ function unknownKey(table: "top" | "facron" | "rule", key: string): string {
   const meant = didYouMean(key, [...known, ...Object.keys(later)]);
   const cure = meant === null ? `the keys are ${known.join(", ")}` : `did you mean ${meant}?`;
   return `Unknown key ${quoted(key)}: ${cure}`;
+}
+
+function unknownActorKey(key: string): string {
+  const meant = didYouMean(key, actorKeys);
+  const cure = meant === null ? `they are ${actorKeys.join(", ")}` : `did you mean ${meant}?`;
+  if (key === "not") return 'Unknown key "not" in not: give exe, comm and uid there';
+  return `Unknown key ${quoted(key)} in actor: ${cure}`;
 }
 
 function unknownTable(key: string): string {

@@ -11,7 +11,6 @@ export const laterRuleKeys: Readonly<Record<string, string>> = {
   min_size: remove,
   max_size: remove,
   ignore_files: filters,
-  actor: "the event's pid is in {pid} and FACRON_PID",
   scope: remove,
   poll_interval: remove,
   settle: "watch for close_write, which comes when a file is complete",

@@ -8,6 +8,7 @@ import { ConfigError, type ConfigProblem, formatProblem } from "../errors.ts";
 import type { Log } from "../log.ts";
 import { type FromReader, planOf, type WatchReport } from "../reader/plan.ts";
 import type { Rule } from "../rule/rule.ts";
+import { unknownActors } from "./unknown-actors.ts";
 import { ReaderThread } from "./reader-thread.ts";
 import type { Signals, StopSignal } from "./signals.ts";
 import { watchReportText } from "./report.ts";
@@ -196,6 +197,7 @@ class Daemon {
     this.#runner.allow(this.#options.maxRunning ?? settings?.maxRunning ?? defaultMaxRunning);
     for (const warning of warnings) this.#log.warn(formatProblem(warning));
     forgetAccounts();
+    for (const warning of unknownActors(rules)) this.#log.warn(warning);
     this.#generation++;
     this.#rulesByGeneration.set(this.#generation, rules);
     const { everyPathMustWork } = this.#options;

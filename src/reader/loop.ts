@@ -110,7 +110,8 @@ export class ReaderLoop {
     const hooks = {
       linesAreMany: () => this.#stdout.write(this.#lines.take()),
       overflow: (backend: Backend) => this.#log.warn(overflowText(backend.name)),
-      entrySeen: (...seen: Parameters<DispatchHooks["entrySeen"]>) => this.#catchUp.entrySeen(...seen),
+      entrySeen: (...seen: Parameters<DispatchHooks["entrySeen"]>) =>
+        this.#catchUp.entrySeen(...seen),
     };
     this.#dispatch = new Dispatch(this.#lines, this.#triggers, hooks, actors);
     this.#catchUp = new CatchUp((...event) => this.#dispatch.synthetic(...event));
@@ -313,7 +314,9 @@ export class ReaderLoop {
     const isExact = handOver(old, fresh[0] ?? { ...old, queuedBytes: 0, read: () => 0 });
     retired.backend.close();
     if (!isExact)
-      this.#log.warn("Some events may be told twice: things happened all the time while fanotify was opened anew");
+      this.#log.warn(
+        "Some events may be told twice: things happened all the time while fanotify was opened anew",
+      );
   }
 
   #groupOf(table: WatchTable, read: () => number): Group {

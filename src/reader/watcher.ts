@@ -7,7 +7,7 @@ import { type Log, quoted } from "../log.ts";
 import { Interests, type RuleSet } from "../rule/matcher.ts";
 import { whyNeverMet } from "../rule/reach.ts";
 import { type BackendName, eventsOf } from "../rule/rule.ts";
-import { isFilter, needsKnownActor } from "../rule/actor.ts";
+import { effectOfNotKnowing } from "../rule/actor.ts";
 import type { ActorDesk } from "../watch/actor-desk.ts";
 import { Arrivals } from "../watch/arrivals.ts";
 import { cannotWatch } from "../watch/explain.ts";
@@ -301,13 +301,8 @@ export class Watcher {
   #warnOfActor({ rule, planned: { actor, name } }: Claim, path: Uint8Array): void {
     if (actor === undefined || this.#saidOfActors.has(rule)) return;
     this.#saidOfActors.add(rule);
-    const effect = needsKnownActor(actor)
-      ? "never fires"
-      : isFilter(actor)
-        ? "fires whoever did it"
-        : "has no comm, exe and uid";
     this.#options.log.warn(
-      `Rule ${quoted(name)} ${effect} for ${quoted(path)}: inotify does not tell who did it; fanotify does, as root`,
+      `Rule ${quoted(name)} ${effectOfNotKnowing(actor)} for ${quoted(path)}: inotify does not tell who did it; fanotify does, as root`,
     );
   }
 

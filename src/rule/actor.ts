@@ -43,8 +43,14 @@ export function isFilter({ only, not }: ActorWish<unknown>): boolean {
 }
 
 /** Whether the rule fires for nobody who is not known. */
-export function needsKnownActor({ only }: ActorWish<unknown>): boolean {
+function needsKnownActor({ only }: ActorWish<unknown>): boolean {
   return namesAny(only);
+}
+
+/** What becomes of a rule where nobody knows who did it, as it follows "Rule ". */
+export function effectOfNotKnowing(wish: ActorWish<unknown>): string {
+  if (needsKnownActor(wish)) return "never fires";
+  return isFilter(wish) ? "fires whoever did it" : "has no comm, exe and uid";
 }
 
 function namesAny({ exe, comm, uid }: ActorTraits<unknown>): boolean {
@@ -56,8 +62,10 @@ export function resolved(
   { only, not }: WrittenActorWish,
   uidOf: (user: string) => number | null,
 ): ActorWish {
+  const numberOf = (user: string): number | null =>
+    /^\d+$/.test(user) ? Number(user) : uidOf(user);
   const traits = ({ uid, ...rest }: ActorTraits<string>): ActorTraits => {
-    return uid === undefined ? rest : { ...rest, uid: uid.flatMap((user) => uidOf(user) ?? []) };
+    return uid === undefined ? rest : { ...rest, uid: uid.flatMap((user) => numberOf(user) ?? []) };
   };
   return { only: traits(only), not: traits(not) };
 }

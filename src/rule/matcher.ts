@@ -224,7 +224,12 @@ export class Interests {
       (list.some((interest) => interest.children) && alternatives.some((a) => a.children));
     this.directories = alternatives.some((a) => a.directories);
     const isFiltered = list.some((one) => !one.isDenied && rules.actorFilter(one.rule) !== null);
-    this.#byActor = isFiltered ? new ByActor((actor) => this.#keyFor(actor), (key) => this.#without(key)) : null;
+    this.#byActor = isFiltered
+      ? new ByActor(
+          (actor) => this.#keyFor(actor),
+          (key) => this.#without(key),
+        )
+      : null;
   }
 
   /** Whether it matters who did it. */
