@@ -12,10 +12,11 @@ export function openPidfd(pid: number): Fd {
   return new Fd(check(libc.syscall(pidfdOpen, pid, null, 0, 0, null), "pidfd_open"));
 }
 
-/** Runs until it is told to go on by `line`, or to the end of the test. */
+/** Runs to the end of the test, unless it ends before. */
 export interface TestProcess {
   readonly pid: number;
-  line(): void;
+  /** Write a line to its stdin. */
+  line(text?: string): void;
   /** SIGKILL, and its number is free again. */
   end(): Promise<void>;
 }
@@ -27,8 +28,8 @@ export function startProcess(argv: readonly string[]): TestProcess {
     await child.exited;
   };
   atTestEnd(end);
-  const line = (): void => {
-    child.stdin.write("\n");
+  const line = (text = ""): void => {
+    child.stdin.write(`${text}\n`);
     void child.stdin.flush();
   };
   return { pid: child.pid, line, end };
