@@ -71,6 +71,7 @@ Events: access modify attrib close_write close_nowrite open open_exec create del
 Examples:
   facron watch /etc
   facron watch -r -e close_write,moved_to /srv/in
+  facron watch --actor -e close_write,delete /etc
   facron watch -e create . | head -1
 `;
 
