@@ -50,6 +50,7 @@ export class Actors implements ActorDesk, ActorSource {
   #read = 0;
   #pid = 0;
   #pidfd = noPidfd;
+  #isInHand = false;
   /** Of the record in hand; undefined: nobody has asked. */
   #actor: Actor | null | undefined = null;
 
@@ -64,17 +65,19 @@ export class Actors implements ActorDesk, ActorSource {
   beginRecord(pid: number, pidfd: number): void {
     this.#pid = pid;
     this.#pidfd = pidfd;
+    this.#isInHand = true;
     this.#actor = undefined;
   }
 
   endRecord(): void {
     if (this.#pidfd >= 0) closeDescriptor(this.#pidfd);
     this.#pidfd = noPidfd;
+    this.#isInHand = false;
     this.#actor = null;
   }
 
   undecided(): void {
-    this.#unknown.undecided();
+    if (this.#isInHand) this.#unknown.undecided(this.#pid === 0 ? "outside" : "ended");
   }
 
   /** Asked of /proc when the first rule wants it. */

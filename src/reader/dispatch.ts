@@ -164,7 +164,7 @@ export class Dispatch implements EventSink {
     const partial = new Map<object, Verdict["partial"][number]>();
     for (const { node, name } of [to, from]) {
       if (node.interests === null) continue;
-      const verdict = this.#verdict(node.interests, kind, name, 0, name.length, pid);
+      const verdict = this.#verdict(node.interests, kind, name, 0, name.length);
       for (const rule of verdict.met) met.add(rule);
       for (const one of verdict.partial) partial.set(one.memory, one);
     }
@@ -245,7 +245,7 @@ export class Dispatch implements EventSink {
     synthetic: SyntheticReason | null,
   ): void {
     if (this.isMuted) return;
-    const verdict = this.#verdict(interests, kind, name, start, end, pid);
+    const verdict = this.#verdict(interests, kind, name, start, end);
     if (verdict.isNothing) return;
     const isDirectory = (kind & viewDirectory) !== 0;
     const plain = verdict.partial.length === 0 && verdict.forgetting.length === 0;
@@ -327,12 +327,11 @@ export class Dispatch implements EventSink {
     name: Uint8Array,
     start: number,
     end: number,
-    pid: number,
   ): Verdict {
     const verdict = interests.verdict(kind, name, start, end);
     if (!interests.filtersActor || verdict.isNothing) return verdict;
     const actor = this.#actors.current;
-    if (actor === null && pid > 0) this.#actors.undecided();
+    if (actor === null) this.#actors.undecided();
     return interests.of(actor ?? unknownActor).verdict(kind, name, start, end);
   }
 

@@ -4,10 +4,19 @@ import type { Log } from "../log.ts";
 /** One word serves so long. */
 const silenceMs = 60_000;
 
+/** "outside": of facron's pid namespace, where the process has no number. */
+export type WhyUnknown = "ended" | "outside";
+
+const reasons: Readonly<Record<WhyUnknown, string>> = {
+  ended: "the process had ended before it could be looked at",
+  outside: "the process is outside of facron's container (pid namespace)",
+};
+
 export class UnknownActors {
   readonly #log: Log;
   /** Records that a rule would have decided by who did it, since that was last said. */
-  #undecided = 0;
+  readonly #undecided: Record<WhyUnknown, number> = { ended: 0, outside: 0 };
+  #isAny = false;
   /** performance.now() before which it is not said again. */
   #silentUntil = 0;
   #saidNoAccess = false;
@@ -18,22 +27,30 @@ export class UnknownActors {
   }
 
   /** A rule is for certain processes, and nobody knows whether this was one. */
-  undecided(): void {
-    this.#undecided++;
+  undecided(why: WhyUnknown): void {
+    this.#undecided[why]++;
+    this.#isAny = true;
   }
 
   /** To be called after each read. */
   sayIfDue(): void {
-    if (this.#undecided > 0 && performance.now() >= this.#silentUntil) this.say();
+    if (this.#isAny && performance.now() >= this.#silentUntil) this.say();
   }
 
   say(): void {
-    if (this.#undecided === 0) return;
+    if (!this.#isAny) return;
+    this.#isAny = false;
     this.#silentUntil = performance.now() + silenceMs;
-    const events = this.#undecided === 1 ? "1 event" : `${this.#undecided} events`;
-    this.#undecided = 0;
+    for (const why of ["ended", "outside"] as const) {
+      const count = this.#undecided[why];
+      this.#undecided[why] = 0;
+      if (count > 0) this.#sayOf(count, reasons[why]);
+    }
+  }
+
+  #sayOf(count: number, reason: string): void {
     this.#log.warn(
-      `Cannot tell who did ${events}: the process had ended before it could be looked at; ` +
+      `Cannot tell who did ${count === 1 ? "1 event" : `${count} events`}: ${reason}; ` +
         "rules for certain actors did not fire, rules that only leave some out did",
     );
   }

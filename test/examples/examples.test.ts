@@ -4,6 +4,7 @@ import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { commandNames } from "../../src/cli/arguments.ts";
 import { helpOf } from "../../src/cli/help.ts";
+import { startProcess } from "../helpers/processes.ts";
 import { findTool, needsRoot } from "../helpers/requires.ts";
 import { childrenOf, statusOf } from "../cli/support.ts";
 import { runBinary, type RunningBinary } from "../helpers/run-binary.ts";
@@ -99,6 +100,14 @@ function endFacron({ pid }: RunningBinary): void {
   }
 }
 
+/** By a process that facron can see, and that lives on. */
+function writeFromInside({ pid }: RunningBinary, paths: readonly string[]): void {
+  const facron = descendantsOf(pid).find((child) => statusOf(child)?.["Name"] === "facron");
+  const enter = ["nsenter", "--target", `${facron}`, "--mount", "--pid"];
+  const writer = startProcess([...enter, "sh", "-c", 'while read file; do echo x >"$file"; done']);
+  for (const path of paths) writer.line(path);
+}
+
 function descendantsOf(pid: number): number[] {
   return childrenOf(pid).flatMap((child) => [child, ...descendantsOf(child)]);
 }
@@ -155,7 +164,10 @@ describe("the example in TOML", () => {
       for (const path of paths) isFile(path) ? place.write(path, "old") : place.mkdir(path);
       const running = await place.run("facron -c facron.toml", { programs }).ready();
       expect(running.log).not.toMatch(/error|warning/);
-      for (const path of paths) place.write(isFile(path) ? path : `${path}/new`, "new");
+      const written = paths.map((path) => (isFile(path) ? path : `${path}/new`));
+      if (!lines.some((line) => line.startsWith("actor = ")))
+        for (const path of written) place.write(path, "new");
+      else writeFromInside(running, written);
       await waitFor(() => new Set(running.events.flatMap(rulesOf)).size === rules, {
         what: "an event for each rule",
         state: () => `${running.lines.join("\n")}\n${running.log}`,

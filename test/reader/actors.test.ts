@@ -1,6 +1,6 @@
 /** Who did a record, of real processes: never somebody else, and no descriptor is left open. */
 import { describe, expect, test } from "bun:test";
-import { readdirSync } from "node:fs";
+import { readdirSync, readlinkSync } from "node:fs";
 import { lossyText } from "../../ffi/bytes.ts";
 import { FAN_EPIDFD, FAN_NOPIDFD } from "../../ffi/fanotify/abi.ts";
 import { Actors } from "../../src/reader/actors.ts";
@@ -27,6 +27,21 @@ function sameRead(actors: Actors, pid: number, pidfd = openPidfd(pid).number) {
   const { current } = actors;
   actors.endRecord();
   return current;
+}
+
+/** How many are open. */
+function pidfds(): number {
+  const links = readdirSync("/proc/self/fd").map((fd) => linkOf(`/proc/self/fd/${fd}`));
+  return links.filter((link) => link.includes("pidfd")).length;
+}
+
+/** The directory's own descriptor is closed by then. */
+function linkOf(path: string): string {
+  try {
+    return readlinkSync(path);
+  } catch {
+    return "";
+  }
 }
 
 const commOf = (actor: { comm: Uint8Array | null } | null) =>
@@ -78,7 +93,7 @@ describe("Actors", () => {
 
   test("asks nothing before it is asked, and closes every descriptor", () => {
     const { actors } = desk();
-    const before = readdirSync("/proc/self/fd").length;
+    const before = pidfds();
     for (let i = 0; i < 100; i++) {
       const pidfd = openPidfd(process.pid).number;
       actors.beginRead();
@@ -87,7 +102,23 @@ describe("Actors", () => {
       actors.endRecord();
       expect(actors.current).toBeNull();
     }
-    expect(readdirSync("/proc/self/fd")).toHaveLength(before);
+    expect(pidfds()).toBe(before);
+  });
+
+  test("counts what could not be decided, of records and of nothing else", () => {
+    const { actors, unknown, said } = desk();
+    actors.undecided(); // inotify's, or a synthetic one
+    actors.beginRead();
+    for (const pid of [0, process.pid, process.pid]) {
+      actors.beginRecord(pid, FAN_NOPIDFD);
+      actors.undecided();
+      actors.endRecord();
+    }
+    unknown.say();
+    expect(said).toEqual([
+      expect.stringContaining("2 events: the process had ended"),
+      expect.stringContaining("1 event: the process is outside"),
+    ]);
   });
 
   test("says once why nothing can be looked at", () => {
@@ -100,15 +131,17 @@ describe("Actors", () => {
 test("UnknownActors says a number at once, then after a while, and at the end", () => {
   const { unknown, said } = desk();
   unknown.sayIfDue();
-  unknown.undecided();
+  unknown.undecided("ended");
   unknown.sayIfDue();
-  unknown.undecided();
-  unknown.undecided();
+  unknown.undecided("ended");
+  unknown.undecided("ended");
   unknown.sayIfDue();
   expect(said).toHaveLength(1);
   expect(said[0]).toStartWith("Cannot tell who did 1 event: ");
+  unknown.undecided("outside");
   unknown.say();
   unknown.say();
-  expect(said).toHaveLength(2);
+  expect(said).toHaveLength(3);
+  expect(said[2]).toStartWith("Cannot tell who did 1 event: the process is outside of facron's");
   expect(said[1]).toStartWith("Cannot tell who did 2 events: ");
 });
