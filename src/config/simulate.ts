@@ -1,6 +1,7 @@
 /** What the rules would do if something happened: decided by the matcher itself. */
 import { latin1 } from "../../ffi/bytes.ts";
 import { eventBits, namesOf } from "../event.ts";
+import { needsKnownActor } from "../rule/actor.ts";
 import { eventEnvironment } from "../rule/event-environment.ts";
 import { componentsOf, type NamePattern } from "../rule/glob.ts";
 import { type Interest, Interests, RuleSet, viewDirectory, viewSelf } from "../rule/matcher.ts";
@@ -45,6 +46,12 @@ interface Relation {
 }
 
 function outcomeFor(rule: Rule, happening: Happening): Outcome {
+  if (rule.backend === "inotify" && rule.actor !== undefined && needsKnownActor(rule.actor))
+    return {
+      rule,
+      fires: false,
+      why: "it is for certain processes, and inotify does not tell who did it",
+    };
   const places = [happening.path, ...(happening.from === null ? [] : [happening.from])];
   const relations = places.flatMap((path) =>
     rule.watch.flatMap((watch) => relationOf(watch, path) ?? []),

@@ -8,7 +8,7 @@ import { actorJson } from "../output/actor-json.ts";
 import type { ActorFacts } from "../rule/actor.ts";
 import type { ActorDesk } from "../watch/actor-desk.ts";
 import { packActor } from "./packed-actor.ts";
-import type { UnknownActors } from "./unknown-actors.ts";
+import type { UnknownActors, WhyUnknown } from "./unknown-actors.ts";
 
 /** A process as it was when a record of it was read. */
 export interface Actor extends ActorFacts {
@@ -50,7 +50,8 @@ export class Actors implements ActorDesk, ActorSource {
   #read = 0;
   #pid = 0;
   #pidfd = noPidfd;
-  #isInHand = false;
+  /** Why the actor of the record in hand is not known, should it not be; null: there is none in hand. */
+  #why: WhyUnknown | null = null;
   /** Of the record in hand; undefined: nobody has asked. */
   #actor: Actor | null | undefined = null;
 
@@ -65,19 +66,19 @@ export class Actors implements ActorDesk, ActorSource {
   beginRecord(pid: number, pidfd: number): void {
     this.#pid = pid;
     this.#pidfd = pidfd;
-    this.#isInHand = true;
+    this.#why = pid === 0 ? "outside" : "ended";
     this.#actor = undefined;
   }
 
   endRecord(): void {
     if (this.#pidfd >= 0) closeDescriptor(this.#pidfd);
     this.#pidfd = noPidfd;
-    this.#isInHand = false;
+    this.#why = null;
     this.#actor = null;
   }
 
   undecided(): void {
-    if (this.#isInHand) this.#unknown.undecided(this.#pid === 0 ? "outside" : "ended");
+    if (this.#why !== null) this.#unknown.undecided(this.#why);
   }
 
   /** Asked of /proc when the first rule wants it. */
@@ -87,18 +88,25 @@ export class Actors implements ActorDesk, ActorSource {
   }
 
   #find(): Actor | null {
-    if (this.#pidfd === FAN_EPIDFD) this.#unknown.noDescriptor();
+    if (this.#pidfd === FAN_EPIDFD) return this.#cannotLook("no-descriptor");
     if (this.#pidfd < 0) return null;
     const known = this.#byPid.get(this.#pid);
     // Its pidfd was alive after this read: no other process can have had the number in it since.
     if (known?.read === this.#read) return known.actor;
     const facts = readProcess(this.#pid);
     if (!pidfdHoldsNumber(this.#pidfd)) return null;
-    if (facts.exeErrno === Errno.EACCES) this.#unknown.noAccess();
+    if (facts.commLength === 0 && facts.uid < 0) return this.#cannotLook("hidden");
+    if (facts.exeErrno === Errno.EACCES) this.#unknown.sayOnce("hidden");
     return this.#remember(known, facts);
   }
 
-  #remember(known: Known | undefined, facts: ProcessFacts): Actor | null {
+  #cannotLook(why: "no-descriptor" | "hidden"): null {
+    this.#why = why;
+    this.#unknown.sayOnce(why);
+    return null;
+  }
+
+  #remember(known: Known | undefined, facts: ProcessFacts): Actor {
     if (known !== undefined && isSame(known.actor, facts)) {
       known.read = this.#read;
       return known.actor;

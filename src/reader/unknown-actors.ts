@@ -5,22 +5,33 @@ import type { Log } from "../log.ts";
 const silenceMs = 60_000;
 
 /** "outside": of facron's pid namespace, where the process has no number. */
-export type WhyUnknown = "ended" | "outside";
+export type WhyUnknown = "ended" | "outside" | "hidden" | "no-descriptor";
 
 const reasons: Readonly<Record<WhyUnknown, string>> = {
   ended: "the process had ended before it could be looked at",
   outside: "the process is outside of facron's container (pid namespace)",
+  hidden: "/proc does not show the process to facron",
+  "no-descriptor": "facron had too many files open",
 };
+
+/** What can be cured. */
+const cures = {
+  hidden:
+    "Cannot look at other users' processes in /proc, so exe, comm or uid is missing: give facron CAP_SYS_PTRACE",
+  "no-descriptor":
+    "Cannot look at who does things: facron has too many files open; raise its limit: ulimit -n 4096",
+} as const;
 
 export class UnknownActors {
   readonly #log: Log;
   /** Records that a rule would have decided by who did it, since that was last said. */
-  readonly #undecided: Record<WhyUnknown, number> = { ended: 0, outside: 0 };
+  readonly #undecided: Record<WhyUnknown, number> = {
+    ...{ ended: 0, outside: 0, hidden: 0, "no-descriptor": 0 },
+  };
   #isAny = false;
   /** performance.now() before which it is not said again. */
   #silentUntil = 0;
-  #saidNoAccess = false;
-  #saidNoDescriptor = false;
+  readonly #said = new Set<string>();
 
   constructor(log: Log) {
     this.#log = log;
@@ -41,7 +52,7 @@ export class UnknownActors {
     if (!this.#isAny) return;
     this.#isAny = false;
     this.#silentUntil = performance.now() + silenceMs;
-    for (const why of ["ended", "outside"] as const) {
+    for (const why of Object.keys(reasons) as WhyUnknown[]) {
       const count = this.#undecided[why];
       this.#undecided[why] = 0;
       if (count > 0) this.#sayOf(count, reasons[why]);
@@ -55,20 +66,10 @@ export class UnknownActors {
     );
   }
 
-  /** /proc/PID/exe of another user's process: EACCES. */
-  noAccess(): void {
-    if (this.#saidNoAccess) return;
-    this.#saidNoAccess = true;
-    this.#log.warn(
-      "Cannot read which programs do things (exe): facron may not look at other users' processes; give it CAP_SYS_PTRACE",
-    );
-  }
-
-  noDescriptor(): void {
-    if (this.#saidNoDescriptor) return;
-    this.#saidNoDescriptor = true;
-    this.#log.warn(
-      "Cannot look at who does things: facron has too many files open; raise its limit: ulimit -n 4096",
-    );
+  /** It will be so for many. */
+  sayOnce(why: keyof typeof cures): void {
+    if (this.#said.has(why)) return;
+    this.#said.add(why);
+    this.#log.warn(cures[why]);
   }
 }

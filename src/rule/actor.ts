@@ -43,7 +43,7 @@ export function isFilter({ only, not }: ActorWish<unknown>): boolean {
 }
 
 /** Whether the rule fires for nobody who is not known. */
-function needsKnownActor({ only }: ActorWish<unknown>): boolean {
+export function needsKnownActor({ only }: ActorWish<unknown>): boolean {
   return namesAny(only);
 }
 

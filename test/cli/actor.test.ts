@@ -3,7 +3,12 @@ import { describe, expect, test } from "bun:test";
 import { chmodSync, readdirSync, readFileSync, realpathSync } from "node:fs";
 import { startProcess, type TestProcess } from "../helpers/processes.ts";
 import { needsRoot } from "../helpers/requires.ts";
-import { type EventLine, runBinary, type RunningBinary } from "../helpers/run-binary.ts";
+import {
+  binaryPath,
+  type EventLine,
+  runBinary,
+  type RunningBinary,
+} from "../helpers/run-binary.ts";
 import { type TempDir, tempDir } from "../helpers/temp-dir.ts";
 import { waitFor } from "../helpers/wait-for.ts";
 import { answerTo, expectNoGap, linesOf, nobody, stopped } from "./support.ts";
@@ -97,6 +102,18 @@ describe("facron watch --actor", () => {
     expect(facron.events.every(({ comm }) => comm === "sh")).toBe(true);
     await waitFor(() => open() === before, { what: "no descriptor more than before" });
     expect(facron.log).not.toContain("warning");
+  });
+
+  rootTest("says how to see the programs of other users, if it may not", async () => {
+    const dir = openDir();
+    const less = ["setpriv", "--inh-caps=-sys_ptrace", "--bounding-set=-sys_ptrace", binaryPath];
+    const words = ["watch", "--actor", "-e", "close_write", dir.path];
+    await using facron = await runBinary(words, { command: less }).ready();
+    writer("setpriv", "--reuid", String(nobody.uid), "--clear-groups").line(dir.join("a"));
+    const event = await closed(facron, dir.join("a"));
+    expect(event).toMatchObject({ comm: "sh", uid: nobody.uid });
+    expect(event).not.toContainKey("exe");
+    await facron.waitForLog(/^facron: warning: Cannot look at other users' .*CAP_SYS_PTRACE$/m);
   });
 
   test("says with inotify that nobody knows", async () => {
@@ -220,6 +237,12 @@ describe("a rule with actor", () => {
       );
       const { stdout } = await answerTo(["check", config]);
       expect(stdout).toContain(`warning: Rule ${effect}: inotify does not tell who did it; `);
+      const happened = ["explain", "-c", config, "--event", "close_write", dir.join("in/a")];
+      expect((await answerTo(happened)).stdout).toMatch(
+        effect === "never fires"
+          ? /^r does not fire: it is for certain processes, and inotify does not tell who did it$/m
+          : /^r fires for .*\n.*\n  provided     not if done by comm "vim"$/m,
+      );
       expect((await answerTo(["explain", config])).stdout).toMatch(
         /\((only|not) if done by comm "vim"; inotify\)/,
       );
