@@ -13,6 +13,7 @@ import type { Span } from "./span.ts";
 import type { TomlPath, TomlPlaces } from "./toml-places.ts";
 import { actorOf } from "./toml-actor.ts";
 import type { TomlRule } from "./toml-schema.ts";
+import { filterOf } from "./toml-filter.ts";
 import { templateOf } from "./toml-template.ts";
 import { absolutePath } from "./watch-path.ts";
 
@@ -57,6 +58,11 @@ class RuleReader {
     const paths = watch.map((one) => this.#watchPath(one));
     const on = this.#texts("on");
     const mask = this.#mask(on);
+    const filter = filterOf(this.#given, {
+      ...this.#context,
+      watch: paths,
+      spanOf: (...keys) => this.#span(...keys) ?? this.#head,
+    });
     const command = this.#command();
     const runAs = this.#runAs(command);
     const actor = this.#actor(command);
@@ -73,6 +79,7 @@ class RuleReader {
       ...(runAs === null ? {} : { runAs }),
       ...(when_busy === "skip" ? { whenBusy: when_busy } : {}),
       ...(once === true ? { once } : {}),
+      ...filter,
       ...(actor === null ? {} : { actor }),
     };
     const places = {

@@ -18,15 +18,34 @@ export interface Actor extends ActorFacts {
   readonly packed: Uint8Array;
 }
 
+/** Who did a record that is told later. */
+export interface KeptActor {
+  readonly actor: Actor | null;
+  /** Why it is not known, should it not be; null: the backend tells nobody's. */
+  readonly why: WhyUnknown | null;
+}
+
+/** Of what was found by a look. */
+export const noRecord: KeptActor = { actor: null, why: "no-record" };
+
 /** Who did the record in hand. */
 export interface ActorSource {
   /** Null if it is not known, or no longer. */
   readonly current: Actor | null;
+  /** The same for when the record is told later: it is asked now. */
+  readonly kept: KeptActor;
+  /** What is told meanwhile is of somebody else than the record in hand. */
+  during(kept: KeptActor, tell: () => void): void;
   /** A rule would decide by it, and it is null. */
   undecided(): void;
 }
 
-export const nobody: ActorSource = { current: null, undecided: () => {} };
+export const nobody: ActorSource = {
+  current: null,
+  kept: { actor: null, why: null },
+  during: (_, tell) => tell(),
+  undecided: () => {},
+};
 
 interface Known {
   readonly actor: Actor;
@@ -79,6 +98,20 @@ export class Actors implements ActorDesk, ActorSource {
 
   undecided(): void {
     if (this.#why !== null) this.#unknown.undecided(this.#why);
+  }
+
+  get kept(): KeptActor {
+    const actor = this.current;
+    return { actor, why: this.#why };
+  }
+
+  during(kept: KeptActor, tell: () => void): void {
+    const inHand = { actor: this.#actor, why: this.#why };
+    this.#actor = kept.actor;
+    this.#why = kept.why;
+    tell();
+    this.#actor = inHand.actor;
+    this.#why = inHand.why;
   }
 
   /** Asked of /proc when the first rule wants it. */

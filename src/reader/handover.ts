@@ -1,4 +1,5 @@
 /** From one fanotify group to another, where the same is watched: no record is lost, and none is told twice. */
+import type { WatchTable } from "../watch/watch-table.ts";
 
 /** A group and its watches. */
 export interface Group {
@@ -6,8 +7,46 @@ export interface Group {
   readonly queuedBytes: number;
   /** Read once and tell, or only follow, what it says. @returns bytes read */
   read(): number;
+  /** Directories are still to be found. */
   readonly isWalking: boolean;
   walk(): void;
+  /** Something waits for a moment in which no records are queued. */
+  readonly isUnsettled: boolean;
+  settle(): void;
+}
+
+export const nothingWatched: Group = {
+  queuedBytes: 0,
+  read: () => 0,
+  isWalking: false,
+  walk: () => {},
+  isUnsettled: false,
+  settle: () => {},
+};
+
+/** Directories listed between two reads. */
+const directoriesPerSlice = 64;
+
+export function groupOf(
+  table: WatchTable,
+  { read, settle }: Pick<Group, "read" | "settle">,
+): Group {
+  return {
+    get queuedBytes() {
+      return table.backend.queuedBytes;
+    },
+    get isWalking() {
+      return table.needsWalk;
+    },
+    walk: () => table.walk(directoriesPerSlice),
+    get isUnsettled() {
+      return table.isUnsettled;
+    },
+    read,
+    settle: () => {
+      if (table.backend.queuedBytes === 0) settle();
+    },
+  };
 }
 
 /** Each takes microseconds; only somebody who never pauses for one of them makes us try again. */
@@ -23,21 +62,24 @@ const triesMax = 10_000;
  * @returns false if there was no such moment: then some records may be told twice
  */
 export function handOver(from: Group, to: Group): boolean {
-  while (from.isWalking || to.isWalking) {
-    from.walk();
-    to.walk();
-    readAll(from);
-    readAll(to);
-  }
   for (let tries = 0; tries < triesMax; tries++) {
-    readAll(to);
-    readAll(from);
-    if (to.queuedBytes > 0) continue;
-    // The kernel gives a record to one group after the other: a moment ago `to` may have been the first.
-    readAll(from);
-    return true;
+    for (const group of [from, to]) findAll(group, [to, from]);
+    if (from.isUnsettled) from.settle();
+    if (to.isUnsettled) to.settle();
+    if (isSettled(from) && isSettled(to) && to.queuedBytes === 0 && from.read() === 0) return true;
   }
   return false;
+}
+
+function isSettled({ isWalking, isUnsettled }: Group): boolean {
+  return !isWalking && !isUnsettled;
+}
+
+function findAll(group: Group, groups: readonly Group[]): void {
+  do {
+    if (group.isWalking) group.walk();
+    for (const one of groups) readAll(one);
+  } while (group.isWalking);
 }
 
 function readAll(group: Group): void {

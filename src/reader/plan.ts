@@ -1,6 +1,7 @@
 /** What crosses the two threads: plain data only, copied or transferred. */
 import type { MessagePort } from "node:worker_threads";
 import { type ActorWish, resolved } from "../rule/actor.ts";
+import type { Filter } from "../rule/filter.ts";
 import type { Alternative, BackendChoice, BackendName, Rule, WatchPath } from "../rule/rule.ts";
 
 /** The whole compiled rule set, as the reader needs it. */
@@ -20,6 +21,7 @@ export interface PlannedRule {
   /** Whether its triggers are wanted by the main thread. */
   readonly runs: boolean;
   readonly once?: boolean;
+  readonly filter?: Filter;
   readonly actor?: ActorWish;
 }
 
@@ -40,9 +42,12 @@ export function planOf(
   { generation, everyPathMustWork, uidOf }: PlanOptions,
 ): Plan {
   const planned = rules.map(
-    ({ name, watch, backend, condition, command, once = false, actor }): PlannedRule => {
-      const wish = actor === undefined ? {} : { actor: resolved(actor, uidOf) };
-      return { name, watch, backend, condition, runs: command !== null, once, ...wish };
+    ({ name, watch, backend, condition, command, once = false, filter, actor }): PlannedRule => {
+      const rest = {
+        ...(filter === undefined ? {} : { filter }),
+        ...(actor === undefined ? {} : { actor: resolved(actor, uidOf) }),
+      };
+      return { name, watch, backend, condition, runs: command !== null, once, ...rest };
     },
   );
   return { generation, rules: planned, everyPathMustWork };

@@ -1,6 +1,6 @@
 /** Triggers: what the reader thread tells the main thread to run, many in one transferred buffer. */
 import type { ActorFacts } from "../rule/actor.ts";
-import { viewDirectory, viewSelf } from "../rule/matcher.ts";
+import { viewDirectory, viewSelf } from "../rule/view.ts";
 import { unpackActor } from "./packed-actor.ts";
 
 const viewBits = viewSelf | viewDirectory;

@@ -4,12 +4,16 @@ import type { Log } from "../log.ts";
 /** One word serves so long. */
 const silenceMs = 60_000;
 
-/** "outside": of facron's pid namespace, where the process has no number. */
-export type WhyUnknown = "ended" | "outside" | "hidden" | "no-descriptor";
+/**
+ * "outside": of facron's pid namespace, where the process has no number. "no-record": a look found what
+ * happened before the directory was watched.
+ */
+export type WhyUnknown = "ended" | "outside" | "no-record" | "hidden" | "no-descriptor";
 
 const reasons: Readonly<Record<WhyUnknown, string>> = {
   ended: "the process had ended before it could be looked at",
   outside: "the process is outside of facron's container (pid namespace)",
+  "no-record": "it happened before its directory could be watched",
   hidden: "/proc does not show the process to facron",
   "no-descriptor": "facron had too many files open",
 };
@@ -26,7 +30,7 @@ export class UnknownActors {
   readonly #log: Log;
   /** Records that a rule would have decided by who did it, since that was last said. */
   readonly #undecided: Record<WhyUnknown, number> = {
-    ...{ ended: 0, outside: 0, hidden: 0, "no-descriptor": 0 },
+    ...{ ended: 0, outside: 0, "no-record": 0, hidden: 0, "no-descriptor": 0 },
   };
   #isAny = false;
   /** performance.now() before which it is not said again. */

@@ -79,14 +79,27 @@ export function usersOf({ only, not }: WrittenActorWish): readonly string[] {
 export class ActorFilter {
   readonly #only: Traits;
   readonly #not: Traits;
+  readonly #answers = new WeakMap<ActorFacts, boolean>();
 
   constructor({ only, not }: ActorWish) {
     this.#only = traitsOf(only);
     this.#not = traitsOf(not);
   }
 
-  /** What is not known is not what the rule asks for, and no reason to leave it out. */
-  passes({ comm, exe, uid }: ActorFacts): boolean {
+  /**
+   * What is not known is not what the rule asks for, and no reason to leave it out.
+   *
+   * @param actor the same object for as long as what it says is true
+   */
+  passes(actor: ActorFacts): boolean {
+    const known = this.#answers.get(actor);
+    if (known !== undefined) return known;
+    const answer = this.#decide(actor);
+    this.#answers.set(actor, answer);
+    return answer;
+  }
+
+  #decide({ comm, exe, uid }: ActorFacts): boolean {
     const only = this.#only;
     const not = this.#not;
     return (

@@ -1,5 +1,6 @@
 /** The one neutral rule that every dialect becomes: what to watch, for which events, what to run. */
 import { eventBits } from "../event.ts";
+import type { Filter } from "./filter.ts";
 import type { WrittenActorWish } from "./actor.ts";
 import type { Command } from "./template.ts";
 
@@ -18,6 +19,8 @@ export interface Rule {
   readonly whenBusy?: WhenBusy;
   /** Met once, and then not again before facron is started anew. */
   readonly once?: boolean;
+  /** Absent: it is for everything that happens there. */
+  readonly filter?: Filter;
   /** It tells who did it, and may be for some processes only. */
   readonly actor?: WrittenActorWish;
 }

@@ -164,7 +164,9 @@ describe("the example in TOML", () => {
       for (const path of paths) isFile(path) ? place.write(path, "old") : place.mkdir(path);
       const running = await place.run("facron -c facron.toml", { programs }).ready();
       expect(running.log).not.toMatch(/error|warning/);
-      const written = paths.map((path) => (isFile(path) ? path : `${path}/new`));
+      const written = paths.flatMap((path) =>
+        isFile(path) ? [path] : [`${path}/new`, `${path}/new.csv`],
+      );
       if (!lines.some((line) => line.startsWith("actor = ")))
         for (const path of written) place.write(path, "new");
       else writeFromInside(running, written);

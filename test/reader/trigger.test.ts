@@ -3,7 +3,7 @@ import { describe, expect, test } from "bun:test";
 import { utf8 } from "../../ffi/bytes.ts";
 import { packActor } from "../../src/reader/packed-actor.ts";
 import { type Trigger, TriggerReader, TriggerWriter } from "../../src/reader/trigger.ts";
-import { viewDirectory, viewSelf } from "../../src/rule/matcher.ts";
+import { viewDirectory, viewSelf } from "../../src/rule/view.ts";
 import { randomBytes, seededRandom } from "../contract/random.ts";
 
 const nothing = new Uint8Array(0);

@@ -3,18 +3,16 @@ import { describe, expect, test } from "bun:test";
 import { latin1, utf8 } from "../../ffi/bytes.ts";
 import { eventBits, type EventName } from "../../src/event.ts";
 import { JsonLines } from "../../src/output/json-lines.ts";
+import { nobody } from "../../src/reader/actors.ts";
 import { Dispatch } from "../../src/reader/dispatch.ts";
 import { type Trigger, TriggerReader, TriggerWriter } from "../../src/reader/trigger.ts";
-import {
-  Interests,
-  type MatchedRule,
-  overflowRules,
-  RuleSet,
-  viewRenamed,
-} from "../../src/rule/matcher.ts";
+import { Interests } from "../../src/rule/matcher.ts";
 import { Memory, rememberedPathsMax } from "../../src/rule/memory.ts";
 import type { Alternative } from "../../src/rule/rule.ts";
+import { type MatchedRule, overflowRules, RuleSet } from "../../src/rule/rule-set.ts";
+import { viewRenamed } from "../../src/rule/view.ts";
 import type { Backend, EventSink } from "../../src/watch/backend.ts";
+import { RealDisk } from "../../src/watch/disk.ts";
 import type { Mark } from "../../src/watch/tree.ts";
 import { Node } from "../../src/watch/tree.ts";
 import type { WatchTable } from "../../src/watch/watch-table.ts";
@@ -53,7 +51,7 @@ class Place {
   readonly #lines = new JsonLines(1024);
   readonly #triggers = new TriggerWriter();
   readonly #dispatch: Dispatch;
-  readonly #mark: Mark = { isDirectory: true, nodes: [], mask: 0 };
+  readonly #mark: Mark = { isDirectory: true, identity: null, nodes: [], mask: 0 };
   readonly node: Node;
   rules: RuleSet;
 
@@ -64,6 +62,9 @@ class Place {
       linesAreMany: () => {},
       overflow: () => {},
       entrySeen: () => {},
+      ignoreFileChanged: () => {},
+      disk: new RealDisk({ warn() {} }),
+      actors: nobody,
     });
     const path = utf8("/d");
     const root = {
