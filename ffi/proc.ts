@@ -3,7 +3,7 @@ import { lastErrno, libc } from "./libc.ts";
 import { utf8 } from "./bytes.ts";
 import { O } from "./fd.ts";
 import { fileStatus, ownerOf } from "./files.ts";
-import { SyscallError } from "./errno.ts";
+import { Errno, SyscallError } from "./errno.ts";
 
 /** What `readProcess` found; the next call writes over it. */
 export interface ProcessFacts {
@@ -12,12 +12,11 @@ export interface ProcessFacts {
   commLength: number;
   /** The path of its program, without the kernel's " (deleted)". */
   readonly exe: Uint8Array;
-  /** 0: not known. Kernel threads and zombies have none. */
+  /** 0: not known, or it has none. */
   exeLength: number;
   /** The effective one; -1: not known. */
   uid: number;
-  /** errno of what could not be read, and 0 if all could. */
-  commErrno: number;
+  /** 0, also of a kernel thread, which has no program; ENOENT of what has ended; EACCES if it is not for us. */
   exeErrno: number;
 }
 
@@ -32,7 +31,6 @@ const facts: ProcessFacts = {
   exe: new Uint8Array(exeBytesMax),
   exeLength: 0,
   uid: -1,
-  commErrno: 0,
   exeErrno: 0,
 };
 
@@ -41,6 +39,7 @@ const path = new Uint8Array(32);
 path.set(directory);
 const commSuffix = utf8("/comm\0");
 const exeSuffix = utf8("/exe\0");
+const cwdSuffix = utf8("/cwd\0");
 const noSuffix = utf8("\0");
 const deleted = utf8(" (deleted)");
 const newline = 0x0a;
@@ -48,17 +47,24 @@ const newline = 0x0a;
 /** What /proc says of a process now. @returns one object for all calls, to be copied from */
 export function readProcess(pid: number): ProcessFacts {
   const end = writeNumber(pid, directory.length);
-  facts.uid = ownerOf(pathWith(noSuffix, end)); // /proc/PID itself belongs to the effective uid
+  readExe(pathWith(exeSuffix, end)); // first: it is what a process loses first when it ends
+  if (facts.exeErrno === Errno.ENOENT && hasDirectory(pathWith(cwdSuffix, end))) facts.exeErrno = 0;
   readComm(pathWith(commSuffix, end));
-  readExe(pathWith(exeSuffix, end));
+  facts.uid = ownerOf(pathWith(noSuffix, end)); // /proc/PID itself belongs to the effective uid
   return facts;
+}
+
+const linkBuffer = new Uint8Array(1);
+
+/** A kernel thread has one as long as it lives, and what has ended has none. */
+function hasDirectory(cwd: Uint8Array): boolean {
+  return libc.readlink(cwd, linkBuffer, linkBuffer.length) >= 0;
 }
 
 function readComm(name: Uint8Array): void {
   facts.commLength = 0;
   const fd = libc.open(name, O.RDONLY | O.CLOEXEC, 0);
   const length = fd < 0 ? -1 : libc.read(fd, facts.comm, commBytesMax);
-  facts.commErrno = length < 0 ? lastErrno() : 0;
   if (fd >= 0) libc.close(fd);
   if (length > 0) facts.commLength = facts.comm[length - 1] === newline ? length - 1 : length;
 }

@@ -16,6 +16,8 @@ export interface Actor extends ActorFacts {
   readonly json: Uint8Array;
   /** As a trigger has it. */
   readonly packed: Uint8Array;
+  /** Why a part of it is not known; null: all is that there is, and a kernel thread has no program. */
+  readonly why: WhyUnknown | null;
 }
 
 /** Who did a record that is told later. */
@@ -36,7 +38,7 @@ export interface ActorSource {
   readonly kept: KeptActor;
   /** What is told meanwhile is of somebody else than the record in hand. */
   during(kept: KeptActor, tell: () => void): void;
-  /** A rule would decide by it, and it is null. */
+  /** A rule would decide by what is not known of it. */
   undecided(): void;
 }
 
@@ -97,7 +99,8 @@ export class Actors implements ActorDesk, ActorSource {
   }
 
   undecided(): void {
-    if (this.#why !== null) this.#unknown.undecided(this.#why);
+    const why = this.#actor ? this.#actor.why : this.#why;
+    if (why !== null) this.#unknown.undecided(why);
   }
 
   get kept(): KeptActor {
@@ -151,13 +154,18 @@ export class Actors implements ActorDesk, ActorSource {
   }
 }
 
-function actorOf({ comm, commLength, exe, exeLength, uid }: ProcessFacts): Actor {
+function actorOf({ comm, commLength, exe, exeLength, uid, exeErrno }: ProcessFacts): Actor {
   const facts: ActorFacts = {
     comm: commLength === 0 ? null : comm.slice(0, commLength),
     exe: exeLength === 0 ? null : exe.slice(0, exeLength),
     uid: uid < 0 ? null : uid,
   };
-  return { ...facts, json: actorJson(facts), packed: packActor(facts) };
+  return { ...facts, json: actorJson(facts), packed: packActor(facts), why: whyOf(exeErrno) };
+}
+
+function whyOf(exeErrno: number): WhyUnknown | null {
+  if (exeErrno === 0) return null;
+  return exeErrno === Errno.EACCES ? "hidden" : "ended";
 }
 
 function isSame(actor: Actor, { comm, commLength, exe, exeLength, uid }: ProcessFacts): boolean {

@@ -21,7 +21,7 @@ export class Sieve {
   #interests: Interests | null = null;
   #verdict: Verdict | null = null;
   readonly #actors: ActorSource;
-  /** Of the record in hand: some rule would be decided by who did it, and that is not known. */
+  /** Of the record in hand: some rule would be decided by who did it, and that is not known, or not all. */
   #isUndecided = false;
 
   constructor(disk: Disk, actors: ActorSource) {
@@ -71,8 +71,9 @@ export class Sieve {
     const filter = this.#interests!.actorFilterOf(rule);
     if (filter === null) return false;
     const actor = this.#actors.current;
-    if (actor === null) this.#isUndecided = true;
-    return !filter.passes(actor ?? unknownActor);
+    const { passes, isCertain } = filter.judge(actor ?? unknownActor);
+    if (!isCertain) this.#isUndecided = true;
+    return !passes;
   }
 }
 

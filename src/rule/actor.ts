@@ -79,7 +79,7 @@ export function usersOf({ only, not }: WrittenActorWish): readonly string[] {
 export class ActorFilter {
   readonly #only: Traits;
   readonly #not: Traits;
-  readonly #answers = new WeakMap<ActorFacts, boolean>();
+  readonly #judgements = new WeakMap<ActorFacts, Judgement>();
 
   constructor({ only, not }: ActorWish) {
     this.#only = traitsOf(only);
@@ -91,26 +91,44 @@ export class ActorFilter {
    *
    * @param actor the same object for as long as what it says is true
    */
-  passes(actor: ActorFacts): boolean {
-    const known = this.#answers.get(actor);
+  judge(actor: ActorFacts): Judgement {
+    const known = this.#judgements.get(actor);
     if (known !== undefined) return known;
-    const answer = this.#decide(actor);
-    this.#answers.set(actor, answer);
-    return answer;
+    const judgement = this.#decide(actor);
+    this.#judgements.set(actor, judgement);
+    return judgement;
   }
 
-  #decide({ comm, exe, uid }: ActorFacts): boolean {
-    const only = this.#only;
-    const not = this.#not;
-    return (
-      (only.comm === null || (comm !== null && only.comm(comm))) &&
-      (only.exe === null || (exe !== null && only.exe(exe))) &&
-      (only.uid === null || (uid !== null && only.uid(uid))) &&
-      !(not.comm !== null && comm !== null && not.comm(comm)) &&
-      !(not.exe !== null && exe !== null && not.exe(exe)) &&
-      !(not.uid !== null && uid !== null && not.uid(uid))
-    );
+  #decide(actor: ActorFacts): Judgement {
+    const fits = answersOf(this.#only, actor);
+    const reasons = answersOf(this.#not, actor);
+    if (fits.includes(false) || reasons.includes(true)) return judgements.fails;
+    if (fits.includes(null)) return judgements.failsUnknown;
+    return reasons.includes(null) ? judgements.passesUnknown : judgements.passes;
   }
+}
+
+/** Whether a rule is for an actor. */
+export interface Judgement {
+  readonly passes: boolean;
+  /** What is not known of the actor would not change it. */
+  readonly isCertain: boolean;
+}
+
+const judgements = {
+  passes: { passes: true, isCertain: true },
+  passesUnknown: { passes: true, isCertain: false },
+  fails: { passes: false, isCertain: true },
+  failsUnknown: { passes: false, isCertain: false },
+} as const satisfies Record<string, Judgement>;
+
+/** Of each trait that matters, whether the actor has it; null: that is not known. */
+function answersOf(traits: Traits, { comm, exe, uid }: ActorFacts): (boolean | null)[] {
+  return [
+    ...(traits.comm === null ? [] : [comm && traits.comm(comm)]),
+    ...(traits.exe === null ? [] : [exe && traits.exe(exe)]),
+    ...(traits.uid === null ? [] : [uid === null ? null : traits.uid(uid)]),
+  ];
 }
 
 interface Traits {

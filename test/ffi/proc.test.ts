@@ -1,6 +1,6 @@
 /** Who a process is, of real processes. */
 import { describe, expect, test } from "bun:test";
-import { copyFileSync, linkSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { copyFileSync, linkSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { latin1 } from "../../ffi/bytes.ts";
 import { Errno } from "../../ffi/errno.ts";
 import { pidfdHoldsNumber } from "../../ffi/pidfd.ts";
@@ -74,11 +74,22 @@ describe("readProcess", () => {
     const { pid, end } = startProcess(["sleep", "1000"]);
     await end();
     expect(processOf(pid)).toEqual({ comm: "", exe: "", uid: -1 });
-    expect(readProcess(pid)).toMatchObject({ commErrno: Errno.ENOENT, exeErrno: Errno.ENOENT });
+    expect(readProcess(pid).exeErrno).toBe(Errno.ENOENT);
+  });
+
+  test("gives name and user of one that has ended and is not waited for, and no program", async () => {
+    const { pid: parent } = startProcess(["sh", "-c", "true & exec sleep 1000"]);
+    const children = () => readFileSync(`/proc/${parent}/task/${parent}/children`, "utf8");
+    const child = () => Number(children());
+    await waitFor(() => child() > 0 && processOf(child()).exe === "", { what: "its end" });
+    await waitFor(() => processOf(parent).comm === "sleep", { what: "nobody to wait for it" });
+    expect(processOf(child())).toEqual({ comm: "sh", exe: "", uid: process.geteuid!() });
+    expect(readProcess(child()).exeErrno).toBe(Errno.ENOENT);
   });
 
   needsRoot("kernel threads are root's")("gives a kernel thread's name, and no program", () => {
     expect(processOf(2)).toEqual({ comm: "kthreadd", exe: "", uid: 0 });
+    expect(readProcess(2).exeErrno).toBe(0); // it has none, which is all that there is to know
   });
 
   needsRoot("becomes another user")("gives the effective user, not the real one", async () => {

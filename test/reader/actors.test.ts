@@ -1,9 +1,9 @@
 /** Who did a record, of real processes: never somebody else, and no descriptor is left open. */
 import { describe, expect, test } from "bun:test";
-import { readdirSync, readlinkSync } from "node:fs";
+import { readdirSync, readFileSync, readlinkSync } from "node:fs";
 import { lossyText } from "../../ffi/bytes.ts";
 import { FAN_EPIDFD, FAN_NOPIDFD } from "../../ffi/fanotify/abi.ts";
-import { Actors } from "../../src/reader/actors.ts";
+import { Actors, noRecord } from "../../src/reader/actors.ts";
 import { UnknownActors } from "../../src/reader/unknown-actors.ts";
 import { openPidfd, startProcess, startWithPid } from "../helpers/processes.ts";
 import { needsRoot } from "../helpers/requires.ts";
@@ -119,6 +119,43 @@ describe("Actors", () => {
       expect.stringContaining("2 events: the process had ended"),
       expect.stringContaining("1 event: the process is outside"),
     ]);
+  });
+
+  test("counts also what could not be decided of one that is about to go", async () => {
+    const { actors, unknown, said } = desk();
+    const { pid: parent } = startProcess(["sh", "-c", "true & exec sleep 1000"]);
+    const child = () => Number(readFileSync(`/proc/${parent}/task/${parent}/children`, "utf8"));
+    await waitFor(() => child() > 0 && record(actors, child())?.exe === null, { what: "its end" });
+    await waitFor(() => commOf(record(actors, parent)) === "sleep", { what: "no wait for it" });
+    for (const pid of [child(), process.pid]) {
+      actors.beginRead();
+      actors.beginRecord(pid, openPidfd(pid).number);
+      void actors.current;
+      actors.undecided(); // as a filter on exe would
+      actors.endRecord();
+    }
+    unknown.say();
+    expect(said).toEqual([expect.stringContaining("1 event: the process had ended")]);
+  });
+
+  test("says of a record that is told later who did that, and not the one in hand", async () => {
+    const { actors } = desk();
+    const other = startProcess(["sleep", "1000"]);
+    await waitFor(() => commOf(record(actors, other.pid)) === "sleep", { what: "sleep to run" });
+    actors.beginRead();
+    actors.beginRecord(other.pid, openPidfd(other.pid).number);
+    const { kept } = actors;
+    actors.endRecord();
+    await other.end();
+    actors.beginRecord(process.pid, openPidfd(process.pid).number);
+    const told: string[] = [];
+    actors.during(kept, () => void told.push(commOf(actors.current)));
+    actors.during(noRecord, () => void told.push(commOf(actors.current)));
+    told.push(commOf(actors.current));
+    actors.endRecord();
+    actors.during(kept, () => void told.push(commOf(actors.current)));
+    expect(told).toEqual(["sleep", "", commOf(record(actors, process.pid)), "sleep"]);
+    expect(actors.current).toBeNull();
   });
 
   test("says once why nothing can be looked at", () => {

@@ -37,7 +37,7 @@ const not = (comm: string): Wishes => ({ actor: { only: {}, not: { comm: [comm] 
 const nothing = new Uint8Array(0);
 
 function actor(comm: string): Actor {
-  return { comm: utf8(comm), exe: null, uid: 0, json: nothing, packed: nothing };
+  return { comm: utf8(comm), exe: null, uid: 0, json: nothing, packed: nothing, why: null };
 }
 
 function place(...rules: readonly MatchedRule[]) {

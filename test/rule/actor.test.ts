@@ -13,7 +13,7 @@ import {
 const vim: ActorFacts = { comm: utf8("vim"), exe: utf8("/usr/bin/vim.basic"), uid: 1000 };
 
 function passes(only: ActorTraits, not: ActorTraits = {}, actor = vim): boolean {
-  return new ActorFilter({ only, not }).passes(actor);
+  return new ActorFilter({ only, not }).judge(actor).passes;
 }
 
 describe("ActorFilter", () => {
@@ -48,6 +48,17 @@ describe("ActorFilter", () => {
       expect(passes({}, not, unknownActor)).toBe(true);
   });
 
+  test("is certain where what is not known would change nothing", () => {
+    const ending: ActorFacts = { comm: utf8("sh"), exe: null, uid: 0 };
+    const isCertain = (only: ActorTraits, not: ActorTraits = {}) =>
+      new ActorFilter({ only, not }).judge(ending).isCertain;
+    expect(isCertain({ comm: ["sh"], uid: [0] })).toBe(true);
+    expect(isCertain({ comm: ["ed"], exe: ["*"] })).toBe(true);
+    expect(isCertain({ exe: ["*"] }, { uid: [0] })).toBe(true);
+    expect(isCertain({ comm: ["sh"], exe: ["*"] })).toBe(false);
+    expect(isCertain({ comm: ["sh"] }, { exe: ["dash"] })).toBe(false);
+  });
+
   test("a kernel worker's name may hold a slash, which a star matches", () => {
     const worker = { comm: utf8("kworker/u8:1-writeback"), exe: null, uid: 0 };
     expect(passes({ comm: ["kworker/*"] }, {}, worker)).toBe(true);
@@ -67,9 +78,9 @@ test("resolved puts numbers in place of users; one that is not there means nobod
   const found = resolved(wish, uidOf);
   expect(found).toEqual({ only: { uid: [33] }, not: { uid: [], comm: ["x"] } });
   expect(resolved({ only: { uid: ["1000"] }, not: {} }, uidOf).only.uid).toEqual([1000]);
-  expect(new ActorFilter(resolved({ only: { uid: ["gone"] }, not: {} }, uidOf)).passes(vim)).toBe(
-    false,
-  );
+  expect(
+    new ActorFilter(resolved({ only: { uid: ["gone"] }, not: {} }, uidOf)).judge(vim).passes,
+  ).toBe(false);
 });
 
 test("effectOfNotKnowing says what becomes of a rule", () => {
