@@ -1,8 +1,8 @@
 /** Who a process is, as /proc/PID has it (proc(5)): read without strings, as it may be done per event. */
 import { lastErrno, libc } from "./libc.ts";
-import { utf8 } from "./bytes.ts";
+import { cString, latin1, utf8 } from "./bytes.ts";
 import { O } from "./fd.ts";
-import { fileStatus, ownerOf } from "./files.ts";
+import { fileStatus, ownerOf, readLink } from "./files.ts";
 import { Errno, SyscallError } from "./errno.ts";
 
 /** What `readProcess` found; the next call writes over it. */
@@ -18,6 +18,8 @@ export interface ProcessFacts {
   uid: number;
   /** 0, also of a kernel thread, which has no program; ENOENT of what has ended; EACCES if it is not for us. */
   exeErrno: number;
+  /** EMFILE, most of all; 0 if it could be read. */
+  commErrno: number;
 }
 
 /** TASK_COMM_LEN is 16 with the NUL; what the kernel gives ends with a newline. Kernel workers have up to 64. */
@@ -32,6 +34,7 @@ const facts: ProcessFacts = {
   exeLength: 0,
   uid: -1,
   exeErrno: 0,
+  commErrno: 0,
 };
 
 const directory = utf8("/proc/");
@@ -54,6 +57,16 @@ export function readProcess(pid: number): ProcessFacts {
   return facts;
 }
 
+/** Whether /proc is there, and has the numbers of our own pid namespace (pid_namespaces(7), "/proc"). */
+export function procHasOurNumbers(): boolean {
+  try {
+    return latin1(readLink(cString(utf8("/proc/self")))) === String(process.pid);
+  } catch (error) {
+    if (error instanceof SyscallError) return false;
+    throw error;
+  }
+}
+
 const linkBuffer = new Uint8Array(1);
 
 /** A kernel thread has one as long as it lives, and what has ended has none. */
@@ -65,6 +78,7 @@ function readComm(name: Uint8Array): void {
   facts.commLength = 0;
   const fd = libc.open(name, O.RDONLY | O.CLOEXEC, 0);
   const length = fd < 0 ? -1 : libc.read(fd, facts.comm, commBytesMax);
+  facts.commErrno = length < 0 ? lastErrno() : 0;
   if (fd >= 0) libc.close(fd);
   if (length > 0) facts.commLength = facts.comm[length - 1] === newline ? length - 1 : length;
 }

@@ -3,12 +3,12 @@ import { Errno } from "../../ffi/errno.ts";
 import { closeDescriptor } from "../../ffi/fd.ts";
 import { FAN_EPIDFD } from "../../ffi/fanotify/abi.ts";
 import { pidfdHoldsNumber } from "../../ffi/pidfd.ts";
-import { type ProcessFacts, readProcess } from "../../ffi/proc.ts";
+import { procHasOurNumbers, type ProcessFacts, readProcess } from "../../ffi/proc.ts";
 import { actorJson } from "../output/actor-json.ts";
 import type { ActorFacts } from "../rule/actor.ts";
 import type { ActorDesk } from "../watch/actor-desk.ts";
 import { packActor } from "./packed-actor.ts";
-import type { UnknownActors, WhyUnknown } from "./unknown-actors.ts";
+import type { Curable, UnknownActors, WhyUnknown } from "./unknown-actors.ts";
 
 /** A process as it was when a record of it was read. */
 export interface Actor extends ActorFacts {
@@ -71,6 +71,8 @@ export class Actors implements ActorDesk, ActorSource {
   #read = 0;
   #pid = 0;
   #pidfd = noPidfd;
+  /** Null: that was not asked yet. */
+  #canLook: boolean | null = null;
   /** Why the actor of the record in hand is not known, should it not be; null: there is none in hand. */
   #why: WhyUnknown | null = null;
   /** Of the record in hand; undefined: nobody has asked. */
@@ -126,6 +128,7 @@ export class Actors implements ActorDesk, ActorSource {
   #find(): Actor | null {
     if (this.#pidfd === FAN_EPIDFD) return this.#cannotLook("no-descriptor");
     if (this.#pidfd < 0) return null;
+    if (!(this.#canLook ??= procHasOurNumbers())) return this.#cannotLook("no-proc");
     const known = this.#byPid.get(this.#pid);
     // Its pidfd was alive after this read: no other process can have had the number in it since.
     if (known?.read === this.#read) return known.actor;
@@ -133,10 +136,11 @@ export class Actors implements ActorDesk, ActorSource {
     if (!pidfdHoldsNumber(this.#pidfd)) return null;
     if (facts.commLength === 0 && facts.uid < 0) return this.#cannotLook("hidden");
     if (facts.exeErrno === Errno.EACCES) this.#unknown.sayOnce("hidden");
+    if (facts.commErrno === Errno.EMFILE) this.#unknown.sayOnce("no-descriptor");
     return this.#remember(known, facts);
   }
 
-  #cannotLook(why: "no-descriptor" | "hidden"): null {
+  #cannotLook(why: Curable): null {
     this.#why = why;
     this.#unknown.sayOnce(why);
     return null;
@@ -154,16 +158,18 @@ export class Actors implements ActorDesk, ActorSource {
   }
 }
 
-function actorOf({ comm, commLength, exe, exeLength, uid, exeErrno }: ProcessFacts): Actor {
+function actorOf(found: ProcessFacts): Actor {
+  const { comm, commLength, exe, exeLength, uid } = found;
   const facts: ActorFacts = {
     comm: commLength === 0 ? null : comm.slice(0, commLength),
     exe: exeLength === 0 ? null : exe.slice(0, exeLength),
     uid: uid < 0 ? null : uid,
   };
-  return { ...facts, json: actorJson(facts), packed: packActor(facts), why: whyOf(exeErrno) };
+  return { ...facts, json: actorJson(facts), packed: packActor(facts), why: whyOf(found) };
 }
 
-function whyOf(exeErrno: number): WhyUnknown | null {
+function whyOf({ exeErrno, commErrno }: ProcessFacts): WhyUnknown | null {
+  if (commErrno === Errno.EMFILE) return "no-descriptor";
   if (exeErrno === 0) return null;
   return exeErrno === Errno.EACCES ? "hidden" : "ended";
 }

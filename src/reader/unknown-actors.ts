@@ -8,7 +8,10 @@ const silenceMs = 60_000;
  * "outside": of facron's pid namespace, where the process has no number. "no-record": a look found what
  * happened before the directory was watched.
  */
-export type WhyUnknown = "ended" | "outside" | "no-record" | "hidden" | "no-descriptor";
+export type WhyUnknown = "ended" | "outside" | "no-record" | Curable;
+
+/** "no-proc": it is not there, or not that of facron's pid namespace: its numbers are of other processes. */
+export type Curable = "hidden" | "no-descriptor" | "no-proc";
 
 const reasons: Readonly<Record<WhyUnknown, string>> = {
   ended: "the process had ended before it could be looked at",
@@ -16,21 +19,24 @@ const reasons: Readonly<Record<WhyUnknown, string>> = {
   "no-record": "it happened before its directory could be watched",
   hidden: "/proc does not show the process to facron",
   "no-descriptor": "facron had too many files open",
+  "no-proc": "/proc is not that of facron's container (pid namespace)",
 };
 
 /** What can be cured. */
-const cures = {
+const cures: Readonly<Record<Curable, string>> = {
   hidden:
     "Cannot look at other users' processes in /proc, so exe, comm or uid is missing: give facron CAP_SYS_PTRACE",
   "no-descriptor":
     "Cannot look at who does things: facron has too many files open; raise its limit: ulimit -n 4096",
-} as const;
+  "no-proc":
+    "Cannot look at who does things: /proc is missing, or is that of another pid namespace; mount the right one: mount -t proc proc /proc",
+};
 
 export class UnknownActors {
   readonly #log: Log;
   /** Records that a rule would have decided by who did it, since that was last said. */
   readonly #undecided: Record<WhyUnknown, number> = {
-    ...{ ended: 0, outside: 0, "no-record": 0, hidden: 0, "no-descriptor": 0 },
+    ...{ ended: 0, outside: 0, "no-record": 0, hidden: 0, "no-descriptor": 0, "no-proc": 0 },
   };
   #isAny = false;
   /** performance.now() before which it is not said again. */
@@ -71,7 +77,7 @@ export class UnknownActors {
   }
 
   /** It will be so for many. */
-  sayOnce(why: keyof typeof cures): void {
+  sayOnce(why: Curable): void {
     if (this.#said.has(why)) return;
     this.#said.add(why);
     this.#log.warn(cures[why]);

@@ -35,12 +35,17 @@ import type { Backend, EventSink, NotOpened, Side, Want } from "./backend.ts";
 import { renamePlaces } from "./rename-places.ts";
 import type { Mark } from "./tree.ts";
 import { viewAskers, viewRenamed } from "../rule/view.ts";
+import { fileLimitOf } from "../../ffi/limits.ts";
 import { HandleTable } from "./handle-table.ts";
 import type { Node } from "./tree.ts";
 
 const readBytes = 256 * 1024;
-/** With pidfds, each record brings an open descriptor: some 200 at a time, of the 1024 that a process has. */
-const readBytesWithActors = 16 * 1024;
+/** Metadata, two handles, a name and a pidfd: as little as a record that says a pidfd takes. */
+const recordBytesMin = 72;
+/** The longest record: two names of 255 bytes, three handles of 128, a pidfd. */
+const recordBytesMax = 1024;
+/** RLIMIT_NOFILE as nearly everywhere. */
+const usualFileLimit = 1024;
 const dot = 0x2e;
 
 /** Our bits that fanotify has under the same value; `rename` has another one, `unmount` is not there. */
@@ -100,7 +105,7 @@ export class FanotifyBackend implements Backend {
   constructor(ownPid: number, actors: ActorDesk | null = null) {
     this.#ownPid = ownPid;
     this.#actors = actors;
-    this.#buffer = new Uint8Array(actors === null ? readBytes : readBytesWithActors);
+    this.#buffer = new Uint8Array(actors === null ? readBytes : readBytesWithActors());
     this.#events = new FanotifyReader(this.#buffer);
     this.#info = new InfoReader(this.#events);
     this.#aheadEvents = new FanotifyReader(this.#buffer);
@@ -450,4 +455,10 @@ function kernelMask(want: Want, isDirectory: boolean): number {
   const children = want.children ? FAN_EVENT_ON_CHILD : 0;
   const directories = want.directories ? FAN_ONDIR : 0;
   return (shared | rename | children | directories) >>> 0;
+}
+
+/** With pidfds, each record brings an open descriptor: a quarter of those that we may have, at a time. */
+function readBytesWithActors(): number {
+  const descriptors = Math.min(fileLimitOf(0)!.soft, usualFileLimit) / 4;
+  return Math.max(Math.floor(descriptors * recordBytesMin), recordBytesMax);
 }

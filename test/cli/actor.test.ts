@@ -86,7 +86,9 @@ describe("facron watch --actor", () => {
 
   rootTest("leaves no descriptor open, of records that many at once did", async () => {
     const dir = tempDir();
-    await using facron = await watching(dir);
+    const few = ["prlimit", "--nofile=48:48", binaryPath];
+    const words = ["watch", "--actor", "-e", "close_write", dir.path];
+    await using facron = await runBinary(words, { command: few }).ready();
     const open = () => readdirSync(`/proc/${facron.pid}/fd`).length;
     const before = open();
     await stopped(facron);

@@ -100,6 +100,24 @@ describe("readProcess", () => {
   });
 });
 
+describe("procHasOurNumbers", () => {
+  const proc = JSON.stringify(`${import.meta.dir}/../../ffi/proc.ts`);
+  const script = `import { procHasOurNumbers } from ${proc}; console.log(procHasOurNumbers());`;
+  const answerIn = (...before: string[]) =>
+    Bun.spawnSync([...before, process.execPath, "-e", script], { stderr: "inherit" })
+      .stdout.toString()
+      .trim();
+
+  test("is true where facron runs among others", () => {
+    expect(answerIn()).toBe("true");
+  });
+
+  needsRoot("makes a pid namespace")("is false with the /proc of another pid namespace", () => {
+    expect(answerIn("unshare", "--pid", "--fork")).toBe("false");
+    expect(answerIn("unshare", "--pid", "--fork", "--mount-proc")).toBe("true");
+  });
+});
+
 describe("pidfdHoldsNumber", () => {
   test("is true while the process runs", () => {
     using pidfd = openPidfd(process.pid);
