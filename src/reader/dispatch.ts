@@ -5,7 +5,6 @@ import type { JsonLines } from "../output/json-lines.ts";
 import type { RuleSet } from "../rule/rule-set.ts";
 import { viewDirectory, viewSelf } from "../rule/view.ts";
 import type {
-  Backend,
   DirectoryEntry,
   DirectoryMove,
   EventSink,
@@ -17,6 +16,7 @@ import type { RealDisk } from "../watch/disk.ts";
 import type { Mark } from "../watch/tree.ts";
 import { isOwnOutput, type Node, type Root } from "../watch/tree.ts";
 import { contentChanges } from "../watch/want.ts";
+import { notedEvents } from "../watch/recently-told.ts";
 import type { WatchTable } from "../watch/watch-table.ts";
 import { type ActorSource, noRecord } from "./actors.ts";
 import { Meeting } from "./meeting.ts";
@@ -31,7 +31,7 @@ export interface DispatchHooks {
   /** The buffer of lines is large: write it now. */
   linesAreMany(): void;
   /** The kernel said that records are lost. */
-  overflow(backend: Backend): void;
+  overflow(table: WatchTable): void;
   /** Other directories may be left out than before. */
   ignoreFileChanged(root: Root, table: WatchTable): void;
   /** A record came through about an entry in a new directory, or, without a name, about a place itself. */
@@ -115,13 +115,16 @@ export class Dispatch implements EventSink {
         this.#hooks.ignoreFileChanged(node.root, table);
     }
     if (table.isUnsettled && !this.isMuted) {
-      const copy = name.slice(start, end);
-      const tell = () => this.child(node, events, isDirectory, copy, 0, copy.length, pid, view);
+      const tell = () => {
+        const copy = name.slice(start, end);
+        return () => this.child(node, events, isDirectory, copy, 0, copy.length, pid, view);
+      };
       if (this.#holdBack(node, tell)) return;
     }
     if ((events & namings) !== 0) table.noticeName(node, events, name, start, end);
-    if (this.isMuted) return;
     if (node.ownOutputs !== null && isOwnOutput(node, name, start, end)) return;
+    if ((events & notedEvents) !== 0) table.told.note(node.id, events, name, start, end);
+    if (this.isMuted) return;
     if (this.watchedEntries > 0) this.#hooks.entrySeen(node, events, name, start, end);
     const kind = events | view | (isDirectory ? viewDirectory : 0);
     this.#meeting.record(interests, kind, node, node.prefix, name, start, end, pid, null);
@@ -154,8 +157,8 @@ export class Dispatch implements EventSink {
 
   renamed(rename: Rename): void {
     if (this.isMuted) return;
-    if (this.#table!.isUnsettled && this.#holdBack(rename.to.node, () => this.renamed(rename)))
-      return;
+    const again = () => () => this.renamed(rename);
+    if (this.#table!.isUnsettled && this.#holdBack(rename.to.node, again)) return;
     this.#meeting.rename(rename);
   }
 
@@ -180,20 +183,21 @@ export class Dispatch implements EventSink {
     this.#table!.markGone(mark, reason);
   }
 
-  overflow(backend: Backend): void {
-    this.#table!.doubt();
-    if (this.isMuted) return;
+  overflow(): void {
     this.#meeting.loss();
-    this.#hooks.overflow(backend);
+    this.#hooks.overflow(this.#table!);
   }
 
   /** Told later, a record is still of whoever did it. @returns whether the place is on its way */
-  #holdBack(node: Node, tell: () => void): boolean {
+  #holdBack(node: Node, tell: () => () => void): boolean {
     const table = this.#table!;
-    const { kept } = this.#actors;
     return table.holdBack(node, () => {
-      this.#table = table;
-      this.#actors.during(kept, tell);
+      const { kept } = this.#actors;
+      const told = tell();
+      return () => {
+        this.#table = table;
+        this.#actors.during(kept, told);
+      };
     });
   }
 }

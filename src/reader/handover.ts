@@ -24,12 +24,17 @@ export const nothingWatched: Group = {
   settle: () => {},
 };
 
+interface GroupOptions extends Pick<Group, "read" | "settle"> {
+  /** What was lost is still looked for. */
+  readonly isRecovering?: () => boolean;
+}
+
 /** Directories listed between two reads. */
 const directoriesPerSlice = 64;
 
 export function groupOf(
   table: WatchTable,
-  { read, settle }: Pick<Group, "read" | "settle">,
+  { read, settle, isRecovering = () => false }: GroupOptions,
 ): Group {
   return {
     get queuedBytes() {
@@ -40,7 +45,7 @@ export function groupOf(
     },
     walk: () => table.walk(directoriesPerSlice),
     get isUnsettled() {
-      return table.isUnsettled;
+      return table.isUnsettled || isRecovering();
     },
     read,
     settle: () => {
