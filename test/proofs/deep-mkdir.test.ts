@@ -5,12 +5,12 @@
  */
 import { describe, expect } from "bun:test";
 import { join } from "node:path";
+import { chosenPlaces } from "../contract/filesystems.ts";
 import { Quiet } from "../contract/quiet.ts";
 import { type EventLine, runBinary, type RunningBinary } from "../helpers/run-binary.ts";
+import { report } from "../helpers/report.ts";
 import { tempDir } from "../helpers/temp-dir.ts";
 import {
-  backends,
-  chosenFilesystems,
   countsOf,
   examplesOf,
   markCount,
@@ -19,7 +19,6 @@ import {
   proofTest,
   proofTimeoutMs,
   ProofWriter,
-  report,
   Tally,
 } from "./proof.ts";
 import type { Kind } from "./writer.ts";
@@ -27,9 +26,7 @@ import { mkdirSync } from "node:fs";
 
 const count = proofCount(300);
 
-const cases = chosenFilesystems().flatMap((filesystem) =>
-  backends.map((backend) => ({ filesystem, backend, on: `${backend} on ${filesystem.name}` })),
-);
+const cases = chosenPlaces();
 
 interface Ran {
   readonly facron: RunningBinary;

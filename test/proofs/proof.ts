@@ -1,7 +1,6 @@
-/** What the proofs share: how often, on which filesystems, the writer's process, and a report of numbers. */
-import { appendFileSync, readFileSync } from "node:fs";
+/** What the proofs share: how often, with which backends, the writer's process, and how lines are counted. */
+import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { filesystems, type Filesystem } from "../contract/filesystems.ts";
 import { Quiet } from "../contract/quiet.ts";
 import { atTestEnd } from "../helpers/at-test-end.ts";
 import { collectLines, type Lines } from "../helpers/lines.ts";
@@ -18,19 +17,6 @@ export function proofCount(usual: number): number {
 export function proofTimeoutMs(rounds: number): number {
   return 60_000 + rounds * 30;
 }
-
-/** tmpfs, or those that FACRON_TEST_FILESYSTEMS names, by commas; "all" for all. */
-export function chosenFilesystems(): readonly Filesystem[] {
-  const names = (process.env["FACRON_TEST_FILESYSTEMS"] ?? "tmpfs").split(",");
-  if (names.includes("all")) return filesystems;
-  return names.map((name) => {
-    const found = filesystems.find((one) => one.name === name);
-    if (found === undefined) throw new Error(`FACRON_TEST_FILESYSTEMS: no filesystem "${name}"`);
-    return found;
-  });
-}
-
-export const backends = ["fanotify", "inotify"] as const;
 
 export const proofTest = needsRoot("uses fanotify and mounts filesystems");
 
@@ -131,22 +117,6 @@ export function examplesOf({ lost, doubled, wrong }: Difference): Difference {
 
 export function countsOf({ lost, doubled, wrong }: Difference): Record<string, number> {
   return { lost: lost.length, doubled: doubled.length, wrong: wrong.length };
-}
-
-/**
- * Say the numbers of a proof, and append them to the file that FACRON_PROOF_REPORT names.
- *
- * @param table what was proven; `row` on what
- */
-export function report(
-  table: string,
-  row: string,
-  values: Readonly<Record<string, number | string>>,
-): void {
-  const text = Object.entries(values).map(([key, value]) => `${key} ${value}`);
-  console.error(`${table}: ${row}: ${text.join(", ")}`);
-  const file = process.env["FACRON_PROOF_REPORT"];
-  if (file !== undefined) appendFileSync(file, `${JSON.stringify({ table, row, values })}\n`);
 }
 
 /** Marks that a process has in the kernel, counted without reading each: a proof may have 60,000. */

@@ -9,25 +9,17 @@
 import { describe, expect } from "bun:test";
 import { mkdirSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { chosenPlaces } from "../contract/filesystems.ts";
 import { Quiet } from "../contract/quiet.ts";
 import { type EventLine, runBinary } from "../helpers/run-binary.ts";
+import { report } from "../helpers/report.ts";
 import { type TempDir, tempDir } from "../helpers/temp-dir.ts";
-import {
-  backends,
-  chosenFilesystems,
-  proofCount,
-  proofTest,
-  proofTimeoutMs,
-  ProofWriter,
-  report,
-} from "./proof.ts";
+import { proofCount, proofTest, proofTimeoutMs, ProofWriter } from "./proof.ts";
 import type { Kind } from "./writer.ts";
 
 const count = proofCount(100);
 
-const cases = chosenFilesystems().flatMap((filesystem) =>
-  backends.map((backend) => ({ filesystem, backend, on: `${backend} on ${filesystem.name}` })),
-);
+const cases = chosenPlaces();
 
 /** How a user may say it; all of them mean the file. */
 const ways = {
