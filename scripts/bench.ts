@@ -14,10 +14,21 @@ import { idle, start } from "./bench/start.ts";
 import { rules } from "./bench/rules.ts";
 import { restoreQueueLimitsAtEnd } from "./bench/sysctl.ts";
 import type { Table } from "./bench/table.ts";
+import { tree } from "./bench/tree.ts";
 import { tell } from "./bench/tell.ts";
 import { makeWorkspace } from "./bench/workspace.ts";
 
-const sections: readonly Section[] = [drain, latency, action, burst, count, start, rules, idle];
+const sections: readonly Section[] = [
+  drain,
+  latency,
+  action,
+  burst,
+  count,
+  start,
+  tree,
+  rules,
+  idle,
+];
 
 const names = sections.map(({ name }) => name);
 

@@ -45,6 +45,7 @@ async function measureInto(
   const reason = obstacle(contender, workspace);
   if (reason !== undefined) return table.note(contender, reason);
   try {
+    await contender.prepare?.(workspace);
     table.add(contender, await measure(contender));
   } catch (error) {
     tell(`${table.id}: ${contender.name} failed: ${String(error)}`);
