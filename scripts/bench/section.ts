@@ -9,6 +9,7 @@ export interface Bench {
   readonly workspace: Workspace;
   readonly runs: number;
   readonly idleSeconds: number;
+  readonly minutes: number;
 }
 
 export interface Section {

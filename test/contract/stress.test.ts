@@ -112,8 +112,7 @@ describe.each(chosenPlaces())("$on", ({ filesystem, backend, on }) => {
       const lost = model.lostOf(lines, { merges });
       const untold = left.flatMap((one) => model.untold(one.name, one, lines));
       const files = left.reduce((sum, one) => sum + one.files.length, 0);
-      report("stress", on, {
-        seed,
+      report("stress", `${on}, seed ${seed}`, {
         ...{ operations: model.operations, lines: facron.events.length },
         ...{ lost: lost.length, doubled: faults.count(doubled), wrong: faults.count(wrongPath) },
         ...{ untold: untold.length, probes: probes.length },

@@ -6,11 +6,7 @@ import { appendFileSync } from "node:fs";
  *
  * @param table what was measured; `row` on what
  */
-export function report(
-  table: string,
-  row: string,
-  values: Readonly<Record<string, number | string>>,
-): void {
+export function report(table: string, row: string, values: Readonly<Record<string, number>>): void {
   const text = Object.entries(values).map(([key, value]) => `${key} ${value}`);
   console.error(`${table}: ${row}: ${text.join(", ")}`);
   const file = process.env["FACRON_TEST_REPORT"];
