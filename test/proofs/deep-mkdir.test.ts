@@ -89,7 +89,7 @@ describe.each(cases)("$on", (one) => {
   );
 
   proofTest(
-    "the same removed at once: nothing is told twice or on a wrong path",
+    "the same removed at once: nothing is told twice, on a wrong path, or after its end",
     async () => {
       const { facron, top, marks } = await run("deep-removed", one);
       const { events } = facron;
@@ -112,6 +112,7 @@ describe.each(cases)("$on", (one) => {
       expect(examplesOf({ ...closed, lost: [] })).toEqual(noDifference);
       expect(examplesOf(made.against(tops))).toEqual(noDifference);
       expect(examplesOf(gone.against(tops))).toEqual(noDifference);
+      expect(late.slice(0, 5)).toEqual([]);
       expect(marks[1]).toBe(marks[0]);
     },
     proofTimeoutMs(count),

@@ -1,6 +1,6 @@
 /** Trees as disks have them, and as nobody would make them: one clear line at most for each oddity, the rest is watched. */
 import { describe, expect } from "bun:test";
-import { chmodSync, mkdirSync, symlinkSync, writeFileSync } from "node:fs";
+import { chmodSync, mkdirSync, renameSync, symlinkSync, writeFileSync } from "node:fs";
 import { backends } from "../contract/filesystems.ts";
 import { Quiet } from "../contract/quiet.ts";
 import { needsRoot, requires } from "../helpers/requires.ts";
@@ -100,6 +100,30 @@ describe.each(backends)("%s", (backend) => {
     expect(warningsOf(facron)).toEqual([]);
     await expectWatched(facron, [dir.join("stays")]);
   });
+
+  rootTest(
+    "a directory that takes turns with a symbolic link never leads out of the tree",
+    async () => {
+      const [dir, outside] = [tempDir(), tempDir()];
+      dir.mkdir("D/turn");
+      symlinkSync(outside.path, dir.join("link"));
+      const facron = await runBinary(watch(backend, dir.join("D"))).ready();
+      using quiet = new Quiet(facron.pid);
+      for (let n = 0; n < 3000; n++) {
+        renameSync(dir.join("D/turn"), dir.join("away"));
+        renameSync(dir.join("link"), dir.join("D/turn"));
+        if (n % 10 === 0) outside.write(`outside${n}`);
+        renameSync(dir.join("D/turn"), dir.join("link"));
+        renameSync(dir.join("away"), dir.join("D/turn"));
+      }
+      await quiet.wait();
+      outside.write("outside-at-the-end");
+      await quiet.wait();
+      await facron.stop();
+      const fromOutside = facron.events.filter(({ path }) => path!.includes("/outside"));
+      expect(fromOutside.slice(0, 3)).toEqual([]);
+    },
+  );
 });
 
 rootTest("what may not be read is one line each, and the rest is watched", async () => {

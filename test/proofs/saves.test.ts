@@ -43,7 +43,7 @@ const saves: readonly Save[] = [
     kind: "save",
     claim: "an editor's save (temporary file, fsync, rename over)",
     ways: ["the file", "a pattern of its name", "its directory"],
-    fastWays: ["a pattern of its name", "its directory"],
+    fastWays: ["the file", "a pattern of its name", "its directory"],
   },
   {
     kind: "swap",
@@ -55,7 +55,7 @@ const saves: readonly Save[] = [
     kind: "rotate",
     claim: "logrotate (rename away, create anew)",
     ways: ["the file", "a pattern of its name", "its directory"],
-    fastWays: ["a pattern of its name", "its directory"],
+    fastWays: ["the file", "a pattern of its name", "its directory"],
   },
   {
     kind: "copytruncate",
