@@ -64,6 +64,12 @@ export class Watcher {
     return this.#tableList;
   }
 
+  /** Directories are to be found, or to be looked up. */
+  get needsWalk(): boolean {
+    for (let i = 0; i < this.#tableList.length; i++) if (this.#tableList[i]!.needsWalk) return true;
+    return false;
+  }
+
   get isWalking(): boolean {
     for (let i = 0; i < this.#tableList.length; i++) if (this.#tableList[i]!.isWalking) return true;
     return false;

@@ -5,8 +5,10 @@ import type { Mark, Root } from "./tree.ts";
 
 const nothing: Want = { events: 0, children: false, directories: false };
 
-const directoryUpkeep =
-  eventBits.create | eventBits.delete | eventBits.moved_from | eventBits.moved_to;
+/** What tells of directories' names: the halves of a move, or where records say both sides, one of it. */
+const comeAndGo = eventBits.create | eventBits.delete;
+const upkeepByNames = comeAndGo | eventBits.moved_from | eventBits.moved_to;
+const upkeepByHandles = comeAndGo | eventBits.rename;
 
 /** A watched path that is deleted or replaced must not leave a dead watch behind without a word. */
 const rootUpkeep = eventBits.delete_self | eventBits.move_self;
@@ -37,7 +39,7 @@ export function wantAt(root: Root, kind: PlaceKind): Want {
     // A file that is replaced by rename while somebody has it open: its link count changes at once,
     // delete_self comes only with the last close.
     (isTop && !isDirectory ? eventBits.attrib : 0) |
-    (tracks ? directoryUpkeep : 0) |
+    (tracks ? (root.namesSubdirectories ? upkeepByNames : upkeepByHandles) : 0) |
     (isDirectory && root.noticesNames ? eventBits.moved_to : 0) |
     (holdsOwnOutput ? eventBits.create : 0);
   return {

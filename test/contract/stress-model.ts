@@ -211,6 +211,11 @@ export class Faults {
     return kinds.reduce((sum, kind) => sum + (this.#kinds.get(kind)?.length ?? 0), 0);
   }
 
+  /** How many of each kind. */
+  get summary(): string {
+    return [...this.#kinds].map(([kind, all]) => `${all.length} ${kind}`).join(", ");
+  }
+
   get examples(): string[] {
     return [...this.#kinds].flatMap(([kind, all]) => {
       const more = all.length > 5 ? [`${kind}: ${all.length - 5} more`] : [];
