@@ -171,7 +171,7 @@ export class Directories {
     const wasHidden = node.isHidden;
     node.since = this.backend.position;
     node.moveTo(parent, name, { isOutlived });
-    if (isLeftOut(node.root, node.isHidden)) return this.drop(node);
+    if (isLeftOut(parent, name)) return this.drop(node);
     if (node.isHidden !== wasHidden) this.refreshBelow(node);
     for (const tell of this.moves.release(node)) tell();
   }
@@ -213,7 +213,7 @@ export class Directories {
     base: OpenDirectory,
     name: Uint8Array,
   ): Step | null {
-    if (isLeftOut(parent.root, isHiddenIn(parent, name))) return null;
+    if (isLeftOut(parent, name)) return null;
     const opening = this.#look(parent, base, name);
     if (opening === null) return null;
     const { directory } = opening;

@@ -6,7 +6,7 @@ import type { DirectoryEntry, DirectoryMove } from "./backend.ts";
 import { type Directories, placeOf } from "./directories.ts";
 import type { DirectoryRecords } from "./directory-records.ts";
 import { OpenDirectory } from "./open-directory.ts";
-import { isHiddenIn, isInTree, joined, type Node, pathForCall } from "./tree.ts";
+import { isInTree, joined, type Node, pathForCall } from "./tree.ts";
 import { follows, isLeftOut } from "./want.ts";
 
 /** Sub-directories of a new directory that are looked into before the next record: `mkdir -p` and more. */
@@ -87,7 +87,7 @@ export class HandleRecords implements DirectoryRecords {
   }
 
   #arrive(parent: Node, name: Uint8Array, identity: Uint8Array): void {
-    if (isLeftOut(parent.root, isHiddenIn(parent, name))) return;
+    if (isLeftOut(parent, name)) return;
     const directory = this.#open(parent, name, identity);
     if (directory === null) return; // gone by now
     const at = this.#directories.backend.position;

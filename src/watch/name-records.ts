@@ -11,7 +11,7 @@ import type { DirectoryEntry, MoveKey } from "./backend.ts";
 import type { Directories, Opening } from "./directories.ts";
 import type { DirectoryRecords } from "./directory-records.ts";
 import { OpenDirectory } from "./open-directory.ts";
-import { isHiddenIn, isInTree, type Mark, Node } from "./tree.ts";
+import { isInTree, type Mark, Node } from "./tree.ts";
 import { isLeftOut } from "./want.ts";
 
 const arrivals = eventBits.create | eventBits.moved_to;
@@ -79,7 +79,7 @@ export class NameRecords implements DirectoryRecords {
       if (isOldNews) this.#outlived.add(known);
       return this.#directories.move(known, parent, name, { isOutlived: isOldNews });
     }
-    if (isLeftOut(parent.root, isHiddenIn(parent, name))) return;
+    if (isLeftOut(parent, name)) return;
     const node = new Node(parent.root, noMark(), { parent, name, isDirectory: true });
     node.since = backend.position;
     node.attach();

@@ -24,6 +24,11 @@ export interface Root {
   readonly noticesNames: boolean;
 }
 
+/** Where in the path of something below a root the part begins that is not the root's. */
+export function pathBelow({ path }: Root): number {
+  return path.at(-1) === slash ? path.length : path.length + 1;
+}
+
 /** A watched inode, as the kernel knows it. */
 export interface Mark {
   readonly isDirectory: boolean;

@@ -16,7 +16,7 @@ import { NameRecords } from "./name-records.ts";
 import { isGone } from "./side-watch.ts";
 import { childrenOf, isOwnOutput, Node, type Root } from "./tree.ts";
 import type { Listing } from "./walk.ts";
-import { follows, wantAt } from "./want.ts";
+import { exclusionsOf, follows, isLeftOut, wantAt } from "./want.ts";
 
 /** What is wanted of a root. */
 export interface RootWants extends Pick<Root, "top" | "below" | "belowHidden"> {
@@ -244,6 +244,7 @@ export class WatchTable {
 
   #changeRoot(root: Root, { top, below, belowHidden, isNew }: RootWants): void {
     const before = reachOf(root);
+    const exclusions = exclusionsOf(root);
     root.top = top;
     root.below = below;
     root.belowHidden = belowHidden;
@@ -254,6 +255,16 @@ export class WatchTable {
     this.#directories.refreshBelow(root.node);
     if (changes && root.node.isDirectory && follows(root))
       this.#directories.add(root.node, { isNew: false });
+    else if (exclusionsOf(root) !== exclusions) this.reconsider(root.node);
+  }
+
+  /** Other directories are left out than before: what is still wanted stays watched. */
+  reconsider(node: Node): void {
+    if (!node.isDirectory || !follows(node.root)) return;
+    for (const child of childrenOf(node))
+      if (isLeftOut(node, child.name)) this.#directories.drop(child);
+      else this.reconsider(child);
+    this.#directories.add(node, { isNew: false });
   }
 
   /** A reload resolves every path anew: a symbolic link may lead elsewhere by now. */
