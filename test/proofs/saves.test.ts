@@ -2,7 +2,8 @@
  * Files that are replaced again and again: a rule fires once for each save, and the watch lives on.
  *
  * Slowly (the next save when the one before is told) every way of watching must tell each save once. As
- * fast as it goes too, for what makes a record of its own each time: a rename to the watched name.
+ * fast as it goes too, for what makes a record of its own each time: a rename in a watched directory. Of a
+ * watched file the versions between two looks have none: the last must be told, and watched.
  *
  * FACRON_PROOF_COUNT sets how often (100), FACRON_TEST_FILESYSTEMS where (tmpfs).
  */
@@ -43,7 +44,7 @@ const saves: readonly Save[] = [
     kind: "save",
     claim: "an editor's save (temporary file, fsync, rename over)",
     ways: ["the file", "a pattern of its name", "its directory"],
-    fastWays: ["the file", "a pattern of its name", "its directory"],
+    fastWays: ["a pattern of its name", "its directory"],
   },
   {
     kind: "swap",
@@ -55,7 +56,7 @@ const saves: readonly Save[] = [
     kind: "rotate",
     claim: "logrotate (rename away, create anew)",
     ways: ["the file", "a pattern of its name", "its directory"],
-    fastWays: ["the file", "a pattern of its name", "its directory"],
+    fastWays: ["a pattern of its name", "its directory"],
   },
   {
     kind: "copytruncate",
@@ -90,8 +91,9 @@ describe.each(cases)("$on", ({ filesystem, backend, on }) => {
   for (const { kind, claim, ways: theirs, fastWays } of saves) {
     for (const way of theirs) {
       for (const pace of ["slowly", "fast"] as const) {
-        if (pace === "fast" && !fastWays.includes(way)) continue;
-        const title = `${claim}, ${pace}, by a rule on ${way}, is one event each`;
+        const isEach = pace === "slowly" || fastWays.includes(way);
+        const outcome = isEach ? "is one event each" : "is told at last, and the watch lives on";
+        const title = `${claim}, ${pace}, by a rule on ${way}, ${outcome}`;
         proofTest(
           title,
           async () => {
@@ -115,7 +117,8 @@ describe.each(cases)("$on", ({ filesystem, backend, on }) => {
             });
             expect(last).toMatchObject({ events: ["close_write"] });
             expect(last).not.toHaveProperty("synthetic");
-            expect(told.length, some(told)).toBe(count);
+            if (isEach) expect(told.length, some(told)).toBe(count);
+            else expect(told.length).toBeWithin(1, count + 1);
           },
           proofTimeoutMs(count),
         );
