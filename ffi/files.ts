@@ -92,42 +92,58 @@ export const DT_DIR = 4;
 export const DT_REG = 8;
 export const DT_LNK = 10;
 
+const dot = 0x2e;
 const direntBuffer = new Uint8Array(64 * 1024);
 const direntView = new DataView(direntBuffer.buffer);
 
+/** Gets the name (its own copy) and the kernel's DT_* type, DT_UNKNOWN on some filesystems. */
+type VisitEntry = (name: Uint8Array, type: number) => void;
+
 /**
- * getdents64(2): every entry of a directory but "." and "..".
+ * Every entry of a directory but "." and "..".
  *
  * @param path NUL-terminated
- * @param visit gets the name (its own copy) and the kernel's DT_* type, DT_UNKNOWN on some filesystems
  * @throws {SyscallError} ENOENT, EACCES, ENOTDIR about `path`
  */
-export function listDirectory(
-  path: Uint8Array,
-  visit: (name: Uint8Array, type: number) => void,
-): void {
+export function listDirectory(path: Uint8Array, visit: VisitEntry): void {
   using directory = openFd(path, O.RDONLY | O.DIRECTORY | O.NONBLOCK);
+  listOpenDirectory(directory.number, visit);
+}
+
+/**
+ * getdents64(2): the same of one that was opened a moment ago and not listed since.
+ *
+ * @param onlyDirectories leave out what is certainly none
+ * @throws {SyscallError} ENOENT if it is deleted
+ */
+export function listOpenDirectory(
+  fd: number,
+  visit: VisitEntry,
+  { onlyDirectories = false } = {},
+): void {
   for (;;) {
-    const fd = directory.number;
     const length = libc.syscall(numbers.getdents64, fd, direntBuffer, direntBuffer.length, 0, null);
     if (check(length, "getdents64") === 0) return;
-    for (const entry of entriesIn(length)) visit(entry.name, entry.type);
+    for (const { name, type } of entriesIn(length, onlyDirectories)) visit(name, type);
   }
 }
 
 /** Entries are copied out first: `visit` may list another directory with the same buffer. */
-function entriesIn(length: number): { name: Uint8Array; type: number }[] {
+function entriesIn(length: number, onlyDirectories: boolean): { name: Uint8Array; type: number }[] {
   const entries = [];
-  for (let at = 0; at < length;) {
-    const reclen = direntView.getUint16(at + direntLayout.d_reclen, true);
+  for (let at = 0; at < length; at += direntView.getUint16(at + direntLayout.d_reclen, true)) {
+    const type = direntBuffer[at + direntLayout.d_type]!;
+    if (onlyDirectories && type !== DT_DIR && type !== DT_UNKNOWN) continue;
     const nameStart = at + direntLayout.d_name;
+    if (isDotOrDotDot(nameStart)) continue;
     const name = direntBuffer.slice(nameStart, direntBuffer.indexOf(0, nameStart));
-    if (!isDotOrDotDot(name)) entries.push({ name, type: direntBuffer[at + direntLayout.d_type]! });
-    at += reclen;
+    entries.push({ name, type });
   }
   return entries;
 }
 
-function isDotOrDotDot(name: Uint8Array): boolean {
-  return name[0] === 0x2e && (name.length === 1 || (name.length === 2 && name[1] === 0x2e));
+function isDotOrDotDot(nameStart: number): boolean {
+  if (direntBuffer[nameStart] !== dot) return false;
+  const second = direntBuffer[nameStart + 1];
+  return second === 0 || (second === dot && direntBuffer[nameStart + 2] === 0);
 }

@@ -243,7 +243,7 @@ export class Directories {
 
   #openEntry(parent: Node, base: OpenDirectory, name: Uint8Array): OpenDirectory | null {
     try {
-      return OpenDirectory.at(base.entry(name));
+      return base.open(name);
     } catch (error) {
       if (!(error instanceof SyscallError)) throw error;
       this.#sayCannot(joined(parent, name), error);
@@ -341,7 +341,7 @@ export class Directories {
     if (node.parent === null) return OpenDirectory.follow(path); // it may be a symbolic link
     if (path.length <= PATH_MAX) return OpenDirectory.at(path);
     using parent = this.open(node.parent);
-    return parent && OpenDirectory.at(parent.entry(node.name));
+    return parent && parent.open(node.name);
   }
 
   /**

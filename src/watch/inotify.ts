@@ -2,7 +2,6 @@
 import { entryEvents, eventBits } from "../event.ts";
 import { bytesReadable, type Fd, readNow } from "../../ffi/fd.ts";
 import { SyscallError } from "../../ffi/errno.ts";
-import { fileStatus } from "../../ffi/files.ts";
 import { POLLIN, pollOne } from "../../ffi/poll.ts";
 import { inotifyAddWatch, inotifyInit, inotifyRemoveWatch } from "../../ffi/inotify/calls.ts";
 import { InotifyReader } from "../../ffi/inotify/reader.ts";
@@ -43,8 +42,6 @@ const directoryChanges = IN_CREATE | IN_DELETE | IN_MOVED_FROM | IN_MOVED_TO;
 
 interface InotifyMark extends Mark {
   readonly wd: number;
-  /** Of a directory, as `FileStatus.inode`. */
-  readonly inode: string;
   unmounted: boolean;
 }
 
@@ -107,8 +104,14 @@ export class InotifyBackend implements Backend {
     return null;
   }
 
+  /** The kernel answers with the descriptor of the watch that the inode has: only then is it that one. */
   recognizes(mark: Mark, path: Uint8Array): boolean {
-    return fileStatus(path).inode === (mark as InotifyMark).inode;
+    const answered = inotifyAddWatch(this.fd, path, mark.mask | IN_MASK_ADD);
+    if (answered === (mark as InotifyMark).wd) return true;
+    const other = this.#markByWd.get(answered);
+    if (other === undefined) inotifyRemoveWatch(this.fd, answered);
+    else other.mask = (other.mask | mark.mask) >>> 0;
+    return false;
   }
 
   openByIdentity(): "cannot" {
@@ -148,8 +151,7 @@ export class InotifyBackend implements Backend {
       known.mask = (known.mask | mask) >>> 0;
       return known;
     }
-    const inode = isDirectory ? fileStatus(path).inode : "";
-    const mark = { wd, inode, isDirectory, identity: null, mask, nodes: [], unmounted: false };
+    const mark = { wd, isDirectory, identity: null, mask, nodes: [], unmounted: false };
     this.#markByWd.set(wd, mark);
     return mark;
   }

@@ -10,7 +10,7 @@ import { entryEvents, eventBits } from "../event.ts";
 import type { DirectoryEntry, MoveKey } from "./backend.ts";
 import type { Directories, Opening } from "./directories.ts";
 import type { DirectoryRecords } from "./directory-records.ts";
-import { OpenDirectory } from "./open-directory.ts";
+import type { OpenDirectory } from "./open-directory.ts";
 import { isInTree, type Mark, Node } from "./tree.ts";
 import { isLeftOut } from "./want.ts";
 
@@ -111,7 +111,7 @@ export class NameRecords implements DirectoryRecords {
     using base = this.#directories.open(parent);
     if (base === null) return false;
     const at = backend.position;
-    const directory = openOrNull(base.entry(name));
+    const directory = openOrNull(base, name);
     if (directory === null) return false;
     return this.#isPlaced(node, { parent, name, directory, at });
   }
@@ -135,9 +135,9 @@ export class NameRecords implements DirectoryRecords {
   }
 }
 
-function openOrNull(path: Uint8Array): OpenDirectory | null {
+function openOrNull(base: OpenDirectory, name: Uint8Array): OpenDirectory | null {
   try {
-    return OpenDirectory.at(path);
+    return base.open(name);
   } catch (error) {
     if (error instanceof SyscallError) return null;
     throw error;

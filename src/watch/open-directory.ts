@@ -1,20 +1,28 @@
 /** A directory held open for a moment: whatever becomes of its path, it is this one. */
-import { cString, utf8 } from "../../ffi/bytes.ts";
-import { type Fd, O, openFd } from "../../ffi/fd.ts";
+import { cString } from "../../ffi/bytes.ts";
+import { type Fd, O, openEntry, openFd } from "../../ffi/fd.ts";
+import { listOpenDirectory } from "../../ffi/files.ts";
+import { descriptorPath } from "./descriptor-path.ts";
 
 const flags = O.RDONLY | O.DIRECTORY | O.NOFOLLOW | O.NONBLOCK;
+
+const slash = 0x2f;
+
+/** An entry of a directory: its name and the kernel's DT_* type. */
+export interface Entry {
+  readonly name: Uint8Array;
+  readonly type: number;
+}
 
 /** Never kept for long: a descriptor keeps its filesystem from being unmounted. */
 export class OpenDirectory implements Disposable {
   readonly #fd: Fd;
-  /** A path that leads to it, NUL-terminated: proc_pid_fd(5). */
+  /** A path that leads to it, NUL-terminated. */
   readonly path: Uint8Array;
-  readonly #prefix: Uint8Array;
 
   constructor(fd: Fd) {
     this.#fd = fd;
-    this.#prefix = utf8(`/proc/self/fd/${fd.number}/`);
-    this.path = cString(this.#prefix.subarray(0, -1));
+    this.path = descriptorPath(fd.number);
   }
 
   /** @param path NUL-terminated; a symbolic link is not followed. @throws {SyscallError} as open(2) */
@@ -27,13 +35,29 @@ export class OpenDirectory implements Disposable {
     return new OpenDirectory(openFd(path, flags & ~O.NOFOLLOW));
   }
 
+  /** A directory in it; a symbolic link is none. @throws {SyscallError} as openat(2) */
+  open(name: Uint8Array): OpenDirectory {
+    return new OpenDirectory(openEntry(this.#fd.number, cString(name), flags));
+  }
+
   /** The path of an entry, NUL-terminated. */
   entry(name: Uint8Array): Uint8Array {
-    const prefix = this.#prefix;
-    const path = new Uint8Array(prefix.length + name.length + 1);
-    path.set(prefix);
-    path.set(name, prefix.length);
+    const { length } = this.path;
+    const path = new Uint8Array(length + name.length + 1);
+    path.set(this.path);
+    path[length - 1] = slash;
+    path.set(name, length);
     return path;
+  }
+
+  /**
+   * What is in it, as far as it can be read. Once after it was opened.
+   *
+   * @throws {SyscallError} as getdents64(2), when `visit` has got what could be read
+   */
+  list(visit: (entry: Entry) => void, { onlyDirectories = false } = {}): void {
+    const options = { onlyDirectories };
+    listOpenDirectory(this.#fd.number, (name, type) => visit({ name, type }), options);
   }
 
   [Symbol.dispose](): void {

@@ -1,16 +1,16 @@
 /** What is at a path, held for a moment: whatever comes to the path meanwhile, it is this one. */
-import { cString, utf8 } from "../../ffi/bytes.ts";
 import { type Fd, O, openFd } from "../../ffi/fd.ts";
+import { descriptorPath } from "./descriptor-path.ts";
 
 /** Never kept for long: a descriptor keeps its filesystem from being unmounted. */
 export class OpenPath implements Disposable {
   readonly #fd: Fd;
-  /** A path that leads to it, NUL-terminated: proc_pid_fd(5). */
+  /** A path that leads to it, NUL-terminated. */
   readonly path: Uint8Array;
 
   constructor(fd: Fd) {
     this.#fd = fd;
-    this.path = cString(utf8(`/proc/self/fd/${fd.number}`));
+    this.path = descriptorPath(fd.number);
   }
 
   /**

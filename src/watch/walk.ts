@@ -1,7 +1,7 @@
 /** Finds the directories below watched ones, a slice at a time. */
 import { SyscallError } from "../../ffi/errno.ts";
-import { DT_DIR, DT_UNKNOWN, listDirectory } from "../../ffi/files.ts";
-import type { OpenDirectory } from "./open-directory.ts";
+import { DT_DIR, DT_UNKNOWN } from "../../ffi/files.ts";
+import type { Entry, OpenDirectory } from "./open-directory.ts";
 import type { Comparison } from "./comparison.ts";
 import { isInTree, type Node } from "./tree.ts";
 
@@ -12,12 +12,6 @@ export interface Visit {
   readonly isNew: boolean;
   /** The tree is compared with what is there; null if only what is new is looked for. */
   readonly comparison: Comparison | null;
-}
-
-/** An entry of a directory: its name and the kernel's DT_* type. */
-export interface Entry {
-  readonly name: Uint8Array;
-  readonly type: number;
 }
 
 /** A directory that is held open, and all that is in it. */
@@ -106,9 +100,7 @@ export class Walk {
   #list(visit: Visit, directory: OpenDirectory): readonly Uint8Array[] {
     const entries: Entry[] = [];
     try {
-      listDirectory(directory.path, (name, type) => {
-        if (visit.isNew || type === DT_DIR || type === DT_UNKNOWN) entries.push({ name, type });
-      });
+      directory.list((entry) => entries.push(entry), { onlyDirectories: !visit.isNew });
     } catch (error) {
       if (!(error instanceof SyscallError)) throw error;
       this.#hands.failed(visit, error);
