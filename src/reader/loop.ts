@@ -298,6 +298,7 @@ export class ReaderLoop {
     const plan = this.#plan!;
     const report = this.#watcher.report(plan);
     this.#port.send({ kind: "planned", generation: plan.generation, report });
+    Bun.gc(true); // a walk leaves as much garbage as it leaves directories, and nothing comes after it
   }
 
   #takeMessages(): void {

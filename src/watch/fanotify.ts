@@ -34,7 +34,7 @@ import type { Backend, EventSink, NotOpened, Side, Want } from "./backend.ts";
 import { renamePlaces } from "./rename-places.ts";
 import type { Mark } from "./tree.ts";
 import { viewAskers, viewRenamed } from "../rule/matcher.ts";
-import { HandleTable } from "./handle-table.ts";
+import { HandleTable, wordsOf } from "./handle-table.ts";
 import type { Node } from "./tree.ts";
 
 const readBytes = 256 * 1024;
@@ -395,9 +395,7 @@ export class FanotifyBackend implements Backend {
   }
 
   #find(identity: Uint8Array): FanotifyMark | null {
-    const words = new Int32Array(((identity.length + 3) & ~3) >> 2);
-    new Uint8Array(words.buffer).set(identity);
-    return this.#markByIdentity.get(words, 0, identity.length);
+    return this.#markByIdentity.get(wordsOf(identity), 0, identity.length);
   }
 }
 

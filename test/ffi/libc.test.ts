@@ -20,6 +20,7 @@ const compilerTest = requires({ tools: ["cc"] });
 /** Declared with "..." where we always pass the one argument, or with an enum where the man page says int. */
 const declaredOtherwise: Readonly<Record<string, readonly [string, string]>> = {
   open: ["mode_t mode", "..."],
+  openat: ["mode_t mode", "..."],
   fcntl: ["int arg", "..."],
   ioctl: ["void *arg", "..."],
   prlimit: ["int resource", "__rlimit_resource_t resource"],
