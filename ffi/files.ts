@@ -96,8 +96,13 @@ const dot = 0x2e;
 const direntBuffer = new Uint8Array(64 * 1024);
 const direntView = new DataView(direntBuffer.buffer);
 
-/** Gets the name (its own copy) and the kernel's DT_* type, DT_UNKNOWN on some filesystems. */
-type VisitEntry = (name: Uint8Array, type: number) => void;
+/** An entry of a directory. */
+export interface Entry {
+  /** Its own copy. */
+  readonly name: Uint8Array;
+  /** The kernel's DT_*: DT_UNKNOWN on some filesystems. */
+  readonly type: number;
+}
 
 /**
  * Every entry of a directory but "." and "..".
@@ -105,41 +110,40 @@ type VisitEntry = (name: Uint8Array, type: number) => void;
  * @param path NUL-terminated
  * @throws {SyscallError} ENOENT, EACCES, ENOTDIR about `path`
  */
-export function listDirectory(path: Uint8Array, visit: VisitEntry): void {
+export function listDirectory(
+  path: Uint8Array,
+  visit: (name: Uint8Array, type: number) => void,
+): void {
   using directory = openFd(path, O.RDONLY | O.DIRECTORY | O.NONBLOCK);
-  listOpenDirectory(directory.number, visit);
+  const entries: Entry[] = [];
+  addEntries(entries, directory.number);
+  for (const { name, type } of entries) visit(name, type);
 }
 
 /**
  * getdents64(2): the same of one that was opened a moment ago and not listed since.
  *
- * @param onlyDirectories leave out what is certainly none
+ * @param entries gets them, those before an error too
+ * @param only leave out what is certainly no directory
  * @throws {SyscallError} ENOENT if it is deleted
  */
-export function listOpenDirectory(
-  fd: number,
-  visit: VisitEntry,
-  { onlyDirectories = false } = {},
-): void {
+export function addEntries(entries: Entry[], fd: number, only?: "directories"): void {
   for (;;) {
     const length = libc.syscall(numbers.getdents64, fd, direntBuffer, direntBuffer.length, 0, null);
     if (check(length, "getdents64") === 0) return;
-    for (const { name, type } of entriesIn(length, onlyDirectories)) visit(name, type);
+    addEntriesIn(length, entries, only);
   }
 }
 
-/** Entries are copied out first: `visit` may list another directory with the same buffer. */
-function entriesIn(length: number, onlyDirectories: boolean): { name: Uint8Array; type: number }[] {
-  const entries = [];
+function addEntriesIn(length: number, entries: Entry[], only?: "directories"): void {
   for (let at = 0; at < length; at += direntView.getUint16(at + direntLayout.d_reclen, true)) {
     const type = direntBuffer[at + direntLayout.d_type]!;
-    if (onlyDirectories && type !== DT_DIR && type !== DT_UNKNOWN) continue;
+    if (only === "directories" && type !== DT_DIR && type !== DT_UNKNOWN) continue;
     const nameStart = at + direntLayout.d_name;
     if (isDotOrDotDot(nameStart)) continue;
     const name = direntBuffer.slice(nameStart, direntBuffer.indexOf(0, nameStart));
     entries.push({ name, type });
   }
-  return entries;
 }
 
 function isDotOrDotDot(nameStart: number): boolean {

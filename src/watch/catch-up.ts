@@ -1,13 +1,13 @@
 /** What happened in a new directory before it was watched: found by a look, told as synthetic events. */
 import { cString, latin1 } from "../../ffi/bytes.ts";
 import { SyscallError } from "../../ffi/errno.ts";
-import { DT_DIR, DT_REG, DT_UNKNOWN, S_IFDIR, S_IFREG } from "../../ffi/files.ts";
+import { DT_DIR, DT_REG, DT_UNKNOWN, type Entry, S_IFDIR, S_IFREG } from "../../ffi/files.ts";
 import { isBeingWritten } from "../../ffi/lease.ts";
 import { eventBits, type SyntheticReason } from "../event.ts";
 import type { Interests } from "../rule/matcher.ts";
 import type { Place } from "./backend.ts";
 import { statusOrNull } from "./own-outputs.ts";
-import { type Entry, OpenDirectory } from "./open-directory.ts";
+import { OpenDirectory } from "./open-directory.ts";
 import { type Node, pathForCall } from "./tree.ts";
 import type { Listing } from "./walk.ts";
 import type { WatchTable } from "./watch-table.ts";
@@ -186,7 +186,7 @@ function openOrNull(node: Node): OpenDirectory | null {
 function entriesOf(directory: OpenDirectory): Entry[] {
   const entries: Entry[] = [];
   try {
-    directory.list((entry) => entries.push(entry));
+    directory.addTo(entries);
   } catch (error) {
     if (!(error instanceof SyscallError)) throw error; // as far as it could be read
   }

@@ -65,6 +65,8 @@ export class Directories {
   readonly #options: DirectoriesOptions;
   readonly #walk: Walk;
   #comparisons: Comparison[] = [];
+  /** `Backend.end` when it was asked last: as long as it stays so, no record has come. */
+  #end = -1;
   /** Seen elsewhere than they are in the tree, which the records will tell, or have told in part. */
   readonly #sighted = new Set<Node>();
   /** Left, and not found until the records come to `at`: it went to where nothing is watched. */
@@ -231,12 +233,13 @@ export class Directories {
   #look(parent: Node, base: OpenDirectory, name: Uint8Array): Opening | null {
     const { backend } = this;
     const needsQuiet = backend.namesSubdirectories;
+    if (!needsQuiet) this.#end = backend.end;
     for (let look = 1; ; look++) {
-      const at = backend.end;
+      const at = this.#end;
       const directory = this.#openEntry(parent, base, name);
       if (directory === null) return null;
-      if (!needsQuiet || look === looksMax || backend.end === at)
-        return { parent, name, directory, at };
+      if (needsQuiet) this.#end = backend.end;
+      if (this.#end === at || look === looksMax) return { parent, name, directory, at };
       directory[Symbol.dispose]();
     }
   }

@@ -1,18 +1,12 @@
 /** A directory held open for a moment: whatever becomes of its path, it is this one. */
 import { cString } from "../../ffi/bytes.ts";
 import { type Fd, O, openEntry, openFd } from "../../ffi/fd.ts";
-import { listOpenDirectory } from "../../ffi/files.ts";
+import { addEntries, type Entry } from "../../ffi/files.ts";
 import { descriptorPath } from "./descriptor-path.ts";
 
 const flags = O.RDONLY | O.DIRECTORY | O.NOFOLLOW | O.NONBLOCK;
 
 const slash = 0x2f;
-
-/** An entry of a directory: its name and the kernel's DT_* type. */
-export interface Entry {
-  readonly name: Uint8Array;
-  readonly type: number;
-}
 
 /** Never kept for long: a descriptor keeps its filesystem from being unmounted. */
 export class OpenDirectory implements Disposable {
@@ -50,14 +44,9 @@ export class OpenDirectory implements Disposable {
     return path;
   }
 
-  /**
-   * What is in it, as far as it can be read. Once after it was opened.
-   *
-   * @throws {SyscallError} as getdents64(2), when `visit` has got what could be read
-   */
-  list(visit: (entry: Entry) => void, { onlyDirectories = false } = {}): void {
-    const options = { onlyDirectories };
-    listOpenDirectory(this.#fd.number, (name, type) => visit({ name, type }), options);
+  /** What is in it, as `addEntries` adds it: once after it was opened. @throws {SyscallError} */
+  addTo(entries: Entry[], only?: "directories"): void {
+    addEntries(entries, this.#fd.number, only);
   }
 
   [Symbol.dispose](): void {
