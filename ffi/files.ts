@@ -92,6 +92,7 @@ export const DT_DIR = 4;
 export const DT_REG = 8;
 export const DT_LNK = 10;
 
+export const SEEK_SET = 0;
 const dot = 0x2e;
 const direntBuffer = new Uint8Array(64 * 1024);
 const direntView = new DataView(direntBuffer.buffer);
@@ -121,13 +122,17 @@ export function listDirectory(
 }
 
 /**
- * getdents64(2): the same of one that was opened a moment ago and not listed since.
+ * getdents64(2): the same of one that is open.
+ *
+ * From its start (rewinddir(3)): btrfs lists what was there when the directory was opened or rewound, and
+ * nothing that came later (Linux 6.5).
  *
  * @param entries gets them, those before an error too
  * @param only leave out what is certainly no directory
  * @throws {SyscallError} ENOENT if it is deleted
  */
 export function addEntries(entries: Entry[], fd: number, only?: "directories"): void {
+  check(libc.lseek(fd, 0, SEEK_SET), "lseek");
   for (;;) {
     const length = libc.syscall(numbers.getdents64, fd, direntBuffer, direntBuffer.length, 0, null);
     if (check(length, "getdents64") === 0) return;

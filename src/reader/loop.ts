@@ -19,6 +19,7 @@ import { Ladder } from "../watch/ladder.ts";
 import { OwnOutputs } from "../watch/own-outputs.ts";
 import type { Node, Root } from "../watch/tree.ts";
 import type { WatchTable } from "../watch/watch-table.ts";
+import { WalkGarbage } from "./walk-garbage.ts";
 import { Watcher } from "./watcher.ts";
 import { Dispatch } from "./dispatch.ts";
 import { ReadUps } from "./read-up.ts";
@@ -97,6 +98,7 @@ export class ReaderLoop {
   #rules: RuleSet | null = null;
   #reportsWhenWalked = false;
   #triggersSinceCollected = 0;
+  readonly #walkGarbage = new WalkGarbage();
   #isOver = false;
   /** There is room for what follows from more records. */
   #mayRead = true;
@@ -292,13 +294,18 @@ export class ReaderLoop {
       for (const table of this.#watcher.tables) table.walk(directoriesPerSlice);
       this.#catchUp.tellDue();
       this.#handOver();
+      this.#walkGarbage.collectIfMuch(this.#marks);
     }
     if (!this.#reportsWhenWalked || this.#watcher.isWalking) return;
     this.#reportsWhenWalked = false;
     const plan = this.#plan!;
     const report = this.#watcher.report(plan);
     this.#port.send({ kind: "planned", generation: plan.generation, report });
-    Bun.gc(true); // a walk leaves as much garbage as it leaves directories, and nothing comes after it
+    this.#walkGarbage.collect(this.#marks);
+  }
+
+  get #marks(): number {
+    return this.#watcher.tables.reduce((sum, { backend }) => sum + backend.marks, 0);
   }
 
   #takeMessages(): void {

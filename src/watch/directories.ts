@@ -273,7 +273,7 @@ export class Directories {
         this.sight(known, { parent, name, at });
         return { node: known, isNew: false };
       }
-      const node = new Node(root, mark, { parent, name, isDirectory: true });
+      const node = new Node(root, mark, { parent, name });
       node.since = at;
       node.ownOutputs = ownOutputs;
       mark.nodes.push(node);

@@ -22,6 +22,7 @@ import { InotifyAhead } from "./inotify-ahead.ts";
 import { renamePlaces } from "./rename-places.ts";
 import type { Mark } from "./tree.ts";
 import type { Node } from "./tree.ts";
+import { WdTable } from "./wd-table.ts";
 
 /** Room for 8,000 records with short names: one write to stdout for each read of a busy queue. */
 const readBytes = 256 * 1024;
@@ -60,7 +61,7 @@ export class InotifyBackend implements Backend {
   readonly #buffer = new Uint8Array(readBytes + readMoreBytes);
   readonly #mainRead = this.#buffer.subarray(0, readBytes);
   readonly #records = new InotifyReader(this.#buffer);
-  readonly #markByWd = new Map<number, InotifyMark>();
+  readonly #markByWd = new WdTable<InotifyMark>();
   /** The first half of a rename whose second is in the same read. */
   #first: FirstHalf | null = null;
   #consumed = 0;
@@ -109,7 +110,7 @@ export class InotifyBackend implements Backend {
     const answered = inotifyAddWatch(this.fd, path, mark.mask | IN_MASK_ADD);
     if (answered === (mark as InotifyMark).wd) return true;
     const other = this.#markByWd.get(answered);
-    if (other === undefined) inotifyRemoveWatch(this.fd, answered);
+    if (other === null) inotifyRemoveWatch(this.fd, answered);
     else other.mask = (other.mask | mark.mask) >>> 0;
     return false;
   }
@@ -147,12 +148,12 @@ export class InotifyBackend implements Backend {
     // IN_MASK_ADD: without it the mask of an inode that is watched at another place would be replaced.
     const wd = inotifyAddWatch(this.fd, path, mask | IN_MASK_ADD);
     const known = this.#markByWd.get(wd);
-    if (known !== undefined) {
+    if (known !== null) {
       known.mask = (known.mask | mask) >>> 0;
       return known;
     }
     const mark = { wd, isDirectory, identity: null, mask, nodes: [], unmounted: false };
-    this.#markByWd.set(wd, mark);
+    this.#markByWd.add(mark);
     return mark;
   }
 
@@ -163,7 +164,7 @@ export class InotifyBackend implements Backend {
     const answered = inotifyAddWatch(this.fd, path, mask);
     if (answered === wd) mark.mask = mask;
     // The path leads to another inode by now, which nobody asked to watch.
-    else if (!this.#markByWd.has(answered)) inotifyRemoveWatch(this.fd, answered);
+    else if (this.#markByWd.get(answered) === null) inotifyRemoveWatch(this.fd, answered);
   }
 
   remove(mark: Mark): void {
@@ -197,7 +198,7 @@ export class InotifyBackend implements Backend {
     const { mask, wd } = this.#records;
     if ((mask & IN_Q_OVERFLOW) !== 0) return sink.overflow(this);
     const mark = this.#markByWd.get(wd);
-    if (mark === undefined) return; // removed while the record was queued
+    if (mark === null) return; // removed while the record was queued
     if ((mask & (IN_IGNORED | IN_UNMOUNT)) !== 0) this.#lose(sink, mark, mask);
     const events = mask & sharedBits;
     if (events === 0) return;

@@ -64,7 +64,7 @@ export class NameRecords implements DirectoryRecords {
    */
   #replace(older: Node): void {
     older.outlive();
-    older.leavesNext = true;
+    older.standing = "leaves next";
     this.#outlived.add(older);
   }
 
@@ -80,7 +80,7 @@ export class NameRecords implements DirectoryRecords {
       return this.#directories.move(known, parent, name, { isOutlived: isOldNews });
     }
     if (isLeftOut(parent, name)) return;
-    const node = new Node(parent.root, noMark(), { parent, name, isDirectory: true });
+    const node = new Node(parent.root, noMark(), { parent, name });
     node.since = backend.position;
     node.attach();
     this.#expected.add(node);

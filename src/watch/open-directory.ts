@@ -44,7 +44,7 @@ export class OpenDirectory implements Disposable {
     return path;
   }
 
-  /** What is in it, as `addEntries` adds it: once after it was opened. @throws {SyscallError} */
+  /** What is in it now, as `addEntries` adds it. @throws {SyscallError} */
   addTo(entries: Entry[], only?: "directories"): void {
     addEntries(entries, this.#fd.number, only);
   }

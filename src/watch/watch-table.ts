@@ -229,14 +229,13 @@ export class WatchTable {
 
   #placeRoot(root: Root, isNew = false): void {
     const { mark, inode, ownOutputs } = this.#markRoot(root);
-    const { isDirectory } = mark;
-    const node = new Node(root, mark, { parent: null, name: root.path, isDirectory });
+    const node = new Node(root, mark, { parent: null, name: root.path });
     node.ownOutputs = ownOutputs;
     node.inode = inode;
     mark.nodes.push(node);
     root.node = node;
     this.#gone.delete(root);
-    if (!isDirectory) return;
+    if (!mark.isDirectory) return;
     if (follows(root)) this.#directories.add(node, { isNew });
     else if (isNew) this.#observer.newDirectory(node, this, null);
   }

@@ -42,6 +42,7 @@ const ffiTypes: Readonly<Record<string, readonly string[]>> = {
   size_t: ["u64"],
   nfds_t: ["u64"],
   "unsigned long": ["u64"],
+  off_t: ["i64", "i32"], // as a result only ever 0
   ssize_t: ["i64", "i32"], // counts far below 2 GiB
   long: ["i64", "i32"],
   sighandler_t: ["i64"],

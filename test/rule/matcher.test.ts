@@ -78,7 +78,7 @@ class Place {
       namesSubdirectories: true,
       noticesNames: false,
     };
-    this.node = new Node(root, this.#mark, { parent: null, name: path, isDirectory: true });
+    this.node = new Node(root, this.#mark, { parent: null, name: path });
     this.#mark.nodes.push(this.node);
     this.#dispatch.setRules(this.rules);
   }
