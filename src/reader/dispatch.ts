@@ -130,9 +130,11 @@ export class Dispatch implements EventSink {
         this.#hooks.ignoreFileChanged(node.root, table);
     }
     if (table.isUnsettled) {
-      const copy = name.slice(start, end);
-      const again = () => this.child(node, events, isDirectory, copy, 0, copy.length, pid, view);
-      if (table.holdBack(node, again)) return;
+      const tell = () => {
+        const copy = name.slice(start, end);
+        return () => this.child(node, events, isDirectory, copy, 0, copy.length, pid, view);
+      };
+      if (table.holdBack(node, tell)) return;
     }
     if ((events & namings) !== 0) table.noticeName(node, events, name, start, end);
     if (node.ownOutputs !== null && isOwnOutput(node, name, start, end)) return;
@@ -165,7 +167,7 @@ export class Dispatch implements EventSink {
   renamed(rename: Rename): void {
     const { from, to, isDirectory, pid } = rename;
     const table = this.#table!;
-    if (table.isUnsettled && table.holdBack(to.node, () => this.renamed(rename))) return;
+    if (table.isUnsettled && table.holdBack(to.node, () => () => this.renamed(rename))) return;
     const kind = eventBits.rename | (isDirectory ? viewDirectory : 0);
     const met = new Set<number>();
     const partial = new Map<object, Verdict["partial"][number]>();

@@ -49,10 +49,11 @@ export interface Sighting {
 }
 
 /**
- * Whether another directory has its name by now, as a look has found, while its own leaving is still
- * queued; and whether the next record of the name is about it, and not about the other.
+ * "outlived": another directory has its name by now, as a look has found, and its own leaving is still
+ * queued; "leaves next": the next record of the name is about it, and not about the other; "deleted": given
+ * up because it was deleted, so it never was anywhere else, and what happened in it did happen here.
  */
-type Standing = "latest" | "outlived" | "leaves next";
+type Standing = "latest" | "outlived" | "leaves next" | "deleted";
 
 interface Known {
   isHidden: boolean | null;
@@ -99,9 +100,9 @@ export class Node {
     return this.mark.isDirectory;
   }
 
-  /** Another directory has its name by now, as a look has found; its own leaving is still queued. */
+  /** Another directory has its name by now. */
   get isOutlived(): boolean {
-    return this.standing !== "latest";
+    return this.standing === "outlived" || this.standing === "leaves next";
   }
 
   /** What rules want here; null if the place is only known by name. */
@@ -152,6 +153,11 @@ export class Node {
     const siblings = this.parent?.children;
     const key = this.#key;
     if (siblings?.get(key) === this) siblings.delete(key);
+  }
+
+  /** Whether it is in the parent's list. */
+  get isAttached(): boolean {
+    return this.parent?.children?.get(this.#key) === this;
   }
 
   /**
