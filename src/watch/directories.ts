@@ -11,6 +11,7 @@ import { Moves, type Tell } from "./moves.ts";
 import { OpenDirectory } from "./open-directory.ts";
 import type { OwnOutputs } from "./own-outputs.ts";
 import {
+  addNode,
   childrenOf,
   isHiddenIn,
   isInTree,
@@ -303,7 +304,7 @@ export class Directories {
       const node = new Node(root, mark, { parent, name });
       node.since = at;
       node.ownOutputs = ownOutputs;
-      mark.nodes.push(node);
+      addNode(mark, node);
       this.#attach(node);
       return { node, isNew: true };
     } catch (error) {
@@ -393,9 +394,8 @@ export class Directories {
   drop(node: Node, { isDeleted = false } = {}): void {
     for (const child of childrenOf(node)) this.drop(child, { isDeleted });
     const { mark } = node;
-    const index = mark.nodes.indexOf(node);
-    if (index >= 0) {
-      mark.nodes.splice(index, 1);
+    if (isInTree(node)) {
+      mark.nodes = mark.nodes.filter((one) => one !== node);
       if (mark.nodes.length > 0) this.refresh(mark.nodes[0]!);
       else if (isDeleted) this.backend.forget(mark);
       else this.#remove(node);

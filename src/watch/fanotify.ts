@@ -32,10 +32,9 @@ import {
 } from "../../ffi/fanotify/abi.ts";
 import type { Backend, EventSink, NotOpened, Side, Want } from "./backend.ts";
 import { renamePlaces } from "./rename-places.ts";
-import type { Mark } from "./tree.ts";
+import { type Mark, type Node, noNodes } from "./tree.ts";
 import { viewAskers, viewRenamed } from "../rule/matcher.ts";
 import { HandleTable, wordsOf } from "./handle-table.ts";
-import type { Node } from "./tree.ts";
 
 const readBytes = 256 * 1024;
 const dot = 0x2e;
@@ -129,7 +128,7 @@ export class FanotifyBackend implements Backend {
       known.mask = (known.mask | missing) >>> 0;
       return known;
     }
-    const mark = { identity, isDirectory, mask, nodes: [] };
+    const mark = { identity, isDirectory, mask, nodes: noNodes };
     this.#markByIdentity.set(identity, mark);
     if (!isDirectory) this.#fileMarks++;
     return mark;

@@ -20,8 +20,7 @@ import { viewRenamed } from "../rule/matcher.ts";
 import type { Backend, EventSink, Rename, Side, Want } from "./backend.ts";
 import { InotifyAhead } from "./inotify-ahead.ts";
 import { renamePlaces } from "./rename-places.ts";
-import type { Mark } from "./tree.ts";
-import type { Node } from "./tree.ts";
+import { type Mark, type Node, noNodes } from "./tree.ts";
 import { WdTable } from "./wd-table.ts";
 
 /** Room for 8,000 records with short names: one write to stdout for each read of a busy queue. */
@@ -152,7 +151,7 @@ export class InotifyBackend implements Backend {
       known.mask = (known.mask | mask) >>> 0;
       return known;
     }
-    const mark = { wd, isDirectory, identity: null, mask, nodes: [], unmounted: false };
+    const mark = { wd, isDirectory, identity: null, mask, nodes: noNodes, unmounted: false };
     this.#markByWd.add(mark);
     return mark;
   }

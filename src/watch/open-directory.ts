@@ -1,5 +1,4 @@
 /** A directory held open for a moment: whatever becomes of its path, it is this one. */
-import { cString } from "../../ffi/bytes.ts";
 import { type Fd, O, openEntry, openFd } from "../../ffi/fd.ts";
 import { addEntries, type Entry } from "../../ffi/files.ts";
 import { descriptorPath } from "./descriptor-path.ts";
@@ -31,7 +30,7 @@ export class OpenDirectory implements Disposable {
 
   /** A directory in it; a symbolic link is none. @throws {SyscallError} as openat(2) */
   open(name: Uint8Array): OpenDirectory {
-    return new OpenDirectory(openEntry(this.#fd.number, cString(name), flags));
+    return new OpenDirectory(openEntry(this.#fd.number, name, flags));
   }
 
   /** The path of an entry, NUL-terminated. */

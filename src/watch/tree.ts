@@ -34,8 +34,8 @@ export interface Mark {
   readonly isDirectory: boolean;
   /** The file handle by which records name it; null where they do not. */
   readonly identity: Uint8Array | null;
-  /** Where the inode is. Almost always one place. */
-  readonly nodes: Node[];
+  /** Where the inode is. Almost always one place. A change makes another list. */
+  nodes: readonly Node[];
   /** What the kernel was asked, in its own bits. */
   mask: number;
 }
@@ -207,6 +207,14 @@ export class Node {
 /** No name has a slash. */
 function outlivedKey(key: string): string {
   return `${key}/`;
+}
+
+/** Those of a mark that has no place yet. */
+export const noNodes: readonly Node[] = [];
+
+/** The inode of a mark is at this place too. */
+export function addNode(mark: Mark, node: Node): void {
+  mark.nodes = mark.nodes.length === 0 ? [node] : [...mark.nodes, node];
 }
 
 /** Whether a place is not given up. */

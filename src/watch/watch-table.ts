@@ -15,7 +15,7 @@ import type { Tell } from "./moves.ts";
 import { NameRecords } from "./name-records.ts";
 import { OpenPath } from "./open-path.ts";
 import { isGone } from "./side-watch.ts";
-import { childrenOf, isOwnOutput, Node, type Root } from "./tree.ts";
+import { addNode, childrenOf, isOwnOutput, Node, type Root } from "./tree.ts";
 import type { Listing } from "./walk.ts";
 import { exclusionsOf, follows, isLeftOut, wantAt } from "./want.ts";
 
@@ -232,7 +232,7 @@ export class WatchTable {
     const node = new Node(root, mark, { parent: null, name: root.path });
     node.ownOutputs = ownOutputs;
     node.inode = inode;
-    mark.nodes.push(node);
+    addNode(mark, node);
     root.node = node;
     this.#gone.delete(root);
     if (!mark.isDirectory) return;

@@ -16,8 +16,7 @@ import { Memory, rememberedPathsMax } from "../../src/rule/memory.ts";
 import type { Alternative } from "../../src/rule/rule.ts";
 import type { Backend, EventSink } from "../../src/watch/backend.ts";
 import { RealDisk } from "../../src/watch/disk.ts";
-import type { Mark } from "../../src/watch/tree.ts";
-import { Node } from "../../src/watch/tree.ts";
+import { addNode, type Mark, Node } from "../../src/watch/tree.ts";
 import type { WatchTable } from "../../src/watch/watch-table.ts";
 
 function bits(names: string): number {
@@ -79,7 +78,7 @@ class Place {
       noticesNames: false,
     };
     this.node = new Node(root, this.#mark, { parent: null, name: path });
-    this.#mark.nodes.push(this.node);
+    addNode(this.#mark, this.node);
     this.#dispatch.setRules(this.rules);
   }
 
