@@ -28,6 +28,12 @@ const count = proofCount(300);
 
 const cases = chosenPlaces();
 
+/**
+ * FUSE (libfuse's high level, as bindfs has it) renames a file that is unlinked while facron's look has it
+ * open, to .fuse_hidden*, so that the rmdir after it says ENOTEMPTY: nobody can remove at once there.
+ */
+const removable = cases.filter(({ filesystem }) => filesystem.name !== "bindfs");
+
 interface Ran {
   readonly facron: RunningBinary;
   readonly top: string;
@@ -87,7 +93,9 @@ describe.each(cases)("$on", (one) => {
     },
     proofTimeoutMs(count),
   );
+});
 
+describe.each(removable)("$on", (one) => {
   proofTest(
     "the same removed at once: nothing is told twice, on a wrong path, or after its end",
     async () => {
