@@ -100,8 +100,9 @@ export class Walk {
 
   #list(visit: Visit, directory: OpenDirectory): readonly Entry[] {
     const entries: Entry[] = [];
+    const listsAll = visit.isNew || visit.comparison !== null;
     try {
-      directory.addTo(entries, visit.isNew ? undefined : "directories");
+      directory.addTo(entries, listsAll ? undefined : "directories");
     } catch (error) {
       if (!(error instanceof SyscallError)) throw error;
       this.#hands.failed(visit, error);
