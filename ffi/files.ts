@@ -22,6 +22,7 @@ export const S_IFSOCK = 0o140000;
 /** struct statx (statx(2)). */
 export const statxLayout = {
   size: 256,
+  stx_uid: 20,
   stx_mode: 28,
   stx_ino: 32,
   stx_size: 40,
@@ -89,6 +90,12 @@ function microsecondsAt(at: number): number {
 /** The file behind a descriptor. @throws {SyscallError} EBADF */
 export function descriptorStatus(fd: number): FileStatus {
   return fileStatus(new Uint8Array(1), { fd });
+}
+
+/** Whose file it is; -1 if that can't be told. @param path NUL-terminated */
+export function ownerOf(path: Uint8Array): number {
+  const result = libc.syscall(numbers.statx, AT.FDCWD, path, 0, STATX_BASIC_STATS, statxBuffer);
+  return result < 0 ? -1 : statxView.getUint32(statxLayout.stx_uid, true);
 }
 
 const linkBuffer = new Uint8Array(4096);

@@ -1,6 +1,7 @@
 /** `bun run bench`: facron, its peers and the C floor side by side, in one run, on tmpfs. */
 import { cpus, release } from "node:os";
 import { action } from "./bench/action.ts";
+import { actor } from "./bench/actor.ts";
 import { burst } from "./bench/burst.ts";
 import { claimsOf, renderClaims } from "./bench/claims.ts";
 import { cleanUp, cleanUpOnSignals } from "./bench/cleanup.ts";
@@ -19,7 +20,18 @@ import { tree } from "./bench/tree.ts";
 import { tell } from "./bench/tell.ts";
 import { makeWorkspace } from "./bench/workspace.ts";
 
-const usual: readonly Section[] = [drain, latency, action, burst, count, start, tree, rules, idle];
+const usual: readonly Section[] = [
+  drain,
+  latency,
+  action,
+  burst,
+  count,
+  start,
+  tree,
+  rules,
+  actor,
+  idle,
+];
 
 /** Tests with large numbers: for those who ask. */
 const sections: readonly Section[] = [...usual, proofs, stress];
