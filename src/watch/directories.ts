@@ -72,6 +72,7 @@ export class Directories {
   #end = -1;
   /** Seen elsewhere than they are in the tree, which the records will tell, or have told in part. */
   readonly #sighted = new Set<Node>();
+  #untold = 0;
   /** Left, and not found until the records come to `at`: it went to where nothing is watched. */
   #away: { readonly node: Node; readonly at: number }[] = [];
   /** Gone from the disk: each is given up when the records come to `at`, the lowest first. */
@@ -402,27 +403,44 @@ export class Directories {
   drop(node: Node, { isDeleted = false } = {}): void {
     for (const child of childrenOf(node)) this.drop(child, { isDeleted });
     const { mark } = node;
+    let isGone = isDeleted;
     if (isInTree(node)) {
       mark.nodes = mark.nodes.filter((one) => one !== node);
       if (mark.nodes.length > 0) this.refresh(mark.nodes[0]!);
       else if (isDeleted) this.backend.forget(mark);
-      else this.#remove(node);
+      else isGone = this.#remove(node) === "gone";
     }
     node.detach();
     node.standing = isDeleted ? "deleted" : "latest";
     node.seen = null;
     this.#sighted.delete(node);
-    this.moves.forget(node);
+    const held = this.moves.forget(node);
+    if (isGone) this.#untold += held;
     this.#options.onDropped(node);
   }
 
-  #remove(node: Node): void {
+  get hasUntold(): boolean {
+    return this.#untold > 0;
+  }
+
+  /** What was held back about directories that were gone before it was known where they had gone. */
+  takeUntold(): number {
+    const count = this.#untold;
+    this.#untold = 0;
+    return count;
+  }
+
+  /** @returns "gone" if it is known not to be there any more */
+  #remove(node: Node): "gone" | "removed" {
     const { mark } = node;
-    if (!mark.isDirectory || mark.identity === null)
-      return this.backend.remove(mark, pathForCall(node));
+    if (!mark.isDirectory || mark.identity === null) {
+      this.backend.remove(mark, pathForCall(node));
+      return "removed";
+    }
     using directory = this.open(node);
     if (directory === null) this.backend.forget(mark);
     else this.backend.remove(mark, directory.path);
+    return directory === null ? "gone" : "removed";
   }
 
   /** The same for all places below. */

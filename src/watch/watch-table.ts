@@ -90,8 +90,8 @@ export class WatchTable {
 
   /** Something waits for a moment in which no records are queued. */
   get isUnsettled(): boolean {
-    const { moves, isAhead, isInDoubt } = this.#directories;
-    return isInDoubt || !moves.isEmpty || isAhead || this.#records.isUnsettled;
+    const { moves, isAhead, isInDoubt, hasUntold } = this.#directories;
+    return isInDoubt || !moves.isEmpty || isAhead || hasUntold || this.#records.isUnsettled;
   }
 
   /** Watch a path, or change what is wanted of one that is watched. @throws {SyscallError} about the path */
@@ -167,7 +167,18 @@ export class WatchTable {
     if (this.#directories.isInDoubt) this.#compare();
     if (this.isWalking) return; // it may be found
     this.#records.settle();
-    if (!this.isWalking && !this.backend.hasAhead) this.#directories.dropLost();
+    if (this.isWalking || this.backend.hasAhead) return;
+    this.#directories.dropLost();
+    this.#sayUntold();
+  }
+
+  #sayUntold(): void {
+    const count = this.#directories.takeUntold();
+    if (count === 0) return;
+    this.#log.warn(
+      `${count} events are not told: they happened in directories that were moved, and deleted before ` +
+        "it was seen where to; facron was too far behind",
+    );
   }
 
   /** Once for what has been read: if a directory cannot be found then, it will not be by the next look. */
