@@ -24,6 +24,7 @@ import type { WatchTable } from "../watch/watch-table.ts";
 import { Actors } from "./actors.ts";
 import { groupOf, handOver, nothingWatched } from "./handover.ts";
 import { UnknownActors } from "./unknown-actors.ts";
+import { WalkGarbage } from "./walk-garbage.ts";
 import { Watcher } from "./watcher.ts";
 import { Dispatch } from "./dispatch.ts";
 import { ReadUps } from "./read-up.ts";
@@ -104,6 +105,7 @@ export class ReaderLoop {
   #rules: RuleSet | null = null;
   #reportsWhenWalked = false;
   #triggersSinceCollected = 0;
+  readonly #walkGarbage = new WalkGarbage();
   #isOver = false;
   /** There is room for what follows from more records. */
   #mayRead = true;
@@ -327,12 +329,18 @@ export class ReaderLoop {
       for (const table of this.#watcher.tables) table.walk(directoriesPerSlice);
       this.#catchUp.tellDue();
       this.#handOver();
+      this.#walkGarbage.collectIfMuch(this.#marks);
     }
     if (!this.#reportsWhenWalked || this.#watcher.isWalking) return;
     this.#reportsWhenWalked = false;
     const plan = this.#plan!;
     const report = this.#watcher.report(plan);
     this.#port.send({ kind: "planned", generation: plan.generation, report });
+    this.#walkGarbage.collect(this.#marks);
+  }
+
+  get #marks(): number {
+    return this.#watcher.tables.reduce((sum, { backend }) => sum + backend.marks, 0);
   }
 
   #recover(recovery: Recovery): void {
@@ -421,10 +429,18 @@ export class ReaderLoop {
 
   #drain(flushMs: number): void {
     this.#readWhatIsQueued();
+    this.#recoverWithin(flushMs);
     this.#unknownActors.say();
     this.#port.send({ kind: "all-read" });
     const linesLost = this.#stdout.flushWithin(flushMs);
     this.#finish({ kind: "drained", linesLost });
+  }
+
+  #recoverWithin(milliseconds: number): void {
+    const deadline = performance.now() + milliseconds;
+    while (this.#isRecovering && performance.now() < deadline) this.#walkOn();
+    if (this.#isRecovering)
+      this.#log.warn("Ending before all that changed while events were lost could be found");
   }
 
   /** Everything up to this moment, and nothing that comes while we read it: that could go on for ever. */
