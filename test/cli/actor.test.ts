@@ -212,6 +212,49 @@ describe("a rule with actor", () => {
     },
   );
 
+  rootTest("and with other filters fires where all of them let it through", async () => {
+    const dir = tempDir();
+    dir.mkdir("in");
+    const config = dir.write(
+      "facron.toml",
+      rule(dir, "both", `actor = { comm = "sh" }\ninclude = "*.csv"\nmin_size = 2`) +
+        rule(dir, "by name", `include = "*.csv"`) +
+        rule(dir, "not sh", `actor = { not = { comm = "sh" } }\nexclude = "*.part"`),
+    );
+    await using facron = await runBinary(["-c", config]).ready();
+    const [bySh, byBash] = [writer(), startProcess(["bash", "-c", writing])];
+    for (const name of ["a.csv", "a.part"]) bySh.line(dir.join(`in/${name}`));
+    await closed(facron, dir.join("in/a.csv"));
+    for (const name of ["b.csv", "b.part", "b.txt"]) byBash.line(dir.join(`in/${name}`));
+    await closed(facron, dir.join("in/b.txt"));
+    expect(facron.events.map(({ path, rules }) => [path?.slice(-5), rules])).toEqual([
+      ["a.csv", ["both", "by name"]],
+      ["b.csv", ["by name", "not sh"]],
+      ["b.txt", ["not sh"]],
+    ]);
+  });
+
+  rootTest("does not take whoever makes a directory for who wrote the file in it", async () => {
+    const dir = tempDir();
+    dir.mkdir("in");
+    const config = dir.write(
+      "facron.toml",
+      rule(dir, "sh", `recursive = true\nactor = { comm = "sh" }`) +
+        rule(dir, "all", "recursive = true"),
+    );
+    await using facron = await runBinary(["-c", config]).ready();
+    await stopped(facron);
+    const makes = `read d; mkdir $d; echo x >$d/f; read x`;
+    startProcess(["sh", "-c", makes]).line(dir.join("in/new"));
+    await waitFor(() => linesOf(dir.join("in/new/f")).length === 1, { what: "the file" });
+    facron.signal("SIGCONT");
+    const event = await closed(facron, dir.join("in/new/f"));
+    expect(event).toMatchObject({ rules: ["all"], synthetic: "new-directory" });
+    await facron.waitForLog(
+      /^facron: warning: Cannot tell who did 1 event: it happened before its directory could be watched; /m,
+    );
+  });
+
   rootTest("whose user is unknown says so, at the start and in facron check", async () => {
     const dir = tempDir();
     dir.mkdir("in");
