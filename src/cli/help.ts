@@ -61,7 +61,9 @@ Options:
   -r, --recursive      directories below PATH too, also those that come later
   -e, --events LIST    only these events; may be given more than once
                        (default: all that change something, so not open, access, close_nowrite)
-  -b, --backend NAME   auto (default: fanotify with privilege, else inotify), fanotify, inotify
+  -b, --backend NAME   auto (default: fanotify with privilege, else inotify), fanotify, inotify,
+                       or poll: look from time to time, for what other machines change
+      --poll-interval TIME  with --backend poll: the time between two looks, like 500ms (default 2s)
   -h, --help           this help
 
 Events: access modify attrib close_write close_nowrite open open_exec create delete

@@ -2,7 +2,13 @@
 import { textOrNull, utf8 } from "../../ffi/bytes.ts";
 import { entryEvents, type EventName, eventBits, namesOf } from "../event.ts";
 import { quoted } from "../log.ts";
-import type { Alternative, Rule, WatchPath } from "../rule/rule.ts";
+import { durationText } from "../rule/duration.ts";
+import {
+  type Alternative,
+  defaultPollIntervalMs,
+  type Rule,
+  type WatchPath,
+} from "../rule/rule.ts";
 import { shellWords } from "../rule/shell-words.ts";
 import type { Command } from "../rule/template.ts";
 import { templateText } from "./toml-template.ts";
@@ -118,9 +124,12 @@ function commandText({ words }: Command): string {
   return texts.join(" ");
 }
 
-function how({ backend, once, whenBusy, runAs }: Rule): string {
+function how({ backend, pollIntervalMs, once, whenBusy, runAs }: Rule): string {
   const said: string[] = [];
-  if (backend !== "auto") said.push(backend === "fanotify" ? "fanotify, needs root" : "inotify");
+  if (backend === "poll")
+    said.push(`looks every ${durationText(pollIntervalMs ?? defaultPollIntervalMs)}`);
+  else if (backend !== "auto")
+    said.push(backend === "fanotify" ? "fanotify, needs root" : "inotify");
   if (once === true) said.push("once, and then no more");
   if (whenBusy === "skip") said.push("not while its command runs");
   if (runAs?.needsAccess === true) said.push(`only for what ${runAs.user} may read`);

@@ -13,7 +13,6 @@ export const laterRuleKeys: Readonly<Record<string, string>> = {
   ignore_files: filters,
   actor: "the event's pid is in {pid} and FACRON_PID",
   scope: remove,
-  poll_interval: remove,
   settle: "watch for close_write, which comes when a file is complete",
   batch: "the command is started once for each event; remove it",
   throttle: remove,
@@ -41,6 +40,7 @@ export const laterRuleKeys: Readonly<Record<string, string>> = {
 export const laterSettings: Readonly<Record<string, string>> = {
   state_dir: remove,
   backend: "put it into the rules",
+  poll_interval: "put it into the rules",
   when_busy: "put it into the rules",
   user: "put it into the rules",
   order: remove,

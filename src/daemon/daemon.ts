@@ -208,7 +208,7 @@ class Daemon {
     for (const older of this.#rulesByGeneration.keys()) {
       if (older < generation) this.#rulesByGeneration.delete(older);
     }
-    const watched = report.watched.inotify + report.watched.fanotify;
+    const watched = report.watched.inotify + report.watched.fanotify + report.polled.paths;
     if (!this.#isReady && watched === 0 && report.failed > 0 && report.waiting === 0) {
       return this.#fail("None of the configured paths can be watched");
     }

@@ -82,6 +82,11 @@ export class Dispatch implements EventSink {
     return table.backend.read(this);
   }
 
+  /** What follows comes from looks and not from records. */
+  beginLooks(): void {
+    this.#table = null;
+  }
+
   self(node: Node, events: number, isDirectory: boolean, pid: number): void {
     const interests = node.interests;
     if (interests === null) return;
@@ -123,6 +128,7 @@ export class Dispatch implements EventSink {
   /**
    * An event that no record said.
    *
+   * @param events may have `viewRenamed`
    * @param interests who hears of it; absent: all that are there
    */
   synthetic(
@@ -142,8 +148,8 @@ export class Dispatch implements EventSink {
 
   renamed(rename: Rename): void {
     const { from, to, isDirectory, pid } = rename;
-    const table = this.#table!;
-    if (table.isUnsettled && table.holdBack(to.node, () => this.renamed(rename))) return;
+    const table = this.#table;
+    if (table?.isUnsettled === true && table.holdBack(to.node, () => this.renamed(rename))) return;
     const kind = eventBits.rename | (isDirectory ? viewDirectory : 0);
     const met = new Set<number>();
     const partial = new Map<object, Verdict["partial"][number]>();
@@ -168,7 +174,7 @@ export class Dispatch implements EventSink {
       from: prefixOf(from),
     };
     if (this.#group !== null) this.#group.push(sighting);
-    else this.#emit(sighting);
+    else this.#emit(sighting, this.#reason);
   }
 
   beginGroup(): void {
@@ -187,7 +193,12 @@ export class Dispatch implements EventSink {
       const same = byPath.get(key);
       byPath.set(key, same === undefined ? sighting : merged(same, sighting));
     }
-    for (const sighting of byPath.values()) this.#emit(sighting);
+    for (const sighting of byPath.values()) this.#emit(sighting, this.#reason);
+  }
+
+  /** Of a group or a rename: all of it comes from records, or all of it from looks. */
+  get #reason(): SyntheticReason | null {
+    return this.#table === null ? "poll" : null;
   }
 
   directoryEntry(node: Node, entry: DirectoryEntry): void {

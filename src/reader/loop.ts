@@ -37,14 +37,18 @@ const stdoutSlot = 1;
 const mountsSlot = 2;
 const arrivalsSlot = 3;
 const configurationSlot = 4;
-const firstBackendSlot = 5;
-const slots = 7;
+const pollSlot = 5;
+const firstBackendSlot = 6;
+const slots = 8;
 
 /** So many buffers handed over leave megabytes of garbage; collecting it takes a few milliseconds. */
 const collectAfterTriggers = 10_000;
 
 /** Directories listed between two looks at the queues: about a millisecond's work. */
 const directoriesPerSlice = 64;
+
+/** How long files are looked at between two looks at the queues. */
+const lookSliceMs = 2;
 
 /** How long the second half of a rename may be on its way; it is queued by the same system call. */
 const renameWaitMs = 20;
@@ -88,6 +92,8 @@ export class ReaderLoop {
   readonly #readUps = new ReadUps();
   /** The queues have to be looked at before a wait. */
   #looksAgain = false;
+  /** A round of polling is under way, and there is no room for what it finds. */
+  #looksLater = false;
   #plan: Plan | null = null;
   #rules: RuleSet | null = null;
   #reportsWhenWalked = false;
@@ -114,7 +120,8 @@ export class ReaderLoop {
       rootGone: () => void (this.#somethingCameOrWent = true),
     };
     const ownOutputs = new OwnOutputs([stdoutFd, stderrFd]);
-    this.#watcher = new Watcher(new Ladder(), { log: this.#log, ownOutputs, observer });
+    const sink = this.#dispatch;
+    this.#watcher = new Watcher(new Ladder(), { log: this.#log, ownOutputs, observer, sink });
   }
 
   /** Runs until the program ends. */
@@ -134,6 +141,7 @@ export class ReaderLoop {
       if (this.#somethingCameOrWent) this.#followArrivals();
       if (this.#poll.happened(configurationSlot) !== 0 && this.#configuration.read())
         this.#port.send({ kind: "configuration-changed" });
+      this.#lookOn();
       this.#walkOn();
       this.#answerReadUps();
       if (this.#stdout.isGone) this.#finish({ kind: "stdout-gone" });
@@ -165,6 +173,7 @@ export class ReaderLoop {
     this.#poll.set(stdoutSlot, this.#stdout.pollFd, this.#stdout.pollEvents);
     this.#poll.set(arrivalsSlot, hasRoom ? this.#watcher.arrivals.pollFd : -1, POLLIN);
     this.#poll.set(configurationSlot, this.#configuration.pollFd, POLLIN);
+    this.#poll.set(pollSlot, hasRoom ? this.#watcher.polling.table.pollFd : -1, POLLIN);
     const tables = this.#watcher.tables;
     for (let slot = firstBackendSlot; slot < slots; slot++) {
       const table = tables[slot - firstBackendSlot];
@@ -181,6 +190,7 @@ export class ReaderLoop {
 
   #timeoutMs(tables: readonly WatchTable[]): number {
     if (this.#watcher.isWalking || this.#looksAgain || this.#somethingCameOrWent) return 0;
+    if (this.#watcher.polling.table.isLooking && !this.#looksLater) return 0;
     for (let i = 0; i < tables.length; i++) if (tables[i]!.isUnsettled) return renameWaitMs;
     return -1;
   }
@@ -256,6 +266,23 @@ export class ReaderLoop {
     this.#port.send({ kind: "triggers", generation, count, buffer }, [buffer]);
   }
 
+  /** A slice of a round of polling, if one is due. */
+  #lookOn(): void {
+    const { table } = this.#watcher.polling;
+    if (this.#poll.happened(pollSlot) !== 0) table.startRound();
+    if (!table.isLooking) return;
+    this.#looksLater = !this.#hasRoom();
+    if (this.#looksLater) return;
+    this.#tellLooks(() => table.lookOn(lookSliceMs));
+  }
+
+  #tellLooks(look: () => void): void {
+    this.#lines.setTime(nowMicroseconds());
+    this.#dispatch.beginLooks();
+    look();
+    this.#handOver();
+  }
+
   #walkOn(): void {
     if (this.#watcher.isWalking) {
       for (const table of this.#watcher.tables) table.walk(directoriesPerSlice);
@@ -263,6 +290,7 @@ export class ReaderLoop {
       this.#handOver();
     }
     if (!this.#reportsWhenWalked || this.#watcher.isWalking) return;
+    if (this.#watcher.polling.table.isLooking) return; // what is there by now is not told
     this.#reportsWhenWalked = false;
     const plan = this.#plan!;
     const report = this.#watcher.report(plan);
@@ -309,9 +337,23 @@ export class ReaderLoop {
 
   #drain(flushMs: number): void {
     this.#readWhatIsQueued();
+    this.#lookOnceMore();
     this.#port.send({ kind: "all-read" });
     const linesLost = this.#stdout.flushWithin(flushMs);
     this.#finish({ kind: "drained", linesLost });
+  }
+
+  /** What has changed since the last look, and what nobody will be told of. */
+  #lookOnceMore(): void {
+    const { table } = this.#watcher.polling;
+    if (table.roots.size === 0) return;
+    this.#tellLooks(() => table.lookOnce());
+    const { openEnded } = table;
+    if (openEnded > 0)
+      this.#log.warn(
+        `Files that changed at the end, and may not be complete: ${openEnded}; ` +
+          "no close_write was told of them",
+      );
   }
 
   /** Everything up to this moment, and nothing that comes while we read it: that could go on for ever. */

@@ -15,6 +15,7 @@ export interface PlannedRule {
   readonly name: string;
   readonly watch: readonly WatchPath[];
   readonly backend: BackendChoice;
+  readonly pollIntervalMs?: number;
   readonly condition: readonly Alternative[];
   /** Whether its triggers are wanted by the main thread. */
   readonly runs: boolean;
@@ -25,8 +26,10 @@ export function planOf(
   rules: readonly Rule[],
   { generation, everyPathMustWork }: { generation: number; everyPathMustWork: boolean },
 ): Plan {
-  const planned = rules.map(({ name, watch, backend, condition, command, once = false }) => {
-    return { name, watch, backend, condition, runs: command !== null, once };
+  const planned = rules.map((rule) => {
+    const { name, watch, backend, condition, command, once = false, pollIntervalMs } = rule;
+    const interval = pollIntervalMs === undefined ? {} : { pollIntervalMs };
+    return { name, watch, backend, ...interval, condition, runs: command !== null, once };
   });
   return { generation, rules: planned, everyPathMustWork };
 }
@@ -100,6 +103,8 @@ export interface WatchReport {
   readonly rules: number;
   /** Paths of rules that are watched, by backend. */
   readonly watched: Readonly<Record<BackendName, number>>;
+  /** Paths of rules that are polled, and the files and directories in them. */
+  readonly polled: { readonly paths: number; readonly entries: number };
   /** Kernel marks or watches held, by backend. */
   readonly marks: Readonly<Record<BackendName, number>>;
   /** Paths that could not be watched; each was logged. */
