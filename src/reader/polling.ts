@@ -76,9 +76,14 @@ export class Polling {
     );
   }
 
-  endFollow(plan: Plan): void {
+  /** @param isStart of the plan: rules from before are not met any more */
+  endFollow(plan: Plan, { isStart }: { readonly isStart: boolean }): void {
     const { roots } = this.table;
-    for (const [key, root] of [...roots]) if (!this.#kept.has(key)) this.table.removeRoot(root);
+    for (const [key, root] of [...roots]) {
+      if (this.#kept.has(key)) continue;
+      if (isStart) this.table.removeRoot(root);
+      else this.table.retireRoot(root);
+    }
     const waiting = plan.rules.filter(({ backend, watch }) => {
       const isThere = (path: Uint8Array): boolean => roots.has(latin1(path));
       return backend === "poll" && watch.some((one) => one.isGlob === true || !isThere(one.path));

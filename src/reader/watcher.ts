@@ -118,7 +118,7 @@ export class Watcher {
       for (const root of [...table.roots.values()])
         if (!this.#kept.has(root)) table.removeRoot(root);
     }
-    this.polling.endFollow(plan);
+    this.polling.endFollow(plan, { isStart: !isNew });
   }
 
   #isWatched(key: string): boolean {

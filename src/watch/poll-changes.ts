@@ -4,7 +4,7 @@ import { latin1 } from "../../ffi/bytes.ts";
 import { viewRenamed } from "../rule/matcher.ts";
 import type { Interests } from "../rule/matcher.ts";
 import type { Place, Rename } from "./backend.ts";
-import { hasArrived, isOpenEnded, type Snapshot } from "./poll-snapshot.ts";
+import { hasArrived, isFresh, isOpenEnded, type Snapshot } from "./poll-snapshot.ts";
 import { renamePlaces } from "./rename-places.ts";
 import { joined, type Node, type Root } from "./tree.ts";
 
@@ -56,11 +56,15 @@ export interface Vanished extends Entry {
   isTold: boolean;
 }
 
+/** One name of a file, as each root sees it that the name is in. */
+type Sight<One extends Entry> = readonly [One, ...One[]];
+
 /** A file that had one name and has another. */
 interface Pair {
-  readonly from: Place;
-  readonly to: Appeared;
-  readonly before: Vanished | null;
+  readonly from: { readonly nodes: readonly Node[]; readonly name: Uint8Array };
+  readonly to: Sight<Appeared>;
+  /** What was known of it; null for a directory that was found by its identity. */
+  readonly before: Sight<Vanished> | null;
 }
 
 /** What the round needs to know of the tree. */
@@ -148,42 +152,54 @@ export class PollChanges {
     readonly replaced: Vanished[];
   } {
     const pairs: Pair[] = [];
-    const unknown: Appeared[] = [];
-    for (const entry of this.#appeared) {
-      const before = this.#takeVanished(entry);
-      if (entry.from !== null) pairs.push({ from: entry.from, to: entry, before: null });
-      else if (before === null) unknown.push(entry);
-      else pairs.push({ from: before.place, to: entry, before });
+    const unknown: Sight<Appeared>[] = [];
+    for (const to of sightsOf(this.#appeared)) {
+      const before = this.#takeVanished(to);
+      const moved = to.flatMap(({ from }) => from ?? []);
+      if (moved.length > 0) pairs.push({ from: sideOf(moved), to, before: null });
+      else if (before !== null) pairs.push(pairOf(before, to));
+      else unknown.push(to);
     }
     const fresh: Appeared[] = [];
     const links = new Set<Appeared>();
-    const others = unknown.length === 0 ? null : this.#hands.findOtherName(unknown);
-    for (const entry of unknown) {
-      const other = others!.get(entry);
-      if (other === "link") links.add(entry);
-      if (other === undefined || other === "link") fresh.push(entry);
-      else pairs.push({ from: other.place, to: entry, before: other });
+    const others = unknown.length === 0 ? null : this.#hands.findOtherName(unknown.flat());
+    for (const to of unknown) {
+      const found = to.flatMap((one) => others!.get(one) ?? []);
+      const before = found.flatMap((one) => (one === "link" ? [] : [one]));
+      if (before.length > 0) pairs.push(pairOf(sightsOf(before)[0]!, to));
+      else fresh.push(...to);
+      if (found.includes("link")) for (const one of to) links.add(one);
     }
-    const over = new Set(pairs.map(({ to }) => keyOf(to.place)));
-    const replaced = this.#vanished.filter(({ isReplaced, place }) => {
-      return isReplaced && !over.has(keyOf(place));
-    });
+    for (const { snapshot, index } of this.#appeared)
+      snapshot.setState(index, snapshot.state(index) & ~isFresh);
+    return { pairs, fresh, links, replaced: this.#takeReplaced(pairs) };
+  }
+
+  /** Of those whose name another file has, the ones whose deletion is told; they may still turn up elsewhere. */
+  #takeReplaced(pairs: readonly Pair[]): Vanished[] {
+    const over = new Set(pairs.map(({ to }) => keyOf(to[0].place)));
+    const deleted: Vanished[] = [];
     for (const one of this.#vanished) {
       if (!one.isReplaced) continue;
       one.isTold = true;
+      const isOver = over.has(keyOf(one.place));
       // What was renamed over is gone without a word, as with the kernel.
-      if (one.node !== null && over.has(keyOf(one.place))) this.#hands.takeBelow(one.node);
+      if (!isOver) deleted.push(one);
+      else if (one.node !== null) this.#hands.takeBelow(one.node);
     }
-    return { pairs, fresh, links, replaced };
+    return deleted;
   }
 
-  /** In the same root if it is there too: overlapping roots see one rename each. */
-  #takeVanished({ key, place }: Appeared): Vanished | null {
+  /** By another name in the same root, if there is one: each path to a directory sees its own rename. */
+  #takeVanished(to: Sight<Appeared>): Sight<Vanished> | null {
+    const [{ key }] = to;
     for (const list of [this.#vanished, this.#missing]) {
-      const same = list.filter((one) => one.key === key);
-      const found = same.find((one) => one.place.node.root === place.node.root) ?? same[0];
+      const same = sightsOf(list.filter((one) => one.key === key));
+      const sharesRoot = (sight: Sight<Vanished>): boolean =>
+        sight.some((one) => to.some(({ place }) => place.node.root === one.place.node.root));
+      const found = same.find(sharesRoot) ?? same[0];
       if (found === undefined) continue;
-      list.splice(list.indexOf(found), 1);
+      for (const one of found) list.splice(list.indexOf(one), 1);
       return found;
     }
     return null;
@@ -196,51 +212,33 @@ export class PollChanges {
     return wasTold ? [...below, { place, events: eventBits.delete, isDirectory }] : below;
   }
 
-  /** A directory that went to another root is looked into anew there. */
   *#tellPairs(sink: LookSink, pairs: readonly Pair[]): Generator<void> {
-    const byPaths = new Map<string, Pair[]>();
     for (const pair of pairs) {
-      const key = `${keyOf(pair.from)}\0${keyOf(pair.to.place)}`;
-      const same = byPaths.get(key);
-      if (same === undefined) byPaths.set(key, [pair]);
-      else same.push(pair);
-    }
-    for (const same of byPaths.values()) {
-      if (same.every(({ before }) => before?.isTold === true)) {
-        for (const { to } of same) tellArrival(sink, to);
-        continue;
-      }
-      for (const { before } of same)
-        if (before !== null && before.node !== null) this.#hands.takeBelow(before.node);
-      tellRename(sink, same);
+      // A directory that went to another root is looked into anew there.
+      for (const { node } of pair.before ?? []) if (node !== null) this.#hands.takeBelow(node);
+      tellPair(sink, pair);
       yield;
     }
   }
 }
 
-/** Its going has been told as a deletion when another file took its name. */
-function tellArrival(sink: LookSink, { place, isDirectory }: Appeared): void {
-  sink.synthetic(place, eventBits.moved_to, isDirectory, "poll");
-}
-
 /** One rename, as all roots that see a side of it do. */
-function tellRename(sink: LookSink, pairs: readonly Pair[]): void {
-  const [{ from, to }] = pairs as readonly [Pair, ...Pair[]];
-  const { isDirectory } = to;
+function tellPair(sink: LookSink, pair: Pair): void {
+  const { from, to, before } = pair;
+  const { isDirectory } = to[0];
+  const wasTold = before?.[0].isTold === true;
+  // What had come under a name that nobody was told of does not go from there.
+  const wasUnknown = before !== null && (stateOf(before[0]) & hasArrived) !== 0;
+  // Its going was told as a deletion, when another file took its name.
+  const view = wasTold ? 0 : viewRenamed;
   sink.beginGroup();
-  for (const one of pairs) {
-    const state = takeOver(one);
-    // What had come under a name that nobody was told of does not go from there.
-    const wasTold =
-      one.before === null || (one.before.snapshot.state(one.before.index) & hasArrived) === 0;
-    if (wasTold) sink.synthetic(one.from, eventBits.moved_from | viewRenamed, isDirectory, "poll");
-    if ((state & hasArrived) === 0)
-      sink.synthetic(one.to.place, eventBits.moved_to | viewRenamed, isDirectory, "poll");
+  for (const node of wasTold || wasUnknown ? [] : from.nodes)
+    sink.synthetic({ node, name: from.name }, eventBits.moved_from | view, isDirectory, "poll");
+  for (const one of to) {
+    const isLater = (takeOver(one, before) & hasArrived) !== 0;
+    if (!isLater) sink.synthetic(one.place, eventBits.moved_to | view, isDirectory, "poll");
   }
-  const places = renamePlaces(
-    { nodes: pairs.map((one) => one.from.node), name: from.name },
-    { nodes: pairs.map((one) => one.to.place.node), name: to.place.name },
-  );
+  const places = wasTold ? [] : renamePlaces(from, sideOf(to.map(({ place }) => place)));
   for (const one of places) sink.renamed({ ...one, isDirectory, pid: 0 });
   sink.endGroup();
 }
@@ -249,14 +247,39 @@ function tellRename(sink: LookSink, pairs: readonly Pair[]): void {
  * A file is still the one it was, whether it is complete included: if it is not, its arrival is told when
  * it is, together with that, so that a rule on both runs once.
  */
-function takeOver({ to, before }: Pair): number {
-  if (before === null || !to.snapshot.isFile(to.index)) return 0;
-  const wasOpenEnded = (before.snapshot.state(before.index) & isOpenEnded) !== 0;
-  const isWritten = !to.snapshot.hasContentOf(to.index, before.snapshot, before.index);
-  const looksForEnd = (to.snapshot.state(to.index) & isOpenEnded) !== 0;
-  const state = looksForEnd && (wasOpenEnded || isWritten) ? isOpenEnded | hasArrived : 0;
-  to.snapshot.setState(to.index, state);
+function takeOver({ snapshot, index }: Appeared, before: Sight<Vanished> | null): number {
+  if (before === null || !snapshot.isFile(index)) return 0;
+  const [old] = before;
+  const isWritten = !snapshot.hasContentOf(index, old.snapshot, old.index);
+  const isOpen = (stateOf(old) & isOpenEnded) !== 0 || isWritten;
+  const looksForEnd = (snapshot.state(index) & isOpenEnded) !== 0;
+  const state = looksForEnd && isOpen ? isOpenEnded | hasArrived : 0;
+  snapshot.setState(index, state);
   return state;
+}
+
+function stateOf({ snapshot, index }: Entry): number {
+  return snapshot.state(index);
+}
+
+/** By path: overlapping roots see the same. */
+function sightsOf<One extends Entry>(entries: readonly One[]): Sight<One>[] {
+  const byPath = new Map<string, [One, ...One[]]>();
+  for (const entry of entries) {
+    const path = keyOf(entry.place);
+    const same = byPath.get(path);
+    if (same === undefined) byPath.set(path, [entry]);
+    else same.push(entry);
+  }
+  return [...byPath.values()];
+}
+
+function pairOf(before: Sight<Vanished>, to: Sight<Appeared>): Pair {
+  return { from: sideOf(before.map(({ place }) => place)), to, before };
+}
+
+function sideOf(places: readonly Place[]): Pair["from"] {
+  return { nodes: places.map(({ node }) => node), name: places[0]!.name };
 }
 
 function createdAt({ place, isDirectory, snapshot, index }: Appeared, isLink: boolean): Change {

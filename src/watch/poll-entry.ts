@@ -15,6 +15,7 @@ import {
   hasLeft,
   identityIn,
   inodeIn,
+  isFresh,
   isOpenEnded,
   kindIn,
   quietLooks,
@@ -60,6 +61,11 @@ export class EntryLook {
     this.#root = node.root as PolledRoot;
     this.#wantsClosed = ((node.interests?.events ?? 0) & eventBits.close_write) !== 0;
     this.filesystem = filesystems.at(deviceIn(status), node.path);
+  }
+
+  /** The directory in hand, or the file. */
+  get node(): Node {
+    return this.#node;
   }
 
   /** @param index in `before`, -1 if it is new */
@@ -152,6 +158,7 @@ export class EntryLook {
     if (isBaseline) return;
     const key = this.#keyOf(next, index);
     this.beginLife(next, index, name);
+    next.setState(index, next.state(index) | isFresh);
     changes.appear({ place: this.#place(name), isDirectory, key, snapshot: next, index, from });
   }
 

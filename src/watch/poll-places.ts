@@ -13,6 +13,8 @@ export interface PolledRoot extends Root {
   dueAt: number;
   /** performance.now() at the end of the last round. */
   lookedAt: number;
+  /** Of a root that no rule wants any more; null: it is wanted. */
+  roundsLeft: number | null;
   /** Whether the round under way comes a whole interval after the last: then what is unchanged is quiet. */
   isWholeInterval: boolean;
   /** What is there at the next look came after the start, and is told. */

@@ -1,9 +1,11 @@
 /** One round of polling: every directory below some roots is looked at, and compared with the last look. */
+import { latin1 } from "../../ffi/bytes.ts";
 import { eventBits } from "../event.ts";
 import { Errno, errnoText, SyscallError } from "../../ffi/errno.ts";
 import { AT } from "../../ffi/fd.ts";
 import { listSome, openDirectory, RawStatus, S_IFDIR } from "../../ffi/files.ts";
 import { type Log, quoted } from "../log.ts";
+import { cannotWatchBelow } from "./explain.ts";
 import type { OwnOutputs } from "./own-outputs.ts";
 import type { PollChanges } from "./poll-changes.ts";
 import { coarseTimeMs } from "./poll-complete.ts";
@@ -20,7 +22,8 @@ import {
   kindIn,
   Snapshot,
 } from "./poll-snapshot.ts";
-import type { Node } from "./tree.ts";
+import { isGone } from "./side-watch.ts";
+import { joined, type Node } from "./tree.ts";
 
 const noName = new Uint8Array(0);
 /** Trees that are kept while something else is mounted over them. */
@@ -42,6 +45,8 @@ export class PollRound {
   /** Directories that are still to be looked into, the next one last. */
   readonly #next: Node[] = [];
   readonly #entry: EntryLook;
+  /** Paths that could not be looked at, as the log says. */
+  readonly #unseen = new Set<string>();
   #number = 0;
 
   constructor(options: RoundOptions) {
@@ -107,15 +112,15 @@ export class PollRound {
   #loseRoot(root: PolledRoot): void {
     if (root.node === null) return;
     this.#options.log.warn(
-      `Cannot poll ${quoted(root.path)} any longer: it is no longer there; ` +
-        "it is polled again as soon as it is back",
+      `Cannot watch ${quoted(root.path)} any longer: it is no longer there; ` +
+        "it is watched again as soon as it is back",
     );
     this.#endRoot(root);
     this.#options.rootGone();
   }
 
   #replaceRoot(root: PolledRoot): void {
-    this.#options.log.info(`${quoted(root.path)} was replaced: polling the new one`);
+    this.#options.log.info(`${quoted(root.path)} was replaced: watching the new one`);
     this.#endRoot(root);
   }
 
@@ -165,7 +170,7 @@ export class PollRound {
     mark.round = this.#number;
     this.#path.setPrefix(node.prefix.raw);
     const errno = this.#status.read(this.#path.join(noName), AT.STATX_FORCE_SYNC);
-    if (errno !== 0) return; // its parent's next look tells
+    if (errno !== 0) return this.#sayRefused(node, new SyscallError("statx", errno));
     this.#entry.enter(node);
     const { keepsDirectoryTimes } = this.#entry.filesystem;
     const now = performance.now();
@@ -188,7 +193,6 @@ export class PollRound {
     const isKept = new Uint8Array(before.count);
     const next = new Snapshot();
     const error = yield* this.#readEntries(before, isKept, next);
-    const isLost = error !== null && error.errno !== Errno.ENOENT;
     for (let index = 0; index < before.count; index++) {
       if (isKept[index] === 1) continue;
       if (error !== null) next.copy(before, index);
@@ -197,7 +201,7 @@ export class PollRound {
     next.trim();
     before.forgetIndex();
     mark.snapshot = next;
-    this.#sayRefused(node, isLost ? error : null);
+    this.#sayRefused(node, error);
     return error === null;
   }
 
@@ -229,7 +233,9 @@ export class PollRound {
     const errno = this.#readEntry(name);
     if (errno === Errno.ENOENT) return false;
     if (errno !== 0) {
-      if (index >= 0) next.copy(before, index); // it is there, and cannot be looked at
+      if (index >= 0)
+        next.copy(before, index); // it is there, and cannot be looked at
+      else this.#sayUnseen(name, new SyscallError("statx", errno));
       return true;
     }
     if (this.#options.ownOutputs.isEmpty || !this.#options.ownOutputs.has(inodeIn(this.#status)))
@@ -257,13 +263,21 @@ export class PollRound {
     return isComplete;
   }
 
+  /** Once for each path. */
+  #sayUnseen(name: Uint8Array, error: SyscallError): void {
+    const path = joined(this.#entry.node, name);
+    const key = latin1(path);
+    if (this.#unseen.has(key)) return;
+    this.#unseen.add(key);
+    this.#options.log.warn(cannotWatchBelow(path, error, "inotify"));
+  }
+
+  /** Once. Of what is gone its parent's next look tells. */
   #sayRefused(node: Node, error: SyscallError | null): void {
     const mark = markOf(node);
-    if (mark.isRefused === (error !== null)) return;
-    mark.isRefused = error !== null;
-    if (error === null) return;
-    this.#options.log.warn(
-      `Cannot list ${quoted(node.path)}: ${errnoText(error.errno)}; nothing in it will be seen`,
-    );
+    const isRefused = error !== null && !isGone(error);
+    if (isRefused && !mark.isRefused)
+      this.#options.log.warn(cannotWatchBelow(node.path, error, "inotify"));
+    mark.isRefused = isRefused;
   }
 }

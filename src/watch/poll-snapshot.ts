@@ -32,6 +32,8 @@ export const isOpenEnded = 0x100;
 export const hasArrived = 0x200;
 /** It is known to be elsewhere by now, and that is told already. */
 export const hasLeft = 0x400;
+/** It was found by the round under way. */
+export const isFresh = 0x800;
 
 /** `RawStatus.words`: where struct statx has what is kept. */
 const at = {

@@ -11,12 +11,15 @@ import { type Appeared, type LookSink, PollChanges, type Vanished } from "./poll
 import { PollFilesystems } from "./poll-filesystems.ts";
 import { emptyTree, markOf, type PolledRoot } from "./poll-places.ts";
 import { PollRound } from "./poll-round.ts";
-import { hasLeft, isOpenEnded, type Snapshot } from "./poll-snapshot.ts";
+import { hasLeft, isFresh, isOpenEnded, type Snapshot } from "./poll-snapshot.ts";
 import { childrenOf, joined, type Node, type Root } from "./tree.ts";
 import { follows } from "./want.ts";
 
 /** A look at the clock after so many entries: it costs a tenth of a look at an entry. */
 const stepsPerClock = 16;
+
+/** One may be under way; the next misses what is gone, the one behind it tells. */
+const roundsOfRetired = 3;
 
 /** What is wanted of a polled root. */
 export interface PollWants extends Pick<Root, "top" | "below" | "belowHidden"> {
@@ -99,7 +102,7 @@ export class PollTable {
     const known = this.roots.get(latin1(path));
     if (known !== undefined) {
       const didFollow = follows(known);
-      Object.assign(known, interests, { intervalMs });
+      Object.assign(known, interests, { intervalMs, roundsLeft: null });
       if (didFollow && !follows(known)) giveUpBelow(known);
       if (!didFollow && follows(known)) this.#lookSoon(known);
       return known;
@@ -114,6 +117,7 @@ export class PollTable {
       intervalMs,
       dueAt: 0,
       lookedAt: -Infinity,
+      roundsLeft: null,
       isWholeInterval: false,
       isNew,
       trouble: "",
@@ -124,6 +128,11 @@ export class PollTable {
     this.roots.set(latin1(path), root);
     this.#lookSoon(root);
     return root;
+  }
+
+  /** Nothing matches it any more: what is known of it is still told, and that may take some rounds. */
+  retireRoot(root: PolledRoot): void {
+    root.roundsLeft ??= roundsOfRetired;
   }
 
   removeRoot(root: Root): void {
@@ -209,6 +218,7 @@ export class PollTable {
     this.#removed.clear();
     const now = performance.now();
     for (const root of this.#due) {
+      if (root.roundsLeft !== null && --root.roundsLeft === 0) this.removeRoot(root);
       root.lookedAt = now;
       root.dueAt = now + root.intervalMs;
     }
@@ -252,7 +262,7 @@ export class PollTable {
   ): void {
     const isItself = snapshot === entry.snapshot && index === entry.index;
     if (isItself || found.get(entry) === "link") return;
-    if ((snapshot.state(index) & hasLeft) !== 0) return;
+    if ((snapshot.state(index) & (hasLeft | isFresh)) !== 0) return;
     const root = node.root as PolledRoot;
     const key = `${markOf(node).device || root.device} ${snapshot.key(index)}`;
     if (key !== entry.key) return;

@@ -108,7 +108,11 @@ class ScriptRun implements AsyncDisposable {
     const expected = round.output
       .filter(({ backends }) => backends.includes(this.#backend))
       .map((line) => (this.#backend === "poll" ? withoutReason(line) : line));
-    const both = round.atOnce ? unordered(expected, told) : inOrder(expected, told);
+    // Of what one look finds the order is that of the directory.
+    const both =
+      round.atOnce || this.#backend === "poll"
+        ? unordered(expected, told)
+        : inOrder(expected, told);
     return { acts: round.acts, ...both };
   }
 
