@@ -245,7 +245,8 @@ function unordered(expected: readonly ExpectedLine[], told: readonly Told[]): Co
   const wanted = expected
     .filter(({ isOptional, text }) => !isOptional || lines.some((line) => isSame(text, line)))
     .map(({ text }) => text)
-    .sort();
+    .sort()
+    .filter((text, at, all) => !isRepeatable(text) || all[at - 1] !== text);
   return compared(
     wanted,
     lines.map(({ text }) => text),
