@@ -23,6 +23,7 @@ export const S_IFSOCK = 0o140000;
 export const statxLayout = {
   size: 256,
   stx_mask: 0,
+  stx_nlink: 16,
   stx_uid: 20,
   stx_gid: 24,
   stx_mode: 28,

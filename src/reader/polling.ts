@@ -85,7 +85,7 @@ export class Polling {
       else this.table.retireRoot(root);
     }
     const waiting = plan.rules.filter(({ backend, watch }) => {
-      const isThere = (path: Uint8Array): boolean => roots.has(latin1(path));
+      const isThere = (path: Uint8Array): boolean => roots.get(latin1(path))?.roundsLeft === null;
       return backend === "poll" && watch.some((one) => one.isGlob === true || !isThere(one.path));
     });
     const intervals = waiting.map((rule) => rule.pollIntervalMs ?? defaultPollIntervalMs);

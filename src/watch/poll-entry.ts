@@ -81,7 +81,12 @@ export class EntryLook {
   }
 
   isSame(snapshot: Snapshot, index: number): boolean {
-    return snapshot.isSame(index, this.#options.status, this.filesystem.inodesChange);
+    const { inodesChange } = this.filesystem;
+    const { status } = this.#options;
+    if (snapshot.isSame(index, status, false)) return true;
+    if (!inodesChange || !snapshot.isSame(index, status, true)) return false;
+    // Another number, and it is that of another directory: which was renamed to here.
+    return !snapshot.isDirectory(index) || this.#root.tree.places.find(this.#identity()) === null;
   }
 
   /** The same file as at the last look. */

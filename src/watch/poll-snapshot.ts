@@ -57,6 +57,11 @@ export function kindIn({ words }: RawStatus): number {
   return words[at.mode]! & S_IFMT;
 }
 
+/** Names of the file that was looked at. */
+export function linksIn({ words }: RawStatus): number {
+  return words[statxLayout.stx_nlink >> 2]!;
+}
+
 /** "major:minor" */
 export function deviceIn({ words }: RawStatus): string {
   return `${words[at.device]}:${words[at.device + 1]}`;

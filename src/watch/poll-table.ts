@@ -11,7 +11,7 @@ import { type Appeared, type LookSink, PollChanges, type Vanished } from "./poll
 import { PollFilesystems } from "./poll-filesystems.ts";
 import { emptyTree, markOf, type PolledRoot } from "./poll-places.ts";
 import { PollRound } from "./poll-round.ts";
-import { hasLeft, isFresh, isOpenEnded, type Snapshot } from "./poll-snapshot.ts";
+import { hasLeft, isFresh, isOpenEnded, linksIn, type Snapshot } from "./poll-snapshot.ts";
 import { childrenOf, joined, type Node, type Root } from "./tree.ts";
 import { follows } from "./want.ts";
 
@@ -269,7 +269,8 @@ export class PollTable {
     const name = snapshot.name(index).slice();
     const errno = this.#status.read(cString(joined(node, name)), AT.SYMLINK_NOFOLLOW);
     if (errno === 0 && snapshot.isSame(index, this.#status, false)) {
-      found.set(entry, "link");
+      // With one name it is the same name, seen on another way: through a bind mount, or by another root.
+      if (linksIn(this.#status) > 1) found.set(entry, "link");
       return;
     }
     snapshot.setState(index, snapshot.state(index) | hasLeft);
