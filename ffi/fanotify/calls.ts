@@ -2,6 +2,7 @@
 import { lastErrno, libc } from "../libc.ts";
 import { check, Errno } from "../errno.ts";
 import { AT, Fd, O } from "../fd.ts";
+import { bytesEqual } from "../bytes.ts";
 import {
   FAN_CLASS_NOTIF,
   FAN_CLOEXEC,
@@ -11,6 +12,7 @@ import {
   FAN_REPORT_DFID_NAME_TARGET,
   FAN_UNLIMITED_MARKS,
   fileHandleLayout,
+  infoFidLayout,
   statfsLayout,
 } from "./abi.ts";
 
@@ -65,12 +67,12 @@ export function fileIdentity(path: Uint8Array): Uint8Array {
   check(libc.statfs(path, statfsBuffer), "statfs");
   readHandle(path);
   const handleSize = fileHandleLayout.f_handle + handleWords[0]!;
-  const identity = new Uint8Array(8 + handleSize);
+  const identity = new Uint8Array(infoFidLayout.fsidSize + handleSize);
   new Int32Array(identity.buffer, 0, 2).set([
     statfsWords[statfsLayout.f_fsid >> 2]!,
     statfsWords[(statfsLayout.f_fsid >> 2) + 1]!,
   ]);
-  identity.set(handleBuffer.subarray(0, handleSize), 8);
+  identity.set(handleBuffer.subarray(0, handleSize), infoFidLayout.fsidSize);
   return identity;
 }
 
@@ -87,4 +89,26 @@ function readHandle(path: Uint8Array): void {
   let result = ask(AT.SYMLINK_FOLLOW | AT.HANDLE_FID);
   if (result < 0 && lastErrno() === Errno.EINVAL) result = ask(AT.SYMLINK_FOLLOW);
   check(result, "name_to_handle_at");
+}
+
+/**
+ * open_by_handle_at(2): the directory that an identity names, wherever it is by now.
+ *
+ * @param mountFd a descriptor, not O_PATH, of something on the same filesystem
+ * @throws {SyscallError} ESTALE if it is gone, or outside the mount of `mountFd`, or has a handle that
+ *   only tells it apart (AT_HANDLE_FID); EPERM without CAP_DAC_READ_SEARCH
+ */
+export function openByIdentity(mountFd: number, identity: Uint8Array): Fd {
+  const handle = identity.slice(infoFidLayout.fsidSize);
+  const flags = O.RDONLY | O.DIRECTORY | O.NONBLOCK | O.CLOEXEC;
+  return new Fd(check(libc.open_by_handle_at(mountFd, handle, flags), "open_by_handle_at"));
+}
+
+/** The fsid of an identity: a view of its first bytes. */
+export function filesystemOf(identity: Uint8Array): Uint8Array {
+  return identity.subarray(0, infoFidLayout.fsidSize);
+}
+
+export function isSameFilesystem(a: Uint8Array, b: Uint8Array): boolean {
+  return bytesEqual(filesystemOf(a), filesystemOf(b));
 }

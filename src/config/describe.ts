@@ -3,6 +3,7 @@ import { textOrNull, utf8 } from "../../ffi/bytes.ts";
 import { entryEvents, type EventName, eventBits, namesOf } from "../event.ts";
 import { quoted } from "../log.ts";
 import { durationText } from "../rule/duration.ts";
+import { filterTexts } from "../rule/filter-text.ts";
 import {
   type Alternative,
   defaultPollIntervalMs,
@@ -124,8 +125,8 @@ function commandText({ words }: Command): string {
   return texts.join(" ");
 }
 
-function how({ backend, pollIntervalMs, once, whenBusy, runAs }: Rule): string {
-  const said: string[] = [];
+function how({ backend, pollIntervalMs, once, whenBusy, runAs, filter = {} }: Rule): string {
+  const said: string[] = filterTexts(filter);
   if (backend === "poll")
     said.push(`looks every ${durationText(pollIntervalMs ?? defaultPollIntervalMs)}`);
   else if (backend !== "auto")

@@ -12,6 +12,7 @@ import type { PlacedRule } from "./source.ts";
 import type { Span } from "./span.ts";
 import type { TomlPath, TomlPlaces } from "./toml-places.ts";
 import type { TomlRule } from "./toml-schema.ts";
+import { filterOf } from "./toml-filter.ts";
 import { templateOf } from "./toml-template.ts";
 import { absolutePath } from "./watch-path.ts";
 
@@ -58,6 +59,11 @@ class RuleReader {
     const mask = this.#mask(on);
     const pollIntervalMs = this.#pollInterval();
     if (mask?.backend === "poll") this.#checkPolled(mask, on[0]!);
+    const filter = filterOf(this.#given, {
+      ...this.#context,
+      watch: paths,
+      spanOf: (...keys) => this.#span(...keys) ?? this.#head,
+    });
     const command = this.#command();
     const runAs = this.#runAs(command);
     if (when_busy === "skip" && command === null) this.#needs("when_busy", "run or shell");
@@ -74,6 +80,7 @@ class RuleReader {
       ...(runAs === null ? {} : { runAs }),
       ...(when_busy === "skip" ? { whenBusy: when_busy } : {}),
       ...(once === true ? { once } : {}),
+      ...filter,
     };
     const places = {
       head: this.#head,

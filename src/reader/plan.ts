@@ -1,5 +1,6 @@
 /** What crosses the two threads: plain data only, copied or transferred. */
 import type { MessagePort } from "node:worker_threads";
+import type { Filter } from "../rule/filter.ts";
 import type { Alternative, BackendChoice, BackendName, Rule, WatchPath } from "../rule/rule.ts";
 
 /** The whole compiled rule set, as the reader needs it. */
@@ -20,6 +21,7 @@ export interface PlannedRule {
   /** Whether its triggers are wanted by the main thread. */
   readonly runs: boolean;
   readonly once?: boolean;
+  readonly filter?: Filter;
 }
 
 export function planOf(
@@ -27,9 +29,13 @@ export function planOf(
   { generation, everyPathMustWork }: { generation: number; everyPathMustWork: boolean },
 ): Plan {
   const planned = rules.map((rule) => {
-    const { name, watch, backend, condition, command, once = false, pollIntervalMs } = rule;
-    const interval = pollIntervalMs === undefined ? {} : { pollIntervalMs };
-    return { name, watch, backend, ...interval, condition, runs: command !== null, once };
+    const { name, watch, backend, condition, command, once = false } = rule;
+    const { filter, pollIntervalMs } = rule;
+    const rest = {
+      ...(filter === undefined ? {} : { filter }),
+      ...(pollIntervalMs === undefined ? {} : { pollIntervalMs }),
+    };
+    return { name, watch, backend, condition, runs: command !== null, once, ...rest };
   });
   return { generation, rules: planned, everyPathMustWork };
 }

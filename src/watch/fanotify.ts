@@ -1,13 +1,16 @@
 /** The fanotify backend: inode marks, records named by directory handle, entry name and target handle. */
-import { bytesEqual } from "../../ffi/bytes.ts";
+import { bytesEqual, latin1 } from "../../ffi/bytes.ts";
 import { entryEvents, eventBits, selfEvents } from "../event.ts";
-import { bytesReadable, type Fd, readNow } from "../../ffi/fd.ts";
+import { bytesReadable, type Fd, O, openFd, readNow } from "../../ffi/fd.ts";
 import { SyscallError } from "../../ffi/errno.ts";
 import {
   fanotifyInit,
   fanotifyMarkAdd,
   fanotifyMarkRemove,
   fileIdentity,
+  filesystemOf,
+  isSameFilesystem,
+  openByIdentity,
 } from "../../ffi/fanotify/calls.ts";
 import { FanotifyReader, InfoReader } from "../../ffi/fanotify/reader.ts";
 import {
@@ -27,8 +30,8 @@ import {
   FAN_RENAME,
   metadataLayout,
 } from "../../ffi/fanotify/abi.ts";
-import type { Backend, EventSink, Want } from "./backend.ts";
-import { renamePlaces, type Side } from "./rename-places.ts";
+import type { Backend, EventSink, NotOpened, Side, Want } from "./backend.ts";
+import { renamePlaces } from "./rename-places.ts";
 import type { Mark } from "./tree.ts";
 import { viewAskers, viewRenamed } from "../rule/matcher.ts";
 import { HandleTable } from "./handle-table.ts";
@@ -44,7 +47,8 @@ const inodeBits = sharedBits & ~entryEvents;
 /** FIONREAD counts the metadata of an event and not what follows it (fanotify_ioctl, Linux 6.18). */
 const queuedBytesPerEvent = metadataLayout.size;
 
-const directoryChanges = FAN_CREATE | FAN_DELETE | FAN_MOVED_FROM | FAN_MOVED_TO;
+/** Moves of directories are told by FAN_RENAME. */
+const directoryChanges = FAN_CREATE | FAN_DELETE;
 
 interface FanotifyMark extends Mark {
   readonly identity: Uint8Array;
@@ -59,10 +63,16 @@ export class FanotifyBackend implements Backend {
   readonly #buffer = new Uint8Array(readBytes);
   readonly #events = new FanotifyReader(this.#buffer);
   readonly #info = new InfoReader(this.#events);
+  readonly #aheadEvents = new FanotifyReader(this.#buffer);
+  readonly #aheadInfo = new InfoReader(this.#aheadEvents);
+  #length = 0;
   readonly #markByIdentity = new HandleTable<FanotifyMark>();
   /** Marks on inodes that are no directories: only with them a target has to be looked up. */
   #fileMarks = 0;
-  consumed = 0;
+  readonly hasAhead = false;
+  #consumed = 0;
+  /** By fsid: whether directories can be opened by their handle. */
+  readonly #canOpen = new Map<string, boolean>();
   /** Events of the read in hand that are not delivered yet. */
   #left = 0;
 
@@ -100,19 +110,17 @@ export class FanotifyBackend implements Backend {
     this.#fd.close();
   }
 
+  get end(): number {
+    return this.#consumed + this.queuedBytes;
+  }
+
   get position(): number {
-    return this.consumed - this.#left * queuedBytesPerEvent;
+    return this.#consumed - this.#left * queuedBytesPerEvent;
   }
 
   /** A want without events only makes the inode known, so that records about it find their place. */
-  add(
-    path: Uint8Array,
-    isDirectory: boolean,
-    want: Want,
-    expected: Uint8Array | null,
-  ): Mark | null {
+  add(path: Uint8Array, isDirectory: boolean, want: Want): Mark {
     const identity = fileIdentity(path);
-    if (expected !== null && !bytesEqual(expected, identity)) return null;
     const known = this.#find(identity);
     const mask = kernelMask(want, isDirectory);
     const missing = known === null ? mask : (mask & ~known.mask) >>> 0;
@@ -125,6 +133,76 @@ export class FanotifyBackend implements Backend {
     this.#markByIdentity.set(identity, mark);
     if (!isDirectory) this.#fileMarks++;
     return mark;
+  }
+
+  identityOf(path: Uint8Array): Uint8Array {
+    return fileIdentity(path);
+  }
+
+  recognizes(mark: Mark, path: Uint8Array): boolean {
+    return bytesEqual(fileIdentity(path), mark.identity!);
+  }
+
+  openByIdentity(near: Uint8Array, identity: Uint8Array): Fd | NotOpened {
+    try {
+      const nearest = fileIdentity(near);
+      if (!isSameFilesystem(nearest, identity)) return "no anchor";
+      using anchor = openFd(near, O.RDONLY | O.NONBLOCK);
+      if (!this.#opensHandles(anchor, nearest)) return "cannot";
+      return openByIdentity(anchor.number, identity);
+    } catch (error) {
+      if (!(error instanceof SyscallError)) throw error;
+      return error.syscall === "open_by_handle_at" ? "gone" : "no anchor";
+    }
+  }
+
+  /**
+   * Whether we may (CAP_DAC_READ_SEARCH), and the filesystem can: overlayfs and FUSE give handles that
+   * only tell files apart. Asked once for each filesystem, with what is known to be there.
+   */
+  #opensHandles(anchor: Fd, identity: Uint8Array): boolean {
+    const filesystem = latin1(filesystemOf(identity));
+    const known = this.#canOpen.get(filesystem);
+    if (known !== undefined) return known;
+    let can = true;
+    try {
+      openByIdentity(anchor.number, identity).close();
+    } catch (error) {
+      if (!(error instanceof SyscallError)) throw error;
+      can = false;
+    }
+    this.#canOpen.set(filesystem, can);
+    return can;
+  }
+
+  markAt(path: Uint8Array): Mark | null {
+    return this.#find(fileIdentity(path));
+  }
+
+  isMovedAhead(identity: Uint8Array): boolean {
+    const events = this.#aheadEvents;
+    events.reset(this.#length, this.#events.nextStart);
+    while (events.next()) if (this.#isMoveOf(events, identity)) return true;
+    return this.queuedBytes > 0; // it may be among those
+  }
+
+  #isMoveOf({ mask, infoStart, infoEnd }: FanotifyReader, identity: Uint8Array): boolean {
+    if ((mask & FAN_RENAME) === 0) return false;
+    const info = this.#aheadInfo;
+    info.reset(infoStart, infoEnd);
+    while (info.next()) {
+      if (info.type !== FAN_EVENT_INFO_TYPE_FID) continue;
+      const bytes = this.#buffer.subarray(info.identityStart, info.identityEnd);
+      return bytesEqual(bytes, identity);
+    }
+    return false;
+  }
+
+  /** Handles say what is meant: no names have to be known ahead. */
+  readAhead(): void {}
+
+  isLeftAhead(): boolean {
+    return false;
   }
 
   change(mark: Mark, path: Uint8Array, want: Want): void {
@@ -150,14 +228,19 @@ export class FanotifyBackend implements Backend {
     }
   }
 
+  forget(mark: Mark): void {
+    if (this.#find((mark as FanotifyMark).identity) === mark) this.#drop(mark as FanotifyMark);
+  }
+
   read(sink: EventSink): number {
     const length = readNow(this.fd, this.#buffer);
     if (length <= 0) return 0;
     const events = this.#events;
     events.reset(length);
+    this.#length = length;
     // All of them at once: a look that is made between two of them is behind the others as well.
     this.#left = events.remaining;
-    this.consumed += this.#left * queuedBytesPerEvent;
+    this.#consumed += this.#left * queuedBytesPerEvent;
     while (events.next()) {
       this.#left--;
       this.#deliver(sink);
@@ -244,10 +327,9 @@ export class FanotifyBackend implements Backend {
       sink.directoryEntry(node, {
         events: events & entryEvents,
         name: this.#buffer.slice(this.#nameStart, this.#nameEnd),
-        key: target,
-        target: this.#targetEnd === 0 ? undefined : target,
-        identity:
-          this.#targetEnd === 0 ? null : this.#buffer.slice(this.#targetStart, this.#targetEnd),
+        key: null,
+        target,
+        identity: this.#targetIdentity(),
       });
     }
   }
@@ -293,6 +375,12 @@ export class FanotifyBackend implements Backend {
         sink.child(node, events, isDirectory, name, 0, name.length, pid, viewAskers);
     }
     sink.endGroup();
+    if (isDirectory)
+      sink.directoryMoved({ from, to, target: this.#target, identity: this.#targetIdentity() });
+  }
+
+  #targetIdentity(): Uint8Array {
+    return this.#buffer.slice(this.#targetStart, this.#targetEnd);
   }
 
   #lose(sink: EventSink, mark: FanotifyMark): void {

@@ -24,8 +24,6 @@ import {
 import { type Node, pathForCall } from "./tree.ts";
 import { follows, isLeftOut } from "./want.ts";
 
-const dot = 0x2e;
-
 export interface EntryLookOptions {
   readonly changes: PollChanges;
   readonly filesystems: PollFilesystems;
@@ -86,7 +84,7 @@ export class EntryLook {
     if (snapshot.isSame(index, status, false)) return true;
     if (!inodesChange || !snapshot.isSame(index, status, true)) return false;
     // Another number, and it is that of another directory: which was renamed to here.
-    return !snapshot.isDirectory(index) || this.#root.tree.places.find(this.#identity()) === null;
+    return !snapshot.isDirectory(index) || this.#root.tree.places.find(this.#fileKey()) === null;
   }
 
   /** The same file as at the last look. */
@@ -140,7 +138,7 @@ export class EntryLook {
   vanish(snapshot: Snapshot, index: number, isReplaced: boolean): void {
     const name = snapshot.name(index).slice();
     const isDirectory = snapshot.isDirectory(index);
-    const node = isDirectory ? this.#node.child(name) : null;
+    const node = isDirectory ? this.#node.latestChild(name) : null;
     node?.detach();
     this.#options.changes.vanish({
       place: { node: this.#node, name },
@@ -178,11 +176,13 @@ export class EntryLook {
 
   /** It is where it was. */
   #keepDirectory(name: Uint8Array): void {
-    const node = this.#node.child(name);
+    const node = this.#node.latestChild(name);
     // Until now nobody wanted to hear of what is in it, so all that was there before.
     if (node === null) return void this.#appearDirectory(name, true);
-    const identity = this.#identity();
-    if (markOf(node).identity !== identity) this.#root.tree.places.rename(node, identity);
+    const { places } = this.#root.tree;
+    if (isLeftOut(this.#node, name)) return places.drop(node); // since a filter or an ignore file says so
+    const fileKey = this.#fileKey();
+    if (markOf(node).fileKey !== fileKey) places.rename(node, fileKey);
     this.#options.lookLater(node);
   }
 
@@ -191,14 +191,14 @@ export class EntryLook {
     const { status, lookLater } = this.#options;
     const root = this.#root;
     const parent = this.#node;
-    const isWanted = follows(root) && !isLeftOut(root, name[0] === dot || parent.isHidden);
-    const known = root.tree.places.find(this.#identity());
+    const isWanted = follows(root) && !isLeftOut(parent, name);
+    const known = root.tree.places.find(this.#fileKey());
     if (known !== null && known.parent !== null) return this.#moveHere(known, name, isWanted);
     // A root in itself, by a bind mount, would have no end.
     if (!isWanted || known !== null) return null;
     const device = this.#device();
     const place = { parent, name: name.slice(), isDirectory: true };
-    const mark = { identity: this.#identity(), device, isBaseline };
+    const mark = { fileKey: this.#fileKey(), device, isBaseline };
     const node = root.tree.places.add(root, place, mark);
     node.inode = inodeIn(status);
     lookLater(node);
@@ -210,7 +210,7 @@ export class EntryLook {
     const { lookLater } = this.#options;
     const { places } = this.#root.tree;
     const from = { node: known.parent!, name: known.name };
-    if (isAt(known, this.#identity(), this.#other)) return null;
+    if (isAt(known, this.#fileKey(), this.#other)) return null;
     const before = markOf(from.node).snapshot;
     const index = before.find(from.name, 0);
     if (index >= 0) before.setState(index, before.state(index) | hasLeft);
@@ -221,7 +221,7 @@ export class EntryLook {
   }
 
   /** Below one root: the root's own device is another one after each mount. */
-  #identity(): string {
+  #fileKey(): string {
     return `${this.#device()} ${identityIn(this.#options.status)}`;
   }
 
@@ -232,7 +232,7 @@ export class EntryLook {
 }
 
 /** @param status is filled */
-function isAt(node: Node, identity: string, status: RawStatus): boolean {
+function isAt(node: Node, fileKey: string, status: RawStatus): boolean {
   if (status.read(pathForCall(node), AT.SYMLINK_NOFOLLOW) !== 0) return false;
-  return identity.endsWith(` ${identityIn(status)}`);
+  return fileKey.endsWith(` ${identityIn(status)}`);
 }

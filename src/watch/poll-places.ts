@@ -1,5 +1,4 @@
 /** The directories that are polled below one root: where each is, and what is known of its entries. */
-import { latin1 } from "../../ffi/bytes.ts";
 import { eventBits } from "../event.ts";
 import type { Change } from "./poll-changes.ts";
 import { hasArrived, Snapshot } from "./poll-snapshot.ts";
@@ -43,7 +42,7 @@ export function emptyTree(): PolledTree {
 /** What is known of a polled directory, or of a polled file, which is its own only entry. */
 export interface PollMark extends Mark {
   /** `identityIn`, with its device if that is not the root's. */
-  identity: string;
+  fileKey: string;
   /** "major:minor"; empty if it is the root's, which is another one after each mount. */
   device: string;
   snapshot: Snapshot;
@@ -64,23 +63,24 @@ export function markOf(node: Node): PollMark {
 }
 
 export class PollPlaces {
-  readonly #byIdentity = new Map<string, Node>();
+  readonly #byKey = new Map<string, Node>();
 
   get directories(): number {
-    return this.#byIdentity.size;
+    return this.#byKey.size;
   }
 
   /** Make a place. @param parent null for the root's own */
   add(
     root: Root,
     { parent, name, isDirectory }: { parent: Node | null; name: Uint8Array; isDirectory: boolean },
-    { identity, device, isBaseline }: Pick<PollMark, "identity" | "device" | "isBaseline">,
+    { fileKey, device, isBaseline }: Pick<PollMark, "fileKey" | "device" | "isBaseline">,
   ): Node {
     const mark: PollMark = {
       isDirectory,
       nodes: [],
       mask: 0,
-      identity,
+      identity: null,
+      fileKey,
       device,
       isBaseline,
       snapshot: new Snapshot(),
@@ -91,29 +91,29 @@ export class PollPlaces {
     };
     const node = new Node(root, mark, { parent, name, isDirectory });
     mark.nodes.push(node);
-    if (parent !== null) (parent.children ??= new Map()).set(latin1(name), node);
-    this.#byIdentity.set(identity, node);
+    if (parent !== null) node.attach();
+    this.#byKey.set(fileKey, node);
     return node;
   }
 
-  find(identity: string): Node | null {
-    return this.#byIdentity.get(identity) ?? null;
+  find(fileKey: string): Node | null {
+    return this.#byKey.get(fileKey) ?? null;
   }
 
   /** The same directory, which has another inode number now. */
-  rename(node: Node, identity: string): void {
+  rename(node: Node, fileKey: string): void {
     const mark = markOf(node);
-    if (this.#byIdentity.get(mark.identity) === node) this.#byIdentity.delete(mark.identity);
-    mark.identity = identity;
-    this.#byIdentity.set(identity, node);
+    if (this.#byKey.get(mark.fileKey) === node) this.#byKey.delete(mark.fileKey);
+    mark.fileKey = fileKey;
+    this.#byKey.set(fileKey, node);
   }
 
   /** Give up a place and all below it. */
   drop(node: Node): void {
     for (const child of childrenOf(node)) this.drop(child);
     node.detach();
-    const { identity } = markOf(node);
-    if (this.#byIdentity.get(identity) === node) this.#byIdentity.delete(identity);
+    const { fileKey } = markOf(node);
+    if (this.#byKey.get(fileKey) === node) this.#byKey.delete(fileKey);
   }
 
   /** Give up a place. @returns the deletion of all that was below it, the deepest first */
@@ -126,7 +126,7 @@ export class PollPlaces {
 
   /** Of each directory. */
   *snapshots(): Generator<{ readonly node: Node; readonly snapshot: Snapshot }> {
-    for (const node of this.#byIdentity.values()) yield { node, snapshot: markOf(node).snapshot };
+    for (const node of this.#byKey.values()) yield { node, snapshot: markOf(node).snapshot };
   }
 }
 
@@ -136,7 +136,7 @@ function collect(node: Node, changes: Change[]): void {
   for (let index = 0; index < snapshot.count; index++) {
     const name = snapshot.name(index).slice();
     const isDirectory = snapshot.isDirectory(index);
-    const child = isDirectory ? node.child(name) : null;
+    const child = isDirectory ? node.latestChild(name) : null;
     if (child !== null) collect(child, changes);
     // What had come under a name that nobody was told of does not go from there.
     if ((snapshot.state(index) & hasArrived) !== 0) continue;

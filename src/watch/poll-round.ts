@@ -11,7 +11,7 @@ import type { PollChanges } from "./poll-changes.ts";
 import { coarseTimeMs } from "./poll-complete.ts";
 import { EntryLook } from "./poll-entry.ts";
 import type { PollFilesystems } from "./poll-filesystems.ts";
-import { PathBuffer } from "./poll-path.ts";
+import { openIfDeep, PathBuffer } from "./poll-path.ts";
 import { emptyTree, markOf, type PolledRoot, type PolledTree } from "./poll-places.ts";
 import {
   changeTimeIn,
@@ -90,7 +90,7 @@ export class PollRound {
   #placeRoot(root: PolledRoot): void {
     const { changes } = this.#options;
     const isDirectory = kindIn(this.#status) === S_IFDIR;
-    const mark = { identity: ` ${identityIn(this.#status)}`, device: "", isBaseline: !root.isNew };
+    const mark = { fileKey: ` ${identityIn(this.#status)}`, device: "", isBaseline: !root.isNew };
     const tree = emptyTree();
     const node = tree.places.add(root, { parent: null, name: root.path, isDirectory }, mark);
     node.inode = inodeIn(this.#status);
@@ -142,11 +142,11 @@ export class PollRound {
   #changeFilesystem(root: PolledRoot): void {
     const { log, filesystems } = this.#options;
     filesystems.forget();
-    const identity = ` ${identityIn(this.#status)}`;
-    root.away.set(markOf(root.node!).identity, root.tree);
+    const fileKey = ` ${identityIn(this.#status)}`;
+    root.away.set(markOf(root.node!).fileKey, root.tree);
     for (const oldest of root.away.keys()) if (root.away.size > awayMax) root.away.delete(oldest);
-    const back: PolledTree = root.away.get(identity) ?? emptyTree();
-    root.away.delete(identity);
+    const back: PolledTree = root.away.get(fileKey) ?? emptyTree();
+    root.away.delete(fileKey);
     root.tree = back;
     root.node = back.node;
     const state = back.node === null ? "polling that from now on" : "polling it again";
@@ -168,7 +168,19 @@ export class PollRound {
     const mark = markOf(node);
     if (mark.round === this.#number) return;
     mark.round = this.#number;
-    this.#path.setPrefix(node.prefix.raw);
+    try {
+      using deep = openIfDeep(node);
+      this.#path.setPrefix(deep?.prefix ?? node.prefix.raw);
+      yield* this.#lookHere(node);
+    } catch (error) {
+      if (!(error instanceof SyscallError)) throw error;
+      this.#sayRefused(node, error);
+    }
+  }
+
+  /** The names in it are put behind the path in hand. */
+  *#lookHere(node: Node): Generator<void> {
+    const mark = markOf(node);
     const errno = this.#status.read(this.#path.join(noName), AT.STATX_FORCE_SYNC);
     if (errno !== 0) return this.#sayRefused(node, new SyscallError("statx", errno));
     this.#entry.enter(node);

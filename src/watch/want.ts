@@ -1,12 +1,15 @@
 /** What the kernel is asked at a place: what the rules want, and what facron needs to keep its tree true. */
 import { eventBits } from "../event.ts";
 import type { Want } from "./backend.ts";
-import type { Mark, Root } from "./tree.ts";
+import { type Mark, type Node, pathBelow, type Root } from "./tree.ts";
 
 const nothing: Want = { events: 0, children: false, directories: false };
 
-const directoryUpkeep =
-  eventBits.create | eventBits.delete | eventBits.moved_from | eventBits.moved_to;
+/** What tells of directories' names: the halves of a move, or where records say both sides, one of it. */
+const comeAndGo = eventBits.create | eventBits.delete;
+const halves = eventBits.moved_from | eventBits.moved_to;
+const upkeepByNames = comeAndGo | halves;
+const upkeepByHandles = comeAndGo | eventBits.rename;
 
 /** A watched path that is deleted or replaced must not leave a dead watch behind without a word. */
 const rootUpkeep = eventBits.delete_self | eventBits.move_self;
@@ -14,6 +17,9 @@ const rootUpkeep = eventBits.delete_self | eventBits.move_self;
 /** An inode's events that a directory inside a watched directory can have. */
 const directoryEvents =
   eventBits.access | eventBits.attrib | eventBits.close_nowrite | eventBits.open;
+
+/** After these there may be something else in a file of that name. */
+export const contentChanges = comeAndGo | halves | eventBits.close_write;
 
 /** What it depends on besides the root. */
 export interface PlaceKind {
@@ -31,18 +37,20 @@ export function wantAt(root: Root, kind: PlaceKind): Want {
   const interests = isTop ? root.top : below;
   if (interests === null) return nothing;
   const tracks = isDirectory && follows(root);
+  const readsIgnoreFiles = isDirectory && root.below !== null && root.below.ignoreNames !== null;
   const events =
     interests.kernelEvents |
     (isTop ? rootUpkeep : 0) |
     // A file that is replaced by rename while somebody has it open: its link count changes at once,
     // delete_self comes only with the last close.
     (isTop && !isDirectory ? eventBits.attrib : 0) |
-    (tracks ? directoryUpkeep : 0) |
+    (tracks ? (root.namesSubdirectories ? upkeepByNames : upkeepByHandles) : 0) |
     (isDirectory && root.noticesNames ? eventBits.moved_to : 0) |
+    (readsIgnoreFiles ? contentChanges : 0) |
     (holdsOwnOutput ? eventBits.create : 0);
   return {
     events,
-    children: interests.children,
+    children: interests.children || readsIgnoreFiles,
     directories: interests.directories || tracks || isTop,
   };
 }
@@ -62,10 +70,22 @@ export function follows(root: Root): boolean {
   return root.below !== null || needsHandles(root);
 }
 
-/** Whether nothing is wanted of a directory that is in the tree or would come into it. */
-export function isLeftOut(root: Root, isHidden: boolean): boolean {
-  return isHidden && root.belowHidden === null && root.below !== null && !needsHandles(root);
+/** Whether nothing is wanted of a directory called so that is in the tree or would come into it. */
+export function isLeftOut(parent: Node, name: Uint8Array): boolean {
+  const { root } = parent;
+  if (root.below === null) return false;
+  const isHidden = name[0] === dot || parent.isHidden;
+  if (isHidden && root.belowHidden === null && !needsHandles(root)) return true;
+  const wants = needsHandles(root) ? [root.top, root.below] : [root.below];
+  return wants.every((one) => one.excludesAllIn(parent.prefix, pathBelow(root), name));
 }
+
+/** The same as long as the rules exclude the same directories. */
+export function exclusionsOf({ top, below }: Root): string {
+  return `${top.exclusions} ${below?.exclusions}`;
+}
+
+const dot = 0x2e;
 
 /** The union over all places of an inode. */
 export function wantOf(mark: Mark): Want {

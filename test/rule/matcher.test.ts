@@ -15,6 +15,7 @@ import {
 import { Memory, rememberedPathsMax } from "../../src/rule/memory.ts";
 import type { Alternative } from "../../src/rule/rule.ts";
 import type { Backend, EventSink } from "../../src/watch/backend.ts";
+import { RealDisk } from "../../src/watch/disk.ts";
 import type { Mark } from "../../src/watch/tree.ts";
 import { Node } from "../../src/watch/tree.ts";
 import type { WatchTable } from "../../src/watch/watch-table.ts";
@@ -53,7 +54,7 @@ class Place {
   readonly #lines = new JsonLines(1024);
   readonly #triggers = new TriggerWriter();
   readonly #dispatch: Dispatch;
-  readonly #mark: Mark = { isDirectory: true, nodes: [], mask: 0 };
+  readonly #mark: Mark = { isDirectory: true, identity: null, nodes: [], mask: 0 };
   readonly node: Node;
   rules: RuleSet;
 
@@ -64,6 +65,8 @@ class Place {
       linesAreMany: () => {},
       overflow: () => {},
       entrySeen: () => {},
+      ignoreFileChanged: () => {},
+      disk: new RealDisk({ warn() {} }),
     });
     const path = utf8("/d");
     const root = {
