@@ -2,6 +2,7 @@
 import { eventBits } from "../event.ts";
 import { AT } from "../../ffi/fd.ts";
 import { RawStatus, S_IFDIR } from "../../ffi/files.ts";
+import { type Log, quoted } from "../log.ts";
 import type { Place } from "./backend.ts";
 import type { PollChanges } from "./poll-changes.ts";
 import { lookInside, quietLooksNeeded } from "./poll-complete.ts";
@@ -25,6 +26,7 @@ import { type Node, pathForCall } from "./tree.ts";
 import { follows, isLeftOut } from "./want.ts";
 
 export interface EntryLookOptions {
+  readonly log: Log;
   readonly changes: PollChanges;
   readonly filesystems: PollFilesystems;
   /** Leads to the entry in hand. */
@@ -74,8 +76,25 @@ export class EntryLook {
       this.compare(next, own, name);
       return;
     }
+    if (isKnown && this.#isOtherFilesystem(before, index, name)) return this.#cover(name, next);
     if (isKnown) this.vanish(before, index, true);
     this.#appear(name, next);
+  }
+
+  /** Something was mounted over a directory, or unmounted: what is below was neither deleted nor made. */
+  #isOtherFilesystem(before: Snapshot, index: number, name: Uint8Array): boolean {
+    if (!before.isDirectory(index) || kindIn(this.#options.status) !== S_IFDIR) return false;
+    const node = this.#node.latestChild(name);
+    return node !== null && markOf(node).device !== this.#device();
+  }
+
+  #cover(name: Uint8Array, next: Snapshot): void {
+    const { log, status } = this.#options;
+    const node = this.#node.latestChild(name)!;
+    log.info(`Another filesystem is at ${quoted(node.path)}: polling that from now on`);
+    this.#root.tree.places.drop(node);
+    next.add(name, status);
+    this.#appearDirectory(name, true);
   }
 
   isSame(snapshot: Snapshot, index: number): boolean {

@@ -22,6 +22,8 @@ export interface PolledRoot extends Root {
   trouble: string;
   /** "major:minor" of the filesystem that it is on. */
   device: string;
+  /** Where that filesystem is mounted, or a directory between there and the root. */
+  mountPoint: Uint8Array;
   tree: PolledTree;
   /** By `identityIn`: what was there before something was mounted over it, or unmounted. */
   readonly away: Map<string, PolledTree>;

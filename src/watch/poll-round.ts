@@ -1,10 +1,8 @@
 /** One round of polling: every directory below some roots is looked at, and compared with the last look. */
-import { latin1 } from "../../ffi/bytes.ts";
-import { eventBits } from "../event.ts";
-import { Errno, errnoText, SyscallError } from "../../ffi/errno.ts";
+import { Errno, SyscallError } from "../../ffi/errno.ts";
 import { AT } from "../../ffi/fd.ts";
-import { listSome, openDirectory, RawStatus, S_IFDIR } from "../../ffi/files.ts";
-import { type Log, quoted } from "../log.ts";
+import { listSome, openDirectory, RawStatus } from "../../ffi/files.ts";
+import type { Log } from "../log.ts";
 import { cannotWatchBelow } from "./explain.ts";
 import type { OwnOutputs } from "./own-outputs.ts";
 import type { PollChanges } from "./poll-changes.ts";
@@ -12,22 +10,22 @@ import { coarseTimeMs } from "./poll-complete.ts";
 import { EntryLook } from "./poll-entry.ts";
 import type { PollFilesystems } from "./poll-filesystems.ts";
 import { openIfDeep, PathBuffer } from "./poll-path.ts";
-import { emptyTree, markOf, type PolledRoot, type PolledTree } from "./poll-places.ts";
-import {
-  changeTimeIn,
-  deviceIn,
-  hasLeft,
-  identityIn,
-  inodeIn,
-  kindIn,
-  Snapshot,
-} from "./poll-snapshot.ts";
+import { markOf, type PolledRoot } from "./poll-places.ts";
+import { changeTimeIn, hasLeft, inodeIn, Snapshot } from "./poll-snapshot.ts";
+import { RootLook } from "./poll-roots.ts";
 import { isGone } from "./side-watch.ts";
 import { joined, type Node } from "./tree.ts";
 
 const noName = new Uint8Array(0);
-/** Trees that are kept while something else is mounted over them. */
-const awayMax = 4;
+/** Any other error may be that of a server, a disk or a connection. */
+export const aboutPath: ReadonlySet<number> = new Set([
+  Errno.ENOENT,
+  Errno.ENOTDIR,
+  Errno.EACCES,
+  Errno.EPERM,
+  Errno.ELOOP,
+  Errno.ENAMETOOLONG,
+]);
 
 export interface RoundOptions {
   readonly changes: PollChanges;
@@ -45,123 +43,29 @@ export class PollRound {
   /** Directories that are still to be looked into, the next one last. */
   readonly #next: Node[] = [];
   readonly #entry: EntryLook;
-  /** Paths that could not be looked at, as the log says. */
-  readonly #unseen = new Set<string>();
+  readonly #roots: RootLook;
+  /** Directories with a name that could not be looked at, as the log says. */
+  readonly #unseen = new WeakSet<Node>();
   #number = 0;
 
   constructor(options: RoundOptions) {
     this.#options = options;
     const lookLater = (node: Node) => void this.#next.push(node);
-    this.#entry = new EntryLook({ ...options, path: this.#path, status: this.#status, lookLater });
+    const inHand = { ...options, path: this.#path, status: this.#status };
+    this.#entry = new EntryLook({ ...inHand, lookLater });
+    this.#roots = new RootLook({ ...inHand, entry: this.#entry });
   }
 
   /** Steps of some microseconds each. */
   *look(roots: Iterable<PolledRoot>): Generator<void> {
     this.#number++;
     for (const root of roots) {
-      this.#lookAtRoot(root);
+      const top = this.#roots.look(root);
+      if (top !== null) this.#next.push(top);
       yield;
       for (let node = this.#next.pop(); node !== undefined; node = this.#next.pop())
         yield* this.#lookInto(node);
     }
-  }
-
-  /** Symbolic links are followed. Anything but its absence may pass: a server that does not answer. */
-  #lookAtRoot(root: PolledRoot): void {
-    const { filesystems } = this.#options;
-    this.#path.setPrefix(root.path);
-    const errno = this.#status.read(this.#path.join(noName), AT.STATX_FORCE_SYNC);
-    if (errno === Errno.ENOENT || errno === Errno.ENOTDIR) return this.#loseRoot(root);
-    if (errno !== 0) return this.#sayTrouble(root, errnoText(errno));
-    this.#sayTrouble(root, "");
-    const device = deviceIn(this.#status);
-    if (root.node !== null && root.device !== device) this.#changeFilesystem(root);
-    root.device = device;
-    const { inodesChange } = filesystems.at(device, root.path);
-    if (root.node !== null && !root.tree.own.isSame(0, this.#status, inodesChange))
-      this.#replaceRoot(root);
-    if (root.node === null) this.#placeRoot(root);
-    const node = root.node!;
-    this.#entry.enter(node);
-    this.#entry.compare(root.tree.own, 0, noName);
-    if (node.isDirectory) this.#next.push(node);
-  }
-
-  #placeRoot(root: PolledRoot): void {
-    const { changes } = this.#options;
-    const isDirectory = kindIn(this.#status) === S_IFDIR;
-    const mark = { fileKey: ` ${identityIn(this.#status)}`, device: "", isBaseline: !root.isNew };
-    const tree = emptyTree();
-    const node = tree.places.add(root, { parent: null, name: root.path, isDirectory }, mark);
-    node.inode = inodeIn(this.#status);
-    tree.node = node;
-    tree.own.add(noName, this.#status);
-    root.tree = tree;
-    root.node = node;
-    if (root.isNew && !isDirectory) {
-      this.#entry.enter(node);
-      this.#entry.beginLife(tree.own, 0, noName);
-      const isEmpty = tree.own.isEmpty(0);
-      const events = eventBits.create | (isEmpty ? 0 : eventBits.modify);
-      changes.change({ node, name: noName }, events, false);
-    }
-    root.isNew = false;
-  }
-
-  /** Nothing is there: its end is told, and its next life is from the beginning. */
-  #loseRoot(root: PolledRoot): void {
-    if (root.node === null) return;
-    this.#options.log.warn(
-      `Cannot watch ${quoted(root.path)} any longer: it is no longer there; ` +
-        "it is watched again as soon as it is back",
-    );
-    this.#endRoot(root);
-    this.#options.rootGone();
-  }
-
-  #replaceRoot(root: PolledRoot): void {
-    this.#options.log.info(`${quoted(root.path)} was replaced: watching the new one`);
-    this.#endRoot(root);
-  }
-
-  #endRoot(root: PolledRoot): void {
-    const { changes } = this.#options;
-    const node = root.node!;
-    for (const { place, events, isDirectory } of root.tree.places.takeBelow(node))
-      changes.change(place, events, isDirectory);
-    changes.change({ node, name: noName }, eventBits.delete_self, node.isDirectory);
-    root.node = null;
-    root.tree = emptyTree();
-    root.isNew = true;
-  }
-
-  /**
-   * Something was mounted over the root, or unmounted. What is below was there before, and when the one
-   * filesystem is back, only what has changed on it meanwhile is told.
-   */
-  #changeFilesystem(root: PolledRoot): void {
-    const { log, filesystems } = this.#options;
-    filesystems.forget();
-    const fileKey = ` ${identityIn(this.#status)}`;
-    root.away.set(markOf(root.node!).fileKey, root.tree);
-    for (const oldest of root.away.keys()) if (root.away.size > awayMax) root.away.delete(oldest);
-    const back: PolledTree = root.away.get(fileKey) ?? emptyTree();
-    root.away.delete(fileKey);
-    root.tree = back;
-    root.node = back.node;
-    const state = back.node === null ? "polling that from now on" : "polling it again";
-    log.info(`Another filesystem is at ${quoted(root.path)}: ${state}`);
-  }
-
-  #sayTrouble(root: PolledRoot, trouble: string): void {
-    if (root.trouble === trouble) return;
-    root.trouble = trouble;
-    const path = quoted(root.path);
-    if (trouble === "") this.#options.log.info(`Polling ${path} again`);
-    else
-      this.#options.log.warn(
-        `Cannot look at ${path}: ${trouble}; what changes there is told when that is over`,
-      );
   }
 
   *#lookInto(node: Node): Generator<void> {
@@ -245,9 +149,9 @@ export class PollRound {
     const errno = this.#readEntry(name);
     if (errno === Errno.ENOENT) return false;
     if (errno !== 0) {
-      if (index >= 0)
-        next.copy(before, index); // it is there, and cannot be looked at
-      else this.#sayUnseen(name, new SyscallError("statx", errno));
+      if (this.#isAway(this.#entry.node, errno)) throw new SyscallError("statx", errno);
+      if (index >= 0) next.copy(before, index); // it is there, and cannot be looked at
+      this.#sayUnseen(name, new SyscallError("statx", errno));
       return true;
     }
     if (this.#options.ownOutputs.isEmpty || !this.#options.ownOutputs.has(inodeIn(this.#status)))
@@ -270,26 +174,33 @@ export class PollRound {
       if (errno === 0 && this.#entry.isSame(snapshot, index))
         this.#entry.compare(snapshot, index, name);
       else isComplete = false;
+      if (errno !== 0 && this.#isAway(node, errno)) return false;
       yield;
     }
     return isComplete;
   }
 
-  /** Once for each path. */
+  /** Once for each directory: where one name cannot be looked at, the others mostly cannot either. */
   #sayUnseen(name: Uint8Array, error: SyscallError): void {
-    const path = joined(this.#entry.node, name);
-    const key = latin1(path);
-    if (this.#unseen.has(key)) return;
-    this.#unseen.add(key);
-    this.#options.log.warn(cannotWatchBelow(path, error, "inotify"));
+    const { node } = this.#entry;
+    if (this.#unseen.has(node)) return;
+    this.#unseen.add(node);
+    this.#options.log.warn(cannotWatchBelow(joined(node, name), error, "inotify"));
   }
 
   /** Once. Of what is gone its parent's next look tells. */
   #sayRefused(node: Node, error: SyscallError | null): void {
     const mark = markOf(node);
-    const isRefused = error !== null && !isGone(error);
+    const isRefused = error !== null && !isGone(error) && !this.#isAway(node, error.errno);
     if (isRefused && !mark.isRefused)
       this.#options.log.warn(cannotWatchBelow(node.path, error, "inotify"));
     mark.isRefused = isRefused;
+  }
+
+  /** The filesystem cannot be asked any more: the round is over for this root. */
+  #isAway({ root }: Node, errno: number): boolean {
+    if (aboutPath.has(errno) || !this.#roots.isAway(root as PolledRoot)) return false;
+    this.#next.length = 0;
+    return true;
   }
 }

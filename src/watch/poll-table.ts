@@ -1,8 +1,9 @@
 /** What is polled: roots that are looked at again and again, in rounds that are cut into slices. */
-import { fileStatus, RawStatus } from "../../ffi/files.ts";
+import { RawStatus } from "../../ffi/files.ts";
 import { AT, type Fd } from "../../ffi/fd.ts";
 import { cString, latin1 } from "../../ffi/bytes.ts";
 import { clearTimerfd, openTimerfd, setTimerfd } from "../../ffi/timerfd.ts";
+import { SyscallError } from "../../ffi/errno.ts";
 import { eventBits } from "../event.ts";
 import type { Log } from "../log.ts";
 import type { Interests } from "../rule/matcher.ts";
@@ -10,7 +11,7 @@ import type { OwnOutputs } from "./own-outputs.ts";
 import { type Appeared, type LookSink, PollChanges, type Vanished } from "./poll-changes.ts";
 import { PollFilesystems } from "./poll-filesystems.ts";
 import { emptyTree, markOf, type PolledRoot } from "./poll-places.ts";
-import { PollRound } from "./poll-round.ts";
+import { aboutPath, PollRound } from "./poll-round.ts";
 import { hasLeft, isFresh, isOpenEnded, linksIn, type Snapshot } from "./poll-snapshot.ts";
 import { childrenOf, joined, type Node, type Root } from "./tree.ts";
 import { follows } from "./want.ts";
@@ -107,7 +108,7 @@ export class PollTable {
       if (!didFollow && follows(known)) this.#lookSoon(known);
       return known;
     }
-    fileStatus(cString(path));
+    this.#checkPath(path);
     const root: PolledRoot = {
       path,
       ...interests,
@@ -122,12 +123,19 @@ export class PollTable {
       isNew,
       trouble: "",
       device: "",
+      mountPoint: path,
       tree: emptyTree(),
       away: new Map(),
     };
     this.roots.set(latin1(path), root);
     this.#lookSoon(root);
     return root;
+  }
+
+  /** A server that does not answer yet will. @throws {SyscallError} about the path */
+  #checkPath(path: Uint8Array): void {
+    const errno = this.#status.read(cString(path), 0);
+    if (aboutPath.has(errno)) throw new SyscallError("statx", errno);
   }
 
   /** Nothing matches it any more: what is known of it is still told, and that may take some rounds. */

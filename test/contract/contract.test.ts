@@ -5,10 +5,10 @@ import { basename, join } from "node:path";
 import { build } from "../../scripts/build.ts";
 import { isRoot, requires } from "../helpers/requires.ts";
 import { tempDir } from "../helpers/temp-dir.ts";
-import { type Filesystem, filesystems } from "./filesystems.ts";
+import { filesystems } from "./filesystems.ts";
 import { Places } from "./places.ts";
 import { type RoundResult, runScript } from "./run-script.ts";
-import { type BackendName, backends, parseScript, whyNot } from "./script.ts";
+import { backends, parseScript, whyNot } from "./script.ts";
 
 const scripts = readdirSync(import.meta.dir)
   .filter((file) => file.endsWith(".script"))
@@ -38,7 +38,7 @@ for (const filesystem of filesystems) {
       mountOnce();
     });
 
-    for (const backend of backendsOn(filesystem)) {
+    for (const backend of backends) {
       for (const script of scripts) {
         const title = `${backend}, ${script.name}: ${script.claim}`;
         const reason = whyNot(script, filesystem.name, backend);
@@ -61,11 +61,6 @@ for (const filesystem of filesystems) {
       }
     }
   });
-}
-
-/** A look is a look: what one finds depends on what names, numbers and times a filesystem gives. */
-function backendsOn({ isPolled }: Filesystem): readonly BackendName[] {
-  return isPolled ? backends : backends.filter((name) => name !== "poll");
 }
 
 /** All rounds as a script has them: the failure shows what was done and what is missing. */

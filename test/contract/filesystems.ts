@@ -6,8 +6,6 @@ import type { Needs } from "../helpers/requires.ts";
 export interface Filesystem {
   readonly name: string;
   readonly needs: Needs;
-  /** Whether polling is tried here; xfs and btrfs give a look nothing that ext4 does not. */
-  readonly isPolled: boolean;
   /** Make it at `path`. @returns where in it the scripts run */
   readonly mount: (path: string) => string;
 }
@@ -15,40 +13,35 @@ export interface Filesystem {
 const root = "mounts a filesystem";
 
 export const filesystems: readonly Filesystem[] = [
-  { name: "tmpfs", needs: { root }, isPolled: true, mount: (path) => mountTmpfs(path).path },
+  { name: "tmpfs", needs: { root }, mount: (path) => mountTmpfs(path).path },
   {
     name: "ext4",
     needs: { root, tools: ["mkfs.ext4"] },
-    isPolled: true,
     mount: (path) => mountImage(path, "ext4").path,
   },
   {
     name: "xfs",
     needs: { root, tools: ["mkfs.xfs"] },
-    isPolled: false,
     mount: (path) => mountImage(path, "xfs").path,
   },
   {
     name: "btrfs",
     needs: { root, tools: ["mkfs.btrfs"] },
-    isPolled: false,
     mount: (path) => mountImage(path, "btrfs").path,
   },
   {
     name: "btrfs subvolume",
     needs: { root, tools: ["mkfs.btrfs", "btrfs"] },
-    isPolled: false,
     mount: (path) => {
       const subvolume = `${mountImage(path, "btrfs").path}/subvolume`;
       Bun.spawnSync(["btrfs", "subvolume", "create", subvolume]);
       return subvolume;
     },
   },
-  { name: "overlayfs", needs: { root }, isPolled: true, mount: (path) => mountOverlay(path).path },
+  { name: "overlayfs", needs: { root }, mount: (path) => mountOverlay(path).path },
   {
     name: "bindfs",
     needs: { root, tools: ["bindfs"] },
-    isPolled: true,
     mount: (path) => {
       mkdirSync(path, { recursive: true });
       return mountBindfs(path).path;
