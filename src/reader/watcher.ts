@@ -12,6 +12,7 @@ import { Arrivals } from "../watch/arrivals.ts";
 import { cannotWatch, causeOf } from "../watch/explain.ts";
 import { isUnsupportedFilesystem, type Ladder, whyNotFanotify } from "../watch/ladder.ts";
 import { type OwnOutputs, statusOrNull } from "../watch/own-outputs.ts";
+import { SharedFilesystems } from "../watch/shared-filesystems.ts";
 import { isGone } from "../watch/side-watch.ts";
 import type { Node, Root } from "../watch/tree.ts";
 import { type RootWants, type TableObserver, WatchTable } from "../watch/watch-table.ts";
@@ -41,6 +42,7 @@ export class Watcher {
   readonly #tableList: WatchTable[] = [];
   readonly #ladder: Ladder;
   readonly #options: WatcherOptions;
+  readonly #shared: SharedFilesystems;
   #plan: Plan | null = null;
   #rules: RuleSet | null = null;
   /** By path: the claims that were seen to under this plan. */
@@ -57,6 +59,7 @@ export class Watcher {
   constructor(ladder: Ladder, options: WatcherOptions) {
     this.#ladder = ladder;
     this.#options = options;
+    this.#shared = new SharedFilesystems(options.log);
     this.arrivals = new Arrivals(options.log);
     const somethingCameOrWent = () => options.observer.rootGone();
     this.polling = new Polling({ ...options, somethingCameOrWent });
@@ -107,6 +110,7 @@ export class Watcher {
     const plan = this.#plan!;
     this.#kept = new Set();
     this.polling.beginFollow();
+    this.#shared.forget();
     this.#failures = [];
     const byPath = this.#claims.find(plan, { isStart: !isNew });
     for (const [key, claims] of byPath) {
@@ -218,6 +222,7 @@ export class Watcher {
       const nodeBefore = table.roots.get(latin1(path))?.node ?? null;
       const root = table.setRoot(path, { ...this.#wants(able), isNew });
       this.#kept.add(root);
+      this.#shared.notice(root);
       if (isNew) this.#tellArrival(root, table, able, nodeBefore);
       for (const claim of able) this.#warnIfNeverMet(claim, root);
       return null;
