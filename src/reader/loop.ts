@@ -21,6 +21,7 @@ import type { Node, Root } from "../watch/tree.ts";
 import type { WatchTable } from "../watch/watch-table.ts";
 import { Watcher } from "./watcher.ts";
 import { Dispatch } from "./dispatch.ts";
+import { Lookout } from "./lookout.ts";
 import { ReadUps } from "./read-up.ts";
 import {
   type FromReader,
@@ -51,6 +52,9 @@ const directoriesPerSlice = 64;
 
 /** How long files are looked at between two looks at the queues. */
 const lookSliceMs = 2;
+
+/** How long the last look may take: whoever stops us waits for it. */
+const lastLookMs = 5_000;
 
 /** How long the second half of a rename may be on its way; it is queued by the same system call. */
 const renameWaitMs = 20;
@@ -95,6 +99,7 @@ export class ReaderLoop {
   /** A root has gone, or a path that is waited for may be there. */
   #somethingCameOrWent = false;
   readonly #readUps = new ReadUps();
+  readonly #lookout: Lookout;
   /** The queues have to be looked at before a wait. */
   #looksAgain = false;
   /** A round of polling is under way, and there is no room for what it finds. */
@@ -113,6 +118,7 @@ export class ReaderLoop {
     this.#start = start;
     this.#port = port;
     this.#counters = new Int32Array(start.shared);
+    this.#lookout = new Lookout(start.shared);
     this.#dispatch = new Dispatch(this.#lines, this.#triggers, {
       linesAreMany: () => this.#stdout.write(this.#lines.take()),
       overflow: (backend) => this.#log.warn(overflowText(backend.name)),
@@ -132,7 +138,9 @@ export class ReaderLoop {
     };
     const ownOutputs = new OwnOutputs([stdoutFd, stderrFd]);
     const sink = this.#dispatch;
-    this.#watcher = new Watcher(new Ladder(), { log: this.#log, ownOutputs, observer, sink });
+    const asking = (path: Uint8Array): void => this.#lookout.at(path);
+    const options = { log: this.#log, ownOutputs, observer, sink, asking };
+    this.#watcher = new Watcher(new Ladder(), options);
   }
 
   /** Runs until the program ends. */
@@ -173,7 +181,7 @@ export class ReaderLoop {
     this.#readWhatIsQueued();
     this.#somethingCameOrWent = false;
     this.#lines.setTime(nowMicroseconds());
-    this.#watcher.follow();
+    this.#lookout.during(() => this.#watcher.follow());
     this.#catchUp.tellDue();
     this.#handOver();
   }
@@ -310,7 +318,7 @@ export class ReaderLoop {
   #tellLooks(look: () => void): void {
     this.#lines.setTime(nowMicroseconds());
     this.#dispatch.beginLooks();
-    look();
+    this.#lookout.during(look);
     this.#handOver();
   }
 
@@ -343,7 +351,7 @@ export class ReaderLoop {
     this.#readWhatIsQueued();
     const rules = new RuleSet(plan.rules, this.#rules, this.#disk);
     try {
-      this.#watcher.apply(plan, rules);
+      this.#lookout.during(() => this.#watcher.apply(plan, rules));
       this.#plan = plan;
       this.#rules = rules;
       this.#dispatch.setRules(rules);
@@ -378,7 +386,9 @@ export class ReaderLoop {
   #lookOnceMore(): void {
     const { table } = this.#watcher.polling;
     if (table.roots.size === 0) return;
-    this.#tellLooks(() => table.lookOnce());
+    let isOver = false;
+    this.#tellLooks(() => (isOver = table.lookOnce(lastLookMs)));
+    if (!isOver) this.#log.warn("The last look took too long: the newest changes are not told");
     const { openEnded } = table;
     if (openEnded > 0)
       this.#log.warn(

@@ -44,7 +44,7 @@ export function planOf(
 export interface ReaderStart {
   /** An eventfd: written after each message to the reader, and when it waits for room. */
   readonly wakeFd: number;
-  /** Int32 counters that both threads share; `sharedCounters` says which. */
+  /** Int32 counters that both threads share; `sharedCounters` says which, and behind them `Lookout`. */
   readonly shared: SharedArrayBuffer;
   /** Bytes of JSON lines that may wait for a slow reader of stdout. */
   readonly backlogBytesMax: number;

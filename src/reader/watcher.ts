@@ -27,6 +27,8 @@ export interface WatcherOptions {
   readonly observer: WatcherObserver;
   /** Told of what polling finds. */
   readonly sink: LookSink;
+  /** Told of each path whose filesystem is asked next, and may not answer. */
+  readonly asking: (path: Uint8Array) => void;
 }
 
 export interface WatcherObserver extends TableObserver {
@@ -152,6 +154,7 @@ export class Watcher {
   }
 
   #watch({ path, list }: Claims, isNew: boolean): void {
+    this.#options.asking(path);
     const inode = statusOrNull(cString(path))?.inode;
     if (inode !== undefined && this.#options.ownOutputs.has(inode)) {
       this.#fail(

@@ -32,6 +32,8 @@ export interface RoundOptions {
   readonly ownOutputs: OwnOutputs;
   readonly filesystems: PollFilesystems;
   readonly log: Log;
+  /** Told of the path of each root before it is looked at: its filesystem may not answer. */
+  readonly asking: (path: Uint8Array) => void;
   /** Nothing is at the path of a root any more. */
   readonly rootGone: () => void;
 }
@@ -60,6 +62,7 @@ export class PollRound {
   *look(roots: Iterable<PolledRoot>): Generator<void> {
     this.#number++;
     for (const root of roots) {
+      this.#options.asking(root.path);
       const top = this.#roots.look(root);
       if (top !== null) this.#next.push(top);
       yield;

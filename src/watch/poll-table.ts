@@ -33,6 +33,7 @@ export interface PollTableOptions {
   readonly log: Log;
   readonly ownOutputs: OwnOutputs;
   readonly sink: LookSink;
+  readonly asking: (path: Uint8Array) => void;
   /** A root has gone, or may be there. */
   readonly somethingCameOrWent: () => void;
 }
@@ -212,12 +213,15 @@ export class PollTable {
     this.#finish();
   }
 
-  /** Everything that is to be seen now: for the end of the program. */
-  lookOnce(): void {
-    this.lookOn(Infinity);
+  /** Everything that is to be seen now: for the end of the program. @returns whether there was time for it */
+  lookOnce(milliseconds: number): boolean {
+    const end = performance.now() + milliseconds;
+    this.lookOn(milliseconds);
+    if (this.isLooking) return false;
     for (const root of this.roots.values()) root.dueAt = 0;
     this.#start();
-    this.lookOn(Infinity);
+    this.lookOn(end - performance.now());
+    return !this.isLooking;
   }
 
   /** From the end of a round: between two looks at one file there is never less than the interval. */

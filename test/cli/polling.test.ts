@@ -50,6 +50,13 @@ async function untilSeen(facron: RunningBinary, { there }: Share, name: string):
   await waitFor(isTold, { what: name, state: () => facron.log });
 }
 
+/** All that it has to tell: it looks once more at its end. */
+async function toldInAll(facron: RunningBinary, here: Share): Promise<string[]> {
+  facron.signal("SIGTERM");
+  await facron.exit();
+  return told(facron, here);
+}
+
 describe("polling", () => {
   fuseTest("tells what was done past the mount, each file once and complete", async () => {
     const here = await share(["old"]);
@@ -57,7 +64,7 @@ describe("polling", () => {
     for (let file = 0; file < 200; file++) writeFileSync(here.there(`f${file}`), "text");
     appendFileSync(here.there("old"), "more");
     await untilSeen(facron, here, "end");
-    const closed = told(facron, here).filter((one) => one.startsWith("close_write"));
+    const closed = (await toldInAll(facron, here)).filter((one) => one.startsWith("close_write"));
     const expected = [...Array(200).keys()].map((file) => `close_write share/f${file}`);
     expect(closed.sort()).toEqual(
       [...expected, "close_write share/old", "close_write share/end"].sort(),
@@ -75,7 +82,7 @@ describe("polling", () => {
     await using server = await FuseServer.start(here.there(""), here.server.path);
     expect(server.path).toBe(here.server.path);
     await untilSeen(facron, here, "end");
-    expect(told(facron, here).sort()).toEqual([
+    expect((await toldInAll(facron, here)).sort()).toEqual([
       "close_write share/b/1",
       "close_write share/end",
       "create share/end",
@@ -92,7 +99,7 @@ describe("polling", () => {
     await using server = await FuseServer.start(here.there(""), here.server.path);
     expect(server.path).toBe(here.server.path);
     await untilSeen(facron, here, "in/3");
-    expect(told(facron, here)).toEqual(["create share/in/3", "close_write share/in/3"]);
+    expect(await toldInAll(facron, here)).toEqual(["create share/in/3", "close_write share/in/3"]);
   });
 
   fuseTest(
@@ -109,9 +116,32 @@ describe("polling", () => {
       await waitFor(() => facron.log.match(/Another filesystem/g)?.length === 2, {
         what: "the end",
       });
-      expect(told(facron, here)).toEqual(["create all/below/2", "close_write all/below/2"]);
+      expect(await toldInAll(facron, here)).toEqual([
+        "create all/below/2",
+        "close_write all/below/2",
+      ]);
     },
   );
+
+  fuseTest("a server that does not answer is said, and keeps nobody from ending", async () => {
+    const here = await share(["f"]);
+    await using facron = await polling([here.server.path]).ready();
+    here.server.stop();
+    await facron.waitForLog(/Waiting for the filesystem of ".*share", which has not/, 20_000);
+    facron.signal("SIGTERM");
+    await facron.waitForLog(/SIGTERM: reading/);
+    facron.signal("SIGTERM");
+    expect(await facron.exit()).toEqual({ code: 0, signal: null });
+    expect(facron.log).toMatch(/Ending without a last look: waiting for the filesystem/);
+  });
+
+  fuseTest("a path that others change is said at the start, with the cure", async () => {
+    const here = await share();
+    await using facron = await runBinary(["watch", here.server.path]).ready();
+    expect(facron.log).toMatch(/Watching ".*share" on fuse: .*\n.*--backend poll/);
+    await using polled = await polling([here.server.path]).ready();
+    expect(polled.log).not.toContain("on fuse");
+  });
 
   fuseTest("a clock that goes back hides no change", async () => {
     const here = await share(["f", "g"]);
@@ -121,8 +151,9 @@ describe("polling", () => {
     writeFileSync(here.there("f"), "after!");
     utimesSync(here.there("f"), 0, 0);
     await untilSeen(facron, here, "end");
-    expect(told(facron, here).filter((one) => one.endsWith("/f"))).toContain("close_write share/f");
-    expect(told(facron, here).filter((one) => one.endsWith("/g"))).toEqual([]);
+    const all = await toldInAll(facron, here);
+    expect(all).toContain("close_write share/f");
+    expect(all.filter((one) => one.endsWith("/g"))).toEqual([]);
   });
 
   fuseTest("a file that grows slowly is told when it has come to rest", async () => {
