@@ -97,10 +97,13 @@ export class Dispatch implements EventSink {
     return table.backend.read(this);
   }
 
-  /** What follows comes from looks and not from records. */
-  beginLooks(): void {
+  /** What `look` tells comes from looks and not from records. */
+  duringLooks(look: () => void): void {
+    const table = this.#table;
     this.#table = null;
     this.#disk.moment++;
+    look();
+    this.#table = table; // records that were held back may come before the next read
   }
 
   self(node: Node, events: number, isDirectory: boolean, pid: number): void {
@@ -136,9 +139,11 @@ export class Dispatch implements EventSink {
         this.#hooks.ignoreFileChanged(node.root, table);
     }
     if (table.isUnsettled) {
-      const copy = name.slice(start, end);
-      const again = () => this.child(node, events, isDirectory, copy, 0, copy.length, pid, view);
-      if (table.holdBack(node, again)) return;
+      const tell = () => {
+        const copy = name.slice(start, end);
+        return () => this.child(node, events, isDirectory, copy, 0, copy.length, pid, view);
+      };
+      if (table.holdBack(node, tell)) return;
     }
     if ((events & namings) !== 0) table.noticeName(node, events, name, start, end);
     if (node.ownOutputs !== null && isOwnOutput(node, name, start, end)) return;
@@ -172,7 +177,8 @@ export class Dispatch implements EventSink {
   renamed(rename: Rename): void {
     const { from, to, isDirectory, pid } = rename;
     const table = this.#table;
-    if (table?.isUnsettled === true && table.holdBack(to.node, () => this.renamed(rename))) return;
+    const again = () => () => this.renamed(rename);
+    if (table?.isUnsettled === true && table.holdBack(to.node, again)) return;
     const kind = eventBits.rename | (isDirectory ? viewDirectory : 0);
     const met = new Set<number>();
     const partial = new Map<object, Verdict["partial"][number]>();

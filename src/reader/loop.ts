@@ -317,8 +317,7 @@ export class ReaderLoop {
 
   #tellLooks(look: () => void): void {
     this.#lines.setTime(nowMicroseconds());
-    this.#dispatch.beginLooks();
-    this.#lookout.during(look);
+    this.#lookout.during(() => this.#dispatch.duringLooks(look));
     this.#handOver();
   }
 

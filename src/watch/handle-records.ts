@@ -21,15 +21,15 @@ export class HandleRecords implements DirectoryRecords {
   }
 
   /**
-   * One record may say that a directory was made and deleted: it is gone then, since a handle is never
-   * used again. Moves have a record of their own.
+   * One record may say that a directory came, by whatever way, and that it was deleted, which happened
+   * later: it is gone for good, since a handle is never used again. Moves have a record of their own.
    */
   entry(parent: Node, { events, name, target, identity }: DirectoryEntry): void {
     const known = placeOf(target, parent.root);
     if ((events & eventBits.delete) !== 0) {
       if (known === null) return;
       this.#wasAt(known, parent, name);
-      this.#directories.drop(known, { isDeleted: true });
+      this.#directories.end(known, { isDeleted: true });
     } else if ((events & eventBits.create) !== 0 && known === null && identity !== null)
       this.#arrive(parent, name, identity);
   }

@@ -94,8 +94,14 @@ export class NameRecords implements DirectoryRecords {
   /** No record is queued: what cannot be found now is gone, or not ours to see. */
   settle(): void {
     this.step();
-    for (const node of this.#expected) node.detach();
-    this.#expected.clear();
+    const { backend } = this.#directories;
+    backend.readAhead();
+    if (backend.hasAhead) return; // they may say why it was not found
+    for (const node of this.#expected) {
+      if (this.#directories.isUnderway(node)) continue;
+      node.detach();
+      this.#expected.delete(node);
+    }
     for (const node of this.#outlived) if (node.isOutlived) this.#directories.drop(node);
     this.#outlived.clear();
   }
@@ -106,6 +112,7 @@ export class NameRecords implements DirectoryRecords {
     const { parent, name } = node;
     if (parent === null || !isInTree(parent)) return true;
     if (this.#directories.moves.isAway(node)) return false;
+    if (!node.isAttached) return true; // it has left for good
     backend.readAhead();
     if (backend.isLeftAhead(parent.mark, name)) return false;
     using base = this.#directories.open(parent);

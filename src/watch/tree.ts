@@ -69,6 +69,8 @@ export class Node {
   seen: Sighting | null = null;
   /** Another directory has its name by now, as a look has found; its own leaving is still queued. */
   isOutlived = false;
+  /** Given up because it was deleted, so it never was anywhere else: what happened in it did happen here. */
+  wasDeleted = false;
   /** The next record of its name is about it, and not about the directory that has the name by now. */
   leavesNext = false;
   /** Its name in `parent`; the whole path for a root. */
@@ -142,6 +144,11 @@ export class Node {
     const siblings = this.parent?.children;
     const key = this.#key;
     if (siblings?.get(key) === this) siblings.delete(key);
+  }
+
+  /** Whether it is in the parent's list. */
+  get isAttached(): boolean {
+    return this.parent?.children?.get(this.#key) === this;
   }
 
   /**

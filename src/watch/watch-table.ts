@@ -129,9 +129,9 @@ export class WatchTable {
   /**
    * Whether a place is, for now, nowhere: in a directory that has left, and whose arrival is not read yet.
    *
-   * @param tell is called when it has arrived, and never if that was somewhere that is not watched
+   * @param tell makes what is called when it has arrived, and never if that was somewhere that is not watched
    */
-  holdBack(node: Node, tell: Tell): boolean {
+  holdBack(node: Node, tell: () => Tell): boolean {
     if (this.#directories.isAhead) this.#directories.advance({ inHand: true });
     return this.#directories.holdBack(node, tell);
   }
@@ -152,10 +152,10 @@ export class WatchTable {
   /** The kernel has no more records: what left and did not arrive went somewhere that is not watched. */
   settle(): void {
     this.#directories.advance({ inHand: false });
-    this.#records.settle();
     if (this.#directories.isInDoubt) this.#compare();
     if (this.isWalking) return; // it may be found
-    for (const node of this.#directories.moves.takeAll()) this.#directories.drop(node);
+    this.#records.settle();
+    if (!this.isWalking && !this.backend.hasAhead) this.#directories.dropLost();
   }
 
   /** Once for what has been read: if a directory cannot be found then, it will not be by the next look. */
