@@ -1,6 +1,6 @@
 /** What the looks of one round found: renames are recognised, and all is told in a sensible order. */
 import { eventBits } from "../event.ts";
-import { latin1 } from "../../ffi/bytes.ts";
+import { bytesEqual, latin1 } from "../../ffi/bytes.ts";
 import { viewRenamed } from "../rule/matcher.ts";
 import type { Interests } from "../rule/matcher.ts";
 import type { Place, Rename } from "./backend.ts";
@@ -43,8 +43,8 @@ export interface Entry {
 }
 
 export interface Appeared extends Entry {
-  /** Where it was until now, if that is known already. */
-  readonly from: Place | null;
+  /** Of a directory that is looked into: its node, and where that was until now, if it is not new. */
+  readonly directory: { readonly node: Node; readonly from: Place | null } | null;
 }
 
 export interface Vanished extends Entry {
@@ -140,8 +140,9 @@ export class PollChanges {
     this.#closed = [];
     const changes: Change[] = [];
     for (const entry of [...gone, ...replaced]) changes.push(...this.#ends(entry));
-    for (const entry of fresh) changes.push(createdAt(entry, links.has(entry)));
-    yield* this.#tellPairs(sink, pairs);
+    const { left, found } = this.#tellDirectories(sink, { pairs, fresh });
+    for (const entry of found) changes.push(createdAt(entry, links.has(entry)));
+    yield* this.#tellPairs(sink, left);
     yield* tellAll(sink, [...changes, ...changed, ...closed]);
   }
 
@@ -153,9 +154,10 @@ export class PollChanges {
   } {
     const pairs: Pair[] = [];
     const unknown: Sight<Appeared>[] = [];
+    this.#appeared = latestOf(this.#appeared);
     for (const to of sightsOf(this.#appeared)) {
       const before = this.#takeVanished(to);
-      const moved = to.flatMap(({ from }) => from ?? []);
+      const moved = to.flatMap(({ directory }) => directory?.from ?? []);
       if (moved.length > 0) pairs.push({ from: sideOf(moved), to, before: null });
       else if (before !== null) pairs.push(pairOf(before, to));
       else unknown.push(to);
@@ -208,14 +210,51 @@ export class PollChanges {
   #ends(entry: Vanished): Change[] {
     const { place, isDirectory, node } = entry;
     const below = node === null ? [] : this.#hands.takeBelow(node);
-    const wasTold = (entry.snapshot.state(entry.index) & hasArrived) === 0;
-    return wasTold ? [...below, { place, events: eventBits.delete, isDirectory }] : below;
+    return [...below, { place, events: eventBits.delete, isDirectory }];
+  }
+
+  /**
+   * Directories that came to be somewhere, those above first, so that each old path is the one that the
+   * lines before have led to: until its turn a renamed one is back where it was.
+   *
+   * @returns what is left to be told
+   */
+  #tellDirectories(
+    sink: LookSink,
+    { pairs, fresh }: { readonly pairs: readonly Pair[]; readonly fresh: readonly Appeared[] },
+  ): { readonly left: readonly Pair[]; readonly found: readonly Appeared[] } {
+    const moved = pairs.filter(({ before }) => before === null);
+    if (moved.length === 0) return { left: pairs, found: fresh };
+    const created = sightsOf(fresh.filter(({ isDirectory }) => isDirectory));
+    const arrivals = [
+      ...moved.map((pair) => ({ to: pair.to, pair })),
+      ...created.map((to) => ({ to, pair: null })),
+    ].map((one) => ({ ...one, depth: depthOf(one.to[0].place) }));
+    arrivals.sort((a, b) => a.depth - b.depth);
+    const back = movedBack(moved);
+    for (const { to, pair } of arrivals) {
+      if (pair === null)
+        tellGroup(
+          sink,
+          to.map((one) => createdAt(one, false)),
+        );
+      else tellPair(sink, pair);
+      for (const { directory, place } of to)
+        if (directory !== null && back.has(directory.node))
+          directory.node.moveTo(place.node, place.name);
+    }
+    return {
+      left: pairs.filter(({ before }) => before !== null),
+      found: fresh.filter(({ isDirectory }) => !isDirectory),
+    };
   }
 
   *#tellPairs(sink: LookSink, pairs: readonly Pair[]): Generator<void> {
     for (const pair of pairs) {
       // A directory that went to another root is looked into anew there.
-      for (const { node } of pair.before ?? []) if (node !== null) this.#hands.takeBelow(node);
+      const kept = pair.to.map(({ directory }) => directory?.node);
+      for (const { node } of pair.before ?? [])
+        if (node !== null && !kept.includes(node)) this.#hands.takeBelow(node);
       tellPair(sink, pair);
       yield;
     }
@@ -227,12 +266,11 @@ function tellPair(sink: LookSink, pair: Pair): void {
   const { from, to, before } = pair;
   const { isDirectory } = to[0];
   const wasTold = before?.[0].isTold === true;
-  // What had come under a name that nobody was told of does not go from there.
-  const wasUnknown = before !== null && (stateOf(before[0]) & hasArrived) !== 0;
   // Its going was told as a deletion, when another file took its name.
   const view = wasTold ? 0 : viewRenamed;
+  if (!wasTold && isSamePlace(from, to)) return void takeOver(to[0], before);
   sink.beginGroup();
-  for (const node of wasTold || wasUnknown ? [] : from.nodes)
+  for (const node of wasTold ? [] : from.nodes)
     sink.synthetic({ node, name: from.name }, eventBits.moved_from | view, isDirectory, "poll");
   for (const one of to) {
     const isLater = (takeOver(one, before) & hasArrived) !== 0;
@@ -241,6 +279,11 @@ function tellPair(sink: LookSink, pair: Pair): void {
   const places = wasTold ? [] : renamePlaces(from, sideOf(to.map(({ place }) => place)));
   for (const one of places) sink.renamed({ ...one, isDirectory, pid: 0 });
   sink.endGroup();
+}
+
+/** It was overlooked for a round, as a directory above was on its way. */
+function isSamePlace({ nodes, name }: Pair["from"], [{ place }]: Sight<Appeared>): boolean {
+  return nodes.includes(place.node) && bytesEqual(name, place.name);
 }
 
 /**
@@ -307,12 +350,47 @@ function* tellAll(sink: LookSink, changes: readonly Change[]): Generator<void> {
     else same.push(change);
   }
   for (const same of byPath.values()) {
-    sink.beginGroup();
-    for (const { place, events, isDirectory } of same)
-      sink.synthetic(place, events, isDirectory, "poll");
-    sink.endGroup();
+    tellGroup(sink, same);
     yield;
   }
+}
+
+function tellGroup(sink: LookSink, same: readonly Change[]): void {
+  sink.beginGroup();
+  for (const { place, events, isDirectory } of same)
+    sink.synthetic(place, events, isDirectory, "poll");
+  sink.endGroup();
+}
+
+/** A directory that was renamed while the round was under way may have been found twice: it is where it was last. */
+function latestOf(appeared: readonly Appeared[]): Appeared[] {
+  const byNode = new Map<Node | Appeared, Appeared>();
+  for (const one of appeared) {
+    const { directory } = one;
+    const earlier = directory === null ? undefined : byNode.get(directory.node);
+    const from = earlier === undefined ? (directory?.from ?? null) : earlier.directory!.from;
+    const latest = directory === null ? one : { ...one, directory: { ...directory, from } };
+    byNode.set(directory?.node ?? one, latest);
+  }
+  return [...byNode.values()];
+}
+
+/** @returns the nodes that were moved: not those that are given up, as nobody wants to hear of them there */
+function movedBack(moved: readonly Pair[]): Set<Node> {
+  const back = new Set<Node>();
+  for (const { directory } of moved.flatMap(({ to }) => to).toReversed()) {
+    const { node, from } = directory!;
+    if (from === null || node.parent?.latestChild(node.name) !== node) continue;
+    node.moveTo(from.node, from.name);
+    back.add(node);
+  }
+  return back;
+}
+
+function depthOf({ node }: Place): number {
+  let depth = 0;
+  for (let at: Node | null = node; at !== null; at = at.parent) depth++;
+  return depth;
 }
 
 function keyOf({ node, name }: Place): string {

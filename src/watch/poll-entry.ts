@@ -1,10 +1,11 @@
 /** One entry of a polled directory: what has become of it since the last look. */
+import { bytesEqual } from "../../ffi/bytes.ts";
 import { eventBits } from "../event.ts";
 import { AT } from "../../ffi/fd.ts";
 import { RawStatus, S_IFDIR } from "../../ffi/files.ts";
 import { type Log, quoted } from "../log.ts";
 import type { Place } from "./backend.ts";
-import type { PollChanges } from "./poll-changes.ts";
+import type { Appeared, PollChanges } from "./poll-changes.ts";
 import { lookInside, quietLooksNeeded } from "./poll-complete.ts";
 import type { PollFilesystem, PollFilesystems } from "./poll-filesystems.ts";
 import type { PathBuffer } from "./poll-path.ts";
@@ -176,12 +177,13 @@ export class EntryLook {
     const index = next.add(name, status);
     const isDirectory = kindIn(status) === S_IFDIR;
     const { isBaseline } = this.#mark;
-    const from = isDirectory ? this.#appearDirectory(name, isBaseline) : null;
+    const directory = isDirectory ? this.#appearDirectory(name, isBaseline) : null;
     if (isBaseline) return;
     const key = this.#keyOf(next, index);
     this.beginLife(next, index, name);
     next.setState(index, next.state(index) | isFresh);
-    changes.appear({ place: this.#place(name), isDirectory, key, snapshot: next, index, from });
+    const place = this.#place(name);
+    changes.appear({ place, isDirectory, key, snapshot: next, index, directory });
   }
 
   #place(name: Uint8Array): Place {
@@ -205,8 +207,8 @@ export class EntryLook {
     this.#options.lookLater(node);
   }
 
-  /** @returns where it was until now, if it is known */
-  #appearDirectory(name: Uint8Array, isBaseline: boolean): Place | null {
+  /** @returns null if it is not looked into */
+  #appearDirectory(name: Uint8Array, isBaseline: boolean): Appeared["directory"] {
     const { status, lookLater } = this.#options;
     const root = this.#root;
     const parent = this.#node;
@@ -221,14 +223,15 @@ export class EntryLook {
     const node = root.tree.places.add(root, place, mark);
     node.inode = inodeIn(status);
     lookLater(node);
-    return null;
+    return { node, from: null };
   }
 
-  /** A directory has one place. @returns where it was until now; null if it still is, and this is a second */
-  #moveHere(known: Node, name: Uint8Array, isWanted: boolean): Place | null {
+  /** A directory has one place. @returns null if it still is there, and this is a second */
+  #moveHere(known: Node, name: Uint8Array, isWanted: boolean): Appeared["directory"] {
     const { lookLater } = this.#options;
     const { places } = this.#root.tree;
     const from = { node: known.parent!, name: known.name };
+    if (from.node === this.#node && bytesEqual(from.name, name)) return this.#comeBack(known);
     if (isAt(known, this.#fileKey(), this.#other)) return null;
     const before = markOf(from.node).snapshot;
     const index = before.find(from.name, 0);
@@ -236,7 +239,14 @@ export class EntryLook {
     known.moveTo(this.#node, name.slice());
     if (isWanted) lookLater(known);
     else places.drop(known);
-    return from;
+    return { node: known, from };
+  }
+
+  /** It was not to be found here at the last look: the directory above was on its way. */
+  #comeBack(node: Node): Appeared["directory"] {
+    node.attach();
+    this.#options.lookLater(node);
+    return { node, from: null };
   }
 
   /** Below one root: the root's own device is another one after each mount. */

@@ -1,7 +1,7 @@
 /** The directories that are polled below one root: where each is, and what is known of its entries. */
 import { eventBits } from "../event.ts";
 import type { Change } from "./poll-changes.ts";
-import { hasArrived, Snapshot } from "./poll-snapshot.ts";
+import { Snapshot } from "./poll-snapshot.ts";
 import { childrenOf, type Mark, Node, type Root } from "./tree.ts";
 
 /** A root, and how it is looked at. */
@@ -140,8 +140,6 @@ function collect(node: Node, changes: Change[]): void {
     const isDirectory = snapshot.isDirectory(index);
     const child = isDirectory ? node.latestChild(name) : null;
     if (child !== null) collect(child, changes);
-    // What had come under a name that nobody was told of does not go from there.
-    if ((snapshot.state(index) & hasArrived) !== 0) continue;
     changes.push({ place: { node, name }, events: eventBits.delete, isDirectory });
   }
 }
