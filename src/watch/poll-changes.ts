@@ -142,8 +142,10 @@ export class PollChanges {
     for (const entry of [...gone, ...replaced]) changes.push(...this.#ends(entry));
     const { left, found } = this.#tellDirectories(sink, { pairs, fresh });
     for (const entry of found) changes.push(createdAt(entry, links.has(entry)));
+    // What was looked at under its old name, and found under another later in the round, comes before that.
+    yield* tellAll(sink, [...changed, ...closed]);
     yield* this.#tellPairs(sink, left);
-    yield* tellAll(sink, [...changes, ...changed, ...closed]);
+    yield* tellAll(sink, changes);
   }
 
   #match(): {

@@ -262,6 +262,7 @@ export class EntryLook {
 
 /** @param status is filled */
 function isAt(node: Node, fileKey: string, status: RawStatus): boolean {
-  if (status.read(pathForCall(node), AT.SYMLINK_NOFOLLOW) !== 0) return false;
+  const flags = AT.SYMLINK_NOFOLLOW | AT.STATX_FORCE_SYNC; // the kernel remembers what was there
+  if (status.read(pathForCall(node), flags) !== 0) return false;
   return fileKey.endsWith(` ${identityIn(status)}`);
 }

@@ -279,7 +279,10 @@ export class PollTable {
     const key = `${markOf(node).device || root.device} ${snapshot.key(index)}`;
     if (key !== entry.key) return;
     const name = snapshot.name(index).slice();
-    const errno = this.#status.read(cString(joined(node, name)), AT.SYMLINK_NOFOLLOW);
+    const errno = this.#status.read(
+      cString(joined(node, name)),
+      AT.SYMLINK_NOFOLLOW | AT.STATX_FORCE_SYNC,
+    );
     if (errno === 0 && snapshot.isSame(index, this.#status, false)) {
       // With one name it is the same name, seen on another way: through a bind mount, or by another root.
       if (linksIn(this.#status) > 1) found.set(entry, "link");
