@@ -24,7 +24,7 @@ import type { RealDisk } from "../watch/disk.ts";
 import type { Mark } from "../watch/tree.ts";
 import { isOwnOutput, joined, type Node, type Root } from "../watch/tree.ts";
 import { contentChanges } from "../watch/want.ts";
-import { notedEvents } from "../watch/recently-told.ts";
+import { came, ended } from "../watch/recently-told.ts";
 import type { WatchTable } from "../watch/watch-table.ts";
 import { Sieve } from "./sieve.ts";
 import type { TriggerWriter } from "./trigger.ts";
@@ -147,7 +147,7 @@ export class Dispatch implements EventSink {
     }
     if ((events & namings) !== 0) table.noticeName(node, events, name, start, end);
     if (node.ownOutputs !== null && isOwnOutput(node, name, start, end)) return;
-    if ((events & notedEvents) !== 0) table.told.note(node.id, events, name, start, end);
+    if ((events & (came | ended)) !== 0) table.told.note(node.id, events, name, start, end);
     if (this.watchedEntries > 0) this.#hooks.entrySeen(node, events, name, start, end);
     const kind = events | view | (isDirectory ? viewDirectory : 0);
     this.#meet(interests, kind, node, node.prefix, name, start, end, pid, null);

@@ -410,6 +410,7 @@ export class ReaderLoop {
 
   #drain(flushMs: number): void {
     this.#readWhatIsQueued();
+    this.#recoverWithin(flushMs);
     this.#lookOnceMore();
     this.#port.send({ kind: "all-read" });
     const linesLost = this.#stdout.flushWithin(flushMs);
@@ -429,6 +430,13 @@ export class ReaderLoop {
         `Files that changed at the end, and may not be complete: ${openEnded}; ` +
           "no close_write was told of them",
       );
+  }
+
+  #recoverWithin(milliseconds: number): void {
+    const deadline = performance.now() + milliseconds;
+    while (this.#isRecovering && performance.now() < deadline) this.#walkOn();
+    if (this.#isRecovering)
+      this.#log.warn("Ending before all that changed while events were lost could be found");
   }
 
   /** Everything up to this moment, and nothing that comes while we read it: that could go on for ever. */

@@ -29,7 +29,7 @@ const noName = new Uint8Array(0);
 const nothingTold = { wasToldCreated: false, wasToldClosed: false };
 
 /** What a file may have gone through before its path was watched. */
-const { create, modify, close_write } = eventBits;
+const { create, modify, close_write, moved_to } = eventBits;
 
 /** A look at one directory, or at one file, which is its own only entry and has no name. */
 interface Look {
@@ -133,8 +133,8 @@ export class CatchUp {
     const entry = look.found.get(key);
     if (entry === undefined) return;
     const gone = eventBits.delete | eventBits.moved_from;
-    if ((events & (eventBits.create | eventBits.moved_to)) !== 0) entry.wasToldCreated = true;
-    if ((events & eventBits.close_write) !== 0) entry.wasToldClosed = true;
+    if ((events & (create | moved_to)) !== 0) entry.wasToldCreated = true;
+    if ((events & (close_write | moved_to)) !== 0) entry.wasToldClosed = true;
     if ((events & gone) !== 0 && (events & ~gone) === 0) this.#tellOne(look, entry);
     if ((events & gone) !== 0) look.found.delete(key);
   }
@@ -189,10 +189,14 @@ export class CatchUp {
     if (name.length === 0) return this.#tellFile(look, entry);
     const { interests, reason } = look;
     const place = { node: look.node, name };
-    if (arrives !== 0 && !wasToldCreated)
+    if (arrives !== 0 && !wasToldCreated) {
       this.#tell(place, arrives, isDirectory, reason, interests);
-    if (completes !== 0 && !wasToldCreated && !wasToldClosed)
-      this.#tell(place, completes, isDirectory, reason, interests);
+      look.table.told.note(look.node.id, arrives, name, 0, name.length);
+    }
+    // A file that came meanwhile by a record is closed by one, or is another name of a file. After lost
+    // records nothing is sure to follow.
+    const isTold = wasToldClosed || (wasToldCreated && reason !== "overflow");
+    if (completes !== 0 && !isTold) this.#tell(place, completes, isDirectory, reason, interests);
   }
 
   #tellFile({ node, interests, reason }: Look, found: Found): void {

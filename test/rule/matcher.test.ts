@@ -137,7 +137,8 @@ class Place {
   #read(deliver: (sink: EventSink) => void): Line[] {
     const backend = { read: (sink: EventSink) => (deliver(sink), 1) };
     const ignore = () => {};
-    const table = { backend, noticeName: ignore, checkRoot: ignore, doubt: ignore };
+    const told = { note: ignore };
+    const table = { backend, noticeName: ignore, checkRoot: ignore, doubt: ignore, told };
     this.#dispatch.read(table as unknown as WatchTable);
     const text = new TextDecoder().decode(this.#lines.take());
     const lines = text.split("\n").filter((line) => line !== "");
