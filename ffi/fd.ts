@@ -61,6 +61,11 @@ export class Fd implements Disposable {
   }
 }
 
+/** close(2) of a descriptor that came without an owner. */
+export function closeDescriptor(fd: number): void {
+  libc.close(fd);
+}
+
 /** open(2). @param path NUL-terminated. @throws {SyscallError} whatever open gives */
 export function openFd(path: Uint8Array, flags: number, mode = 0): Fd {
   return new Fd(check(libc.open(path, flags | O.CLOEXEC, mode), "open"));

@@ -114,6 +114,12 @@ export class RawStatus {
   }
 }
 
+/** Whose file it is; -1 if that can't be told. @param path NUL-terminated */
+export function ownerOf(path: Uint8Array): number {
+  const result = libc.syscall(numbers.statx, AT.FDCWD, path, 0, STATX_BASIC_STATS, statxBuffer);
+  return result < 0 ? -1 : statxView.getUint32(statxLayout.stx_uid, true);
+}
+
 const linkBuffer = new Uint8Array(4096);
 
 /** readlink(2). @param path NUL-terminated. @throws {SyscallError} EINVAL if it is no symbolic link */

@@ -1,6 +1,7 @@
 /** `bun run bench`: facron, its peers and the C floor side by side, in one run, on tmpfs. */
 import { cpus, release } from "node:os";
 import { action } from "./bench/action.ts";
+import { actor } from "./bench/actor.ts";
 import { burst } from "./bench/burst.ts";
 import { claimsOf, renderClaims } from "./bench/claims.ts";
 import { cleanUp, cleanUpOnSignals } from "./bench/cleanup.ts";
@@ -17,7 +18,17 @@ import type { Table } from "./bench/table.ts";
 import { tell } from "./bench/tell.ts";
 import { makeWorkspace } from "./bench/workspace.ts";
 
-const sections: readonly Section[] = [drain, latency, action, burst, count, start, rules, idle];
+const sections: readonly Section[] = [
+  drain,
+  latency,
+  action,
+  burst,
+  count,
+  start,
+  rules,
+  actor,
+  idle,
+];
 
 const names = sections.map(({ name }) => name);
 

@@ -10,6 +10,7 @@ import {
   FAN_MARK_REMOVE,
   FAN_NONBLOCK,
   FAN_REPORT_DFID_NAME_TARGET,
+  FAN_REPORT_PIDFD,
   FAN_UNLIMITED_MARKS,
   fileHandleLayout,
   infoFidLayout,
@@ -20,16 +21,25 @@ import {
  * fanotify_init(2): a nonblocking group that names events by directory handle, name and target.
  *
  * @param unlimitedMarks pass fs.fanotify.max_user_marks by; needs CAP_SYS_ADMIN
+ * @param reportPidfd each record brings a descriptor of the process that did it, which is ours to close;
+ *   needs CAP_SYS_ADMIN
  * @throws {SyscallError} EPERM without CAP_SYS_ADMIN where it is needed; EINVAL before Linux 5.17;
  *   EMFILE at fs.fanotify.max_user_groups or RLIMIT_NOFILE; ENOSYS if the kernel is built without it
  */
-export function fanotifyInit({ unlimitedMarks }: { unlimitedMarks: boolean }): Fd {
+export function fanotifyInit({
+  unlimitedMarks,
+  reportPidfd = false,
+}: {
+  readonly unlimitedMarks: boolean;
+  readonly reportPidfd?: boolean;
+}): Fd {
   const flags =
     FAN_CLASS_NOTIF |
     FAN_CLOEXEC |
     FAN_NONBLOCK |
     FAN_REPORT_DFID_NAME_TARGET |
-    (unlimitedMarks ? FAN_UNLIMITED_MARKS : 0);
+    (unlimitedMarks ? FAN_UNLIMITED_MARKS : 0) |
+    (reportPidfd ? FAN_REPORT_PIDFD : 0);
   return new Fd(check(libc.fanotify_init(flags, O.RDONLY | O.LARGEFILE), "fanotify_init"));
 }
 

@@ -38,6 +38,14 @@ const claimsById: Readonly<Record<string, ClaimsOf>> = {
     ratio(table, { row: "facron fanotify", to: "fatrace", target: ">= 8 (aim 15)" }),
     nothing(table, { row: "facron fanotify", key: "lost", what: "lines lost" }),
   ],
+  "drain-actor": (table) => [
+    ratio(table, {
+      row: "facron fanotify, --actor",
+      to: "facron fanotify",
+      target: "told (1 is free)",
+    }),
+    nothing(table, { row: "facron fanotify, --actor", key: "lost", what: "lines lost" }),
+  ],
   latency: (table) =>
     bothBackends((row) => [ratio(table, { row, to: "inotifywait", target: "<= 1.3 (aim 1)" })]),
   action: (table) =>

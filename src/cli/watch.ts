@@ -10,6 +10,7 @@ import { commandLine } from "../environment.ts";
 import { type ConfigProblem, UsageError } from "../errors.ts";
 import { changeEvents } from "../event.ts";
 import { quoted } from "../log.ts";
+import { anybody } from "../rule/actor.ts";
 import type { BackendChoice, Rule } from "../rule/rule.ts";
 import { parsePollInterval, missedByPolling } from "../rule/poll-limits.ts";
 import type { FileType } from "../rule/subject.ts";
@@ -23,6 +24,7 @@ const args = {
   exclude: { type: "string", alias: "x", valueHint: "PATTERN" },
   type: { type: "string", alias: "t", valueHint: "file|dir|symlink" },
   "ignore-file": { type: "string", valueHint: "NAME" },
+  actor: { type: "boolean", alias: "a" },
   backend: { type: "string", alias: "b", valueHint: "auto|fanotify|inotify|poll" },
   "poll-interval": { type: "string", valueHint: "DURATION" },
 } satisfies ArgsDef;
@@ -56,6 +58,7 @@ export function watch(context: DaemonContext): Promise<DaemonEnd> {
     condition: [{ groups: [eventsOf(given.events)], children: true, directories: true }],
     command: null,
     ...filterOf(given, context.cwd),
+    ...(given.actor === true ? { actor: anybody } : {}),
   };
   const warnings = pollWarnings(rule, given.events);
   return runDaemon({

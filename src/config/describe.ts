@@ -12,6 +12,7 @@ import {
 } from "../rule/rule.ts";
 import { shellWords } from "../rule/shell-words.ts";
 import type { Command } from "../rule/template.ts";
+import { describeActor } from "./describe-actor.ts";
 import { templateText } from "./toml-template.ts";
 
 /** What follows "when it ...". */
@@ -125,8 +126,10 @@ function commandText({ words }: Command): string {
   return texts.join(" ");
 }
 
-function how({ backend, pollIntervalMs, once, whenBusy, runAs, filter = {} }: Rule): string {
+function how(rule: Rule): string {
+  const { backend, pollIntervalMs, once, whenBusy, runAs, filter = {}, actor } = rule;
   const said: string[] = filterTexts(filter);
+  if (actor !== undefined) said.push(describeActor(actor));
   if (backend === "poll")
     said.push(`looks every ${durationText(pollIntervalMs ?? defaultPollIntervalMs)}`);
   else if (backend !== "auto")

@@ -19,10 +19,10 @@ export class Lookout {
   }
 
   /** By the reader: what follows may take for ever. */
-  during(ask: () => void): void {
+  during<Answer>(ask: () => Answer): Answer {
     Atomics.add(this.#words, step, 1);
     try {
-      ask();
+      return ask();
     } finally {
       Atomics.add(this.#words, step, 1);
     }

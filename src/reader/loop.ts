@@ -9,7 +9,8 @@ import { WatchError } from "../errors.ts";
 import { type Log } from "../log.ts";
 import { JsonLines } from "../output/json-lines.ts";
 import { Writer } from "../output/writer.ts";
-import { type Interests, RuleSet } from "../rule/matcher.ts";
+import type { Interests } from "../rule/matcher.ts";
+import { RuleSet } from "../rule/rule-set.ts";
 import { CatchUp } from "../watch/catch-up.ts";
 import { ConfigurationWatch } from "../watch/configuration-watch.ts";
 import { RealDisk } from "../watch/disk.ts";
@@ -20,6 +21,9 @@ import { OwnOutputs } from "../watch/own-outputs.ts";
 import { Recovery } from "../watch/recovery.ts";
 import type { Node, Root } from "../watch/tree.ts";
 import type { WatchTable } from "../watch/watch-table.ts";
+import { Actors } from "./actors.ts";
+import { groupOf, handOver, nothingWatched } from "./handover.ts";
+import { UnknownActors } from "./unknown-actors.ts";
 import { Watcher } from "./watcher.ts";
 import { Dispatch } from "./dispatch.ts";
 import { Lookout } from "./lookout.ts";
@@ -88,6 +92,7 @@ export class ReaderLoop {
   readonly #poll = new PollSet(slots);
   readonly #lines = new JsonLines(linesCapacity);
   readonly #triggers = new TriggerWriter();
+  readonly #unknownActors: UnknownActors;
   readonly #disk = new RealDisk({ warn: (text) => this.#log.warn(text) });
   readonly #dispatch: Dispatch;
   readonly #catchUp: CatchUp;
@@ -121,11 +126,14 @@ export class ReaderLoop {
     this.#port = port;
     this.#counters = new Int32Array(start.shared);
     this.#lookout = new Lookout(start.shared);
+    this.#unknownActors = new UnknownActors(this.#log);
+    const actors = new Actors(this.#unknownActors);
     this.#dispatch = new Dispatch(this.#lines, this.#triggers, {
       linesAreMany: () => this.#stdout.write(this.#lines.take()),
       overflow: (table) => this.#lose(table),
       entrySeen: (...seen) => this.#catchUp.entrySeen(...seen),
       disk: this.#disk,
+      actors,
       ignoreFileChanged: (root, table) => void this.#ignoreChanged.set(root, table),
     });
     this.#catchUp = new CatchUp((...event) => this.#dispatch.synthetic(...event));
@@ -143,7 +151,7 @@ export class ReaderLoop {
     const ownOutputs = new OwnOutputs([stdoutFd, stderrFd]);
     const sink = this.#dispatch;
     const asking = (path: Uint8Array): void => this.#lookout.at(path);
-    const options = { log: this.#log, ownOutputs, observer, sink, asking };
+    const options = { log: this.#log, ownOutputs, observer, actors, sink, asking };
     this.#watcher = new Watcher(new Ladder(), options);
   }
 
@@ -272,15 +280,19 @@ export class ReaderLoop {
 
   /** One read(2), and what follows from it: one write(2), one message. */
   #readOnce(table: WatchTable): number {
-    const now = nowMicroseconds();
-    this.#lines.setTime(now);
-    this.#recoveryOf(table).beforeRead(now);
-    this.#dispatch.watchedEntries = this.#catchUp.openLooks;
-    const length = this.#dispatch.read(table);
+    const length = this.#read(table);
     this.#followIgnoreFiles();
     this.#catchUp.tellDue();
     this.#handOver();
     return length;
+  }
+
+  #read(table: WatchTable): number {
+    const now = nowMicroseconds();
+    this.#lines.setTime(now);
+    this.#recoveryOf(table).beforeRead(now);
+    this.#dispatch.watchedEntries = this.#catchUp.openLooks;
+    return this.#dispatch.read(table);
   }
 
   #recoveryOf(table: WatchTable): Recovery {
@@ -309,6 +321,7 @@ export class ReaderLoop {
   #handOver(): void {
     this.#sendTriggers();
     this.#stdout.write(this.#lines.take());
+    this.#unknownActors.sayIfDue();
     const failure = this.#stdout.takeFailure();
     if (failure === null) return;
     this.#log.error(
@@ -385,7 +398,8 @@ export class ReaderLoop {
     this.#readWhatIsQueued();
     const rules = new RuleSet(plan.rules, this.#rules, this.#disk);
     try {
-      this.#lookout.during(() => this.#watcher.apply(plan, rules));
+      const retired = this.#lookout.during(() => this.#watcher.apply(plan, rules));
+      if (retired !== null) this.#readOut(retired);
       this.#plan = plan;
       this.#rules = rules;
       this.#dispatch.setRules(rules);
@@ -394,6 +408,38 @@ export class ReaderLoop {
       if (!(error instanceof WatchError)) throw error;
       this.#finish({ kind: "cannot-watch", text: error.message });
     }
+  }
+
+  /** What the new group is told of is told from the moment on up to which the old one has told it. */
+  #readOut(retired: WatchTable): void {
+    const tables = this.#watcher.tables.filter(({ backend }) => backend.name === "fanotify");
+    const fresh = tables.map((table) =>
+      groupOf(table, {
+        read: () => this.#muted(() => this.#read(table)),
+        settle: () => this.#muted(() => table.settle()),
+      }),
+    );
+    const recovery = this.#recoveryOf(retired);
+    const old = groupOf(retired, {
+      read: () => this.#readOnce(retired),
+      settle: () => (recovery.isActive ? this.#recover(recovery) : this.#settle(retired)),
+      isRecovering: () => recovery.isActive,
+    });
+    const isExact = handOver(old, fresh[0] ?? nothingWatched);
+    this.#followIgnoreFiles();
+    this.#recoveries.delete(retired);
+    retired.backend.close();
+    if (!isExact)
+      this.#log.warn(
+        "Some events may be told twice: things happened all the time while fanotify was opened anew",
+      );
+  }
+
+  #muted<Result>(follow: () => Result): Result {
+    this.#dispatch.isMuted = true;
+    const result = follow();
+    this.#dispatch.isMuted = false;
+    return result;
   }
 
   /** After everything else of a round: what follows from the records has been handed over. */
@@ -412,6 +458,7 @@ export class ReaderLoop {
     this.#readWhatIsQueued();
     this.#recoverWithin(flushMs);
     this.#lookOnceMore();
+    this.#unknownActors.say();
     this.#port.send({ kind: "all-read" });
     const linesLost = this.#stdout.flushWithin(flushMs);
     this.#finish({ kind: "drained", linesLost });
@@ -452,12 +499,13 @@ export class ReaderLoop {
     table: WatchTable,
     what: { listing: Listing | null; interests?: Interests },
   ): void {
+    if (this.#dispatch.isMuted) return;
     this.#catchUp.look(node, table, what);
     this.#dispatch.watchedEntries = this.#catchUp.openLooks;
   }
 
   #lookAtFile({ node }: Root, table: WatchTable): void {
-    if (node === null || node.isDirectory) return;
+    if (node === null || node.isDirectory || this.#dispatch.isMuted) return;
     this.#catchUp.lookAtFile(node, table);
     this.#dispatch.watchedEntries = this.#catchUp.openLooks;
   }

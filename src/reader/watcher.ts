@@ -5,9 +5,12 @@ import { namesOf } from "../event.ts";
 import { WatchError } from "../errors.ts";
 import { type Log, quoted } from "../log.ts";
 import { whyNeverHeard } from "../rule/filter-text.ts";
-import { Interests, type RuleSet } from "../rule/matcher.ts";
+import { Interests } from "../rule/matcher.ts";
 import { whyNeverMet } from "../rule/reach.ts";
 import { type BackendChoice, type BackendName, eventsOf } from "../rule/rule.ts";
+import type { RuleSet } from "../rule/rule-set.ts";
+import { effectOfNotKnowing } from "../rule/actor.ts";
+import type { ActorDesk } from "../watch/actor-desk.ts";
 import { Arrivals } from "../watch/arrivals.ts";
 import { cannotWatch, causeOf } from "../watch/explain.ts";
 import { isUnsupportedFilesystem, type Ladder, whyNotFanotify } from "../watch/ladder.ts";
@@ -19,7 +22,7 @@ import { type RootWants, type TableObserver, WatchTable } from "../watch/watch-t
 import type { LookSink } from "../watch/poll-changes.ts";
 import { mayPoll, Polling } from "./polling.ts";
 import { type Claim, ClaimFinder, type Claims, signatureOf } from "./claims.ts";
-import type { Plan, WatchReport } from "./plan.ts";
+import { asksForActors, type Plan, type WatchReport } from "./plan.ts";
 
 export interface WatcherOptions {
   readonly log: Log;
@@ -29,6 +32,8 @@ export interface WatcherOptions {
   readonly sink: LookSink;
   /** Told of each path whose filesystem is asked next, and may not answer. */
   readonly asking: (path: Uint8Array) => void;
+  /** Who did it is told to this, if a rule asks. */
+  readonly actors: ActorDesk;
 }
 
 export interface WatcherObserver extends TableObserver {
@@ -57,6 +62,8 @@ export class Watcher {
   /** Each thing that was wrong under this plan. */
   #failed = new Set<string>();
   #saidWhyInotify = false;
+  /** Rules of this plan of which it is said that nobody knows who did it. */
+  #saidOfActors = new Set<number>();
 
   constructor(ladder: Ladder, options: WatcherOptions) {
     this.#ladder = ladder;
@@ -92,14 +99,34 @@ export class Watcher {
    * Watch what the plan says. What both plans watch stays as it is, what is new is added before what
    * is no longer wanted goes.
    *
+   * @returns the table until now, if fanotify had to be opened anew: to be read out, and closed
    * @throws {WatchError} if the plan says that every path must work, and one does not
    */
-  apply(plan: Plan, rules: RuleSet): void {
+  apply(plan: Plan, rules: RuleSet): WatchTable | null {
+    const retired = this.#tellActors(asksForActors(plan));
     this.#plan = plan;
     this.#rules = rules;
     this.#done = new Map();
     this.#failed = new Set();
+    this.#saidOfActors = new Set();
     this.#follow({ isNew: false });
+    return retired;
+  }
+
+  /** Without a rule that asks, the kernel is spared opening a descriptor for each record. */
+  #tellActors(wanted: boolean): WatchTable | null {
+    if (wanted === this.#ladder.tellsActors) return null;
+    const error = this.#ladder.tellActors(wanted ? this.#options.actors : null);
+    if (error !== null) {
+      const { log } = this.#options;
+      log.warn(`Cannot ask who does things: ${whyNotFanotify(error)}; restart facron for that`);
+      return null;
+    }
+    const retired = this.#tables.get("fanotify");
+    if (retired === undefined) return null;
+    this.#tables.delete("fanotify");
+    this.#tableList.splice(this.#tableList.indexOf(retired), 1);
+    return retired;
   }
 
   /** Something may have appeared or gone: watch what matches now. */
@@ -228,6 +255,7 @@ export class Watcher {
       this.#shared.notice(root);
       if (isNew) this.#tellArrival(root, table, able, nodeBefore);
       for (const claim of able) this.#warnIfNeverMet(claim, root);
+      if (name === "inotify") for (const claim of able) this.#warnOfActor(claim, path, name);
       return null;
     } catch (error) {
       if (!(error instanceof SyscallError)) throw error;
@@ -257,6 +285,7 @@ export class Watcher {
     const wants = (some: readonly Claim[]): RootWants => this.#wants(some);
     try {
       this.polling.poll({ path, claims, wants, isNew, added });
+      for (const claim of claims) this.#warnOfActor(claim, path, "polling");
     } catch (error) {
       if (!(error instanceof SyscallError)) throw error;
       if (isGone(error) && (isNew || !this.#plan!.everyPathMustWork)) this.#vanished(path);
@@ -324,6 +353,19 @@ export class Watcher {
       whyNeverMet(condition, node.isDirectory) ?? (isHeard ? null : whyNeverHeard(filter, path));
     if (why === null) return;
     this.#options.log.warn(`Rule ${quoted(planned.name)} never fires for ${quoted(path)}: ${why}`);
+  }
+
+  /** inotify(7) has no word for it. */
+  #warnOfActor(
+    { rule, planned: { actor, name } }: Claim,
+    path: Uint8Array,
+    how: "inotify" | "polling",
+  ): void {
+    if (actor === undefined || this.#saidOfActors.has(rule)) return;
+    this.#saidOfActors.add(rule);
+    this.#options.log.warn(
+      `Rule ${quoted(name)} ${effectOfNotKnowing(actor)} for ${quoted(path)}: ${how} does not tell who did it; fanotify does, as root`,
+    );
   }
 
   #table(name: BackendName): WatchTable {

@@ -12,7 +12,7 @@ import {
   isSameFilesystem,
   openByIdentity,
 } from "../../ffi/fanotify/calls.ts";
-import { FanotifyReader, InfoReader } from "../../ffi/fanotify/reader.ts";
+import { FanotifyReader, InfoReader, pidfdOf } from "../../ffi/fanotify/reader.ts";
 import {
   FAN_CREATE,
   FAN_DELETE,
@@ -30,14 +30,22 @@ import {
   FAN_RENAME,
   metadataLayout,
 } from "../../ffi/fanotify/abi.ts";
+import type { ActorDesk } from "./actor-desk.ts";
 import type { Backend, EventSink, NotOpened, Side, Want } from "./backend.ts";
 import { renamePlaces } from "./rename-places.ts";
 import type { Mark } from "./tree.ts";
-import { viewAskers, viewRenamed } from "../rule/matcher.ts";
+import { viewAskers, viewRenamed } from "../rule/view.ts";
+import { fileLimitOf } from "../../ffi/limits.ts";
 import { HandleTable } from "./handle-table.ts";
 import type { Node } from "./tree.ts";
 
 const readBytes = 256 * 1024;
+/** Metadata, two handles, a name and a pidfd: as little as a record that says a pidfd takes. */
+const recordBytesMin = 72;
+/** The longest record: two names of 255 bytes, three handles of 128, a pidfd. */
+const recordBytesMax = 1024;
+/** RLIMIT_NOFILE as nearly everywhere. */
+const usualFileLimit = 1024;
 const dot = 0x2e;
 
 /** Our bits that fanotify has under the same value; `rename` has another one, `unmount` is not there. */
@@ -60,11 +68,12 @@ export class FanotifyBackend implements Backend {
   readonly supported = sharedBits | eventBits.rename | eventBits.q_overflow;
   readonly #fd: Fd;
   readonly #ownPid: number;
-  readonly #buffer = new Uint8Array(readBytes);
-  readonly #events = new FanotifyReader(this.#buffer);
-  readonly #info = new InfoReader(this.#events);
-  readonly #aheadEvents = new FanotifyReader(this.#buffer);
-  readonly #aheadInfo = new InfoReader(this.#aheadEvents);
+  readonly #actors: ActorDesk | null;
+  readonly #buffer: Uint8Array;
+  readonly #events: FanotifyReader;
+  readonly #info: InfoReader;
+  readonly #aheadEvents: FanotifyReader;
+  readonly #aheadInfo: InfoReader;
   #length = 0;
   readonly #markByIdentity = new HandleTable<FanotifyMark>();
   /** Marks on inodes that are no directories: only with them a target has to be looked up. */
@@ -88,10 +97,20 @@ export class FanotifyBackend implements Backend {
   #oldNameStart = 0;
   #oldNameEnd = 0;
 
-  /** @param ownPid what this process does is not reported. @throws {SyscallError} as `fanotifyInit` */
-  constructor(ownPid: number) {
+  /**
+   * @param ownPid what this process does is not reported
+   * @param actors gets the descriptor of who did it with each record; null: the kernel is spared opening it
+   * @throws {SyscallError} as `fanotifyInit`
+   */
+  constructor(ownPid: number, actors: ActorDesk | null = null) {
     this.#ownPid = ownPid;
-    this.#fd = fanotifyInit({ unlimitedMarks: true });
+    this.#actors = actors;
+    this.#buffer = new Uint8Array(actors === null ? readBytes : readBytesWithActors());
+    this.#events = new FanotifyReader(this.#buffer);
+    this.#info = new InfoReader(this.#events);
+    this.#aheadEvents = new FanotifyReader(this.#buffer);
+    this.#aheadInfo = new InfoReader(this.#aheadEvents);
+    this.#fd = fanotifyInit({ unlimitedMarks: true, reportPidfd: actors !== null });
   }
 
   get fd(): number {
@@ -241,9 +260,12 @@ export class FanotifyBackend implements Backend {
     // All of them at once: a look that is made between two of them is behind the others as well.
     this.#left = events.remaining;
     this.#consumed += this.#left * queuedBytesPerEvent;
+    this.#actors?.beginRead();
     while (events.next()) {
       this.#left--;
+      this.#actors?.beginRecord(events.pid, pidfdOf(events, this.#info));
       this.#deliver(sink);
+      this.#actors?.endRecord();
     }
     return length;
   }
@@ -433,4 +455,10 @@ function kernelMask(want: Want, isDirectory: boolean): number {
   const children = want.children ? FAN_EVENT_ON_CHILD : 0;
   const directories = want.directories ? FAN_ONDIR : 0;
   return (shared | rename | children | directories) >>> 0;
+}
+
+/** With pidfds, each record brings an open descriptor: a quarter of those that we may have, at a time. */
+function readBytesWithActors(): number {
+  const descriptors = Math.min(fileLimitOf(0)!.soft, usualFileLimit) / 4;
+  return Math.max(Math.floor(descriptors * recordBytesMin), recordBytesMax);
 }

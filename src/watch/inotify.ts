@@ -17,7 +17,7 @@ import {
   IN_Q_OVERFLOW,
   IN_UNMOUNT,
 } from "../../ffi/inotify/abi.ts";
-import { viewRenamed } from "../rule/matcher.ts";
+import { viewRenamed } from "../rule/view.ts";
 import type { Backend, EventSink, Rename, Side, Want } from "./backend.ts";
 import { InotifyAhead } from "./inotify-ahead.ts";
 import { renamePlaces } from "./rename-places.ts";

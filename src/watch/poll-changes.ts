@@ -1,7 +1,7 @@
 /** What the looks of one round found: renames are recognised, and all is told in a sensible order. */
 import { eventBits } from "../event.ts";
 import { bytesEqual, latin1 } from "../../ffi/bytes.ts";
-import { viewRenamed } from "../rule/matcher.ts";
+import { viewRenamed } from "../rule/view.ts";
 import type { Interests } from "../rule/matcher.ts";
 import type { Place, Rename } from "./backend.ts";
 import { hasArrived, isFresh, isOpenEnded, type Snapshot } from "./poll-snapshot.ts";
