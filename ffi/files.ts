@@ -135,14 +135,23 @@ export const DT_DIR = 4;
 export const DT_REG = 8;
 export const DT_LNK = 10;
 
+export const SEEK_SET = 0;
+const dot = 0x2e;
 const direntBuffer = new Uint8Array(64 * 1024);
 const direntView = new DataView(direntBuffer.buffer);
 
+/** An entry of a directory. */
+export interface Entry {
+  /** Its own copy. */
+  readonly name: Uint8Array;
+  /** The kernel's DT_*: DT_UNKNOWN on some filesystems. */
+  readonly type: number;
+}
+
 /**
- * getdents64(2): every entry of a directory but "." and "..".
+ * Every entry of a directory but "." and "..".
  *
  * @param path NUL-terminated
- * @param visit gets the name (its own copy) and the kernel's DT_* type, DT_UNKNOWN on some filesystems
  * @throws {SyscallError} ENOENT, EACCES, ENOTDIR about `path`
  */
 export function listDirectory(
@@ -150,8 +159,9 @@ export function listDirectory(
   visit: (name: Uint8Array, type: number) => void,
 ): void {
   using directory = openDirectory(path);
-  for (let entries = listSome(directory); entries.length > 0; entries = listSome(directory))
-    for (const { name, type } of entries) visit(name, type);
+  const entries: Entry[] = [];
+  addEntries(entries, directory.number);
+  for (const { name, type } of entries) visit(name, type);
 }
 
 /** A directory to be listed. @throws {SyscallError} ENOENT, EACCES, ENOTDIR about `path` */
@@ -160,29 +170,46 @@ export function openDirectory(path: Uint8Array): Fd {
 }
 
 /** The next entries of a directory, some 2,000 at most; none at its end. @throws {SyscallError} */
-export function listSome(directory: Fd): { name: Uint8Array; type: number }[] {
-  for (;;) {
-    const fd = directory.number;
+export function listSome({ number: fd }: Fd): readonly Entry[] {
+  for (const entries: Entry[] = []; ;) {
     const length = libc.syscall(numbers.getdents64, fd, direntBuffer, direntBuffer.length, 0, null);
-    if (check(length, "getdents64") === 0) return [];
-    const entries = entriesIn(length);
-    if (entries.length > 0) return entries;
+    if (check(length, "getdents64") > 0) addEntriesIn(length, entries);
+    if (length === 0 || entries.length > 0) return entries;
   }
 }
 
-/** Entries are copied out first: `visit` may list another directory with the same buffer. */
-function entriesIn(length: number): { name: Uint8Array; type: number }[] {
-  const entries = [];
-  for (let at = 0; at < length;) {
-    const reclen = direntView.getUint16(at + direntLayout.d_reclen, true);
+/**
+ * getdents64(2): the same of one that is open.
+ *
+ * From its start (rewinddir(3)): btrfs lists what was there when the directory was opened or rewound, and
+ * nothing that came later (Linux 6.5).
+ *
+ * @param entries gets them, those before an error too
+ * @param only leave out what is certainly no directory
+ * @throws {SyscallError} ENOENT if it is deleted
+ */
+export function addEntries(entries: Entry[], fd: number, only?: "directories"): void {
+  check(libc.lseek(fd, 0, SEEK_SET), "lseek");
+  for (;;) {
+    const length = libc.syscall(numbers.getdents64, fd, direntBuffer, direntBuffer.length, 0, null);
+    if (check(length, "getdents64") === 0) return;
+    addEntriesIn(length, entries, only);
+  }
+}
+
+function addEntriesIn(length: number, entries: Entry[], only?: "directories"): void {
+  for (let at = 0; at < length; at += direntView.getUint16(at + direntLayout.d_reclen, true)) {
+    const type = direntBuffer[at + direntLayout.d_type]!;
+    if (only === "directories" && type !== DT_DIR && type !== DT_UNKNOWN) continue;
     const nameStart = at + direntLayout.d_name;
+    if (isDotOrDotDot(nameStart)) continue;
     const name = direntBuffer.slice(nameStart, direntBuffer.indexOf(0, nameStart));
-    if (!isDotOrDotDot(name)) entries.push({ name, type: direntBuffer[at + direntLayout.d_type]! });
-    at += reclen;
+    entries.push({ name, type });
   }
-  return entries;
 }
 
-function isDotOrDotDot(name: Uint8Array): boolean {
-  return name[0] === 0x2e && (name.length === 1 || (name.length === 2 && name[1] === 0x2e));
+function isDotOrDotDot(nameStart: number): boolean {
+  if (direntBuffer[nameStart] !== dot) return false;
+  const second = direntBuffer[nameStart + 1];
+  return second === 0 || (second === dot && direntBuffer[nameStart + 2] === 0);
 }

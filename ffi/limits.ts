@@ -8,7 +8,7 @@ export interface FileLimit {
   readonly hard: number;
 }
 
-const RLIMIT_NOFILE = 7; // asm-generic
+export const RLIMIT_NOFILE = 7;
 
 /**
  * The limit of a process. Never RLIM_INFINITY: the kernel refuses more than fs.nr_open.

@@ -60,11 +60,18 @@ export function fanotifyMarkRemove(fd: number, path: Uint8Array, mask: number): 
   check(libc.fanotify_mark(fd, FAN_MARK_REMOVE, mask >>> 0, AT.FDCWD, path), "fanotify_mark");
 }
 
-const handleBuffer = new Uint8Array(fileHandleLayout.f_handle + fileHandleLayout.max);
-const handleWords = new Int32Array(handleBuffer.buffer);
+/** fsid, then file_handle. */
+const identityBuffer = new Uint8Array(
+  infoFidLayout.fsidSize + fileHandleLayout.f_handle + fileHandleLayout.max,
+);
+const handleBuffer = identityBuffer.subarray(infoFidLayout.fsidSize);
+const handleWords = new Int32Array(identityBuffer.buffer, infoFidLayout.fsidSize);
 const mountId = new Int32Array(1);
 const statfsBuffer = new Uint8Array(statfsLayout.size + 64);
-const statfsWords = new Int32Array(statfsBuffer.buffer);
+const fsid = statfsBuffer.subarray(
+  statfsLayout.f_fsid,
+  statfsLayout.f_fsid + infoFidLayout.fsidSize,
+);
 
 /**
  * The identity that fanotify events carry for `path`: fsid, then file_handle, exactly as the bytes of
@@ -76,14 +83,11 @@ const statfsWords = new Int32Array(statfsBuffer.buffer);
 export function fileIdentity(path: Uint8Array): Uint8Array {
   check(libc.statfs(path, statfsBuffer), "statfs");
   readHandle(path);
-  const handleSize = fileHandleLayout.f_handle + handleWords[0]!;
-  const identity = new Uint8Array(infoFidLayout.fsidSize + handleSize);
-  new Int32Array(identity.buffer, 0, 2).set([
-    statfsWords[statfsLayout.f_fsid >> 2]!,
-    statfsWords[(statfsLayout.f_fsid >> 2) + 1]!,
-  ]);
-  identity.set(handleBuffer.subarray(0, handleSize), infoFidLayout.fsidSize);
-  return identity;
+  identityBuffer.set(fsid);
+  return identityBuffer.slice(
+    0,
+    infoFidLayout.fsidSize + fileHandleLayout.f_handle + handleWords[0]!,
+  );
 }
 
 /**

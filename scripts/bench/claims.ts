@@ -60,6 +60,8 @@ const claimsById: Readonly<Record<string, ClaimsOf>> = {
     ),
   count: (table) => table.rows.flatMap(({ name }) => countClaims(table, name)),
   start: (table) => bothBackends((row) => [value(table, { row, key: "ms", target: "< 40 ms" })]),
+  "tree-tmpfs": treeClaims,
+  "tree-disk": treeClaims,
   rules: (table) =>
     [`facron inotify, ${manyRules} rules`, `facron fanotify, ${manyRules} rules`].flatMap((row) => [
       {
@@ -85,6 +87,15 @@ const claimsById: Readonly<Record<string, ClaimsOf>> = {
       value(table, { row, key: "residentMiB", target: "< 60 MiB resident" }),
     ]),
 };
+
+function treeClaims(table: Table): Claim[] {
+  const target = "<= 1.2 (aim 0.7)";
+  const row = "facron inotify";
+  return [
+    ratio(table, { row, to: "inotifywait -r", target }),
+    value(table, { row, key: "overIdleMiB", target: "<= 40 MiB over idle" }),
+  ];
+}
 
 function bothBackends(claims: (row: string) => Claim[]): Claim[] {
   return ["facron inotify", "facron fanotify"].flatMap(claims);

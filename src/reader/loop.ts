@@ -24,6 +24,7 @@ import type { WatchTable } from "../watch/watch-table.ts";
 import { Actors } from "./actors.ts";
 import { groupOf, handOver, nothingWatched } from "./handover.ts";
 import { UnknownActors } from "./unknown-actors.ts";
+import { WalkGarbage } from "./walk-garbage.ts";
 import { Watcher } from "./watcher.ts";
 import { Dispatch } from "./dispatch.ts";
 import { Lookout } from "./lookout.ts";
@@ -115,6 +116,7 @@ export class ReaderLoop {
   #rules: RuleSet | null = null;
   #reportsWhenWalked = false;
   #triggersSinceCollected = 0;
+  readonly #walkGarbage = new WalkGarbage();
   #isOver = false;
   /** There is room for what follows from more records. */
   #mayRead = true;
@@ -361,6 +363,7 @@ export class ReaderLoop {
       for (const table of this.#watcher.tables) table.walk(directoriesPerSlice);
       this.#catchUp.tellDue();
       this.#handOver();
+      this.#walkGarbage.collectIfMuch(this.#marks);
     }
     if (!this.#reportsWhenWalked || this.#watcher.isWalking) return;
     if (this.#watcher.polling.table.isLooking) return; // what is there by now is not told
@@ -368,6 +371,11 @@ export class ReaderLoop {
     const plan = this.#plan!;
     const report = this.#watcher.report(plan);
     this.#port.send({ kind: "planned", generation: plan.generation, report });
+    this.#walkGarbage.collect(this.#marks);
+  }
+
+  get #marks(): number {
+    return this.#watcher.tables.reduce((sum, { backend }) => sum + backend.marks, 0);
   }
 
   #recover(recovery: Recovery): void {

@@ -1,7 +1,7 @@
 /** What happened in a new directory before it was watched: found by a look, told as synthetic events. */
 import { cString, latin1 } from "../../ffi/bytes.ts";
 import { SyscallError } from "../../ffi/errno.ts";
-import { DT_DIR, DT_REG, DT_UNKNOWN, listDirectory, S_IFDIR, S_IFREG } from "../../ffi/files.ts";
+import { DT_DIR, DT_REG, DT_UNKNOWN, type Entry, S_IFDIR, S_IFREG } from "../../ffi/files.ts";
 import { isBeingWritten } from "../../ffi/lease.ts";
 import { eventBits, type SyntheticReason } from "../event.ts";
 import type { Interests } from "../rule/matcher.ts";
@@ -9,7 +9,7 @@ import type { Place } from "./backend.ts";
 import { statusOrNull } from "./own-outputs.ts";
 import { OpenDirectory } from "./open-directory.ts";
 import { type Node, pathForCall } from "./tree.ts";
-import type { Entry, Listing } from "./walk.ts";
+import type { Listing } from "./walk.ts";
 import type { WatchTable } from "./watch-table.ts";
 
 /** An entry that the look found, until it is clear whether the kernel told of it too. */
@@ -218,7 +218,7 @@ function openOrNull(node: Node): OpenDirectory | null {
 function entriesOf(directory: OpenDirectory): Entry[] {
   const entries: Entry[] = [];
   try {
-    listDirectory(directory.path, (name, type) => entries.push({ name, type }));
+    directory.addTo(entries);
   } catch (error) {
     if (!(error instanceof SyscallError)) throw error; // as far as it could be read
   }

@@ -33,11 +33,10 @@ import {
 import type { ActorDesk } from "./actor-desk.ts";
 import type { Backend, EventSink, NotOpened, Side, Want } from "./backend.ts";
 import { renamePlaces } from "./rename-places.ts";
-import type { Mark } from "./tree.ts";
+import { type Mark, type Node, noNodes } from "./tree.ts";
 import { viewAskers, viewRenamed } from "../rule/view.ts";
 import { fileLimitOf } from "../../ffi/limits.ts";
-import { HandleTable } from "./handle-table.ts";
-import type { Node } from "./tree.ts";
+import { HandleTable, wordsOf } from "./handle-table.ts";
 
 const readBytes = 256 * 1024;
 /** Metadata, two handles, a name and a pidfd: as little as a record that says a pidfd takes. */
@@ -148,7 +147,7 @@ export class FanotifyBackend implements Backend {
       known.mask = (known.mask | missing) >>> 0;
       return known;
     }
-    const mark = { identity, isDirectory, mask, nodes: [] };
+    const mark = { identity, isDirectory, mask, nodes: noNodes };
     this.#markByIdentity.set(identity, mark);
     if (!isDirectory) this.#fileMarks++;
     return mark;
@@ -417,9 +416,7 @@ export class FanotifyBackend implements Backend {
   }
 
   #find(identity: Uint8Array): FanotifyMark | null {
-    const words = new Int32Array(((identity.length + 3) & ~3) >> 2);
-    new Uint8Array(words.buffer).set(identity);
-    return this.#markByIdentity.get(words, 0, identity.length);
+    return this.#markByIdentity.get(wordsOf(identity), 0, identity.length);
   }
 }
 

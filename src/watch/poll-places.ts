@@ -2,7 +2,7 @@
 import { eventBits } from "../event.ts";
 import type { Change } from "./poll-changes.ts";
 import { Snapshot } from "./poll-snapshot.ts";
-import { childrenOf, type Mark, Node, type Root } from "./tree.ts";
+import { addNode, childrenOf, type Mark, Node, type Root } from "./tree.ts";
 
 /** A root, and how it is looked at. */
 export interface PolledRoot extends Root {
@@ -91,8 +91,8 @@ export class PollPlaces {
       round: 0,
       isRefused: false,
     };
-    const node = new Node(root, mark, { parent, name, isDirectory });
-    mark.nodes.push(node);
+    const node = new Node(root, mark, { parent, name });
+    addNode(mark, node);
     if (parent !== null) node.attach();
     this.#byKey.set(fileKey, node);
     return node;

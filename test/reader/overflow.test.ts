@@ -2,33 +2,12 @@
 import { describe, expect } from "bun:test";
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { Quiet } from "../contract/quiet.ts";
-import { atTestEnd } from "../helpers/at-test-end.ts";
+import { startWithQueue } from "../helpers/queue-limit.ts";
 import { needsRoot } from "../helpers/requires.ts";
-import { runBinary, type RunningBinary } from "../helpers/run-binary.ts";
 import { tempDir } from "../helpers/temp-dir.ts";
 import { waitFor } from "../helpers/wait-for.ts";
 
 const rootTest = needsRoot("sets a sysctl");
-
-type BackendName = "fanotify" | "inotify";
-
-/** The limit is that of the group's making: it holds only while facron starts. */
-async function startWithQueue(
-  backend: BackendName,
-  limit: number,
-  args: readonly string[],
-): Promise<RunningBinary> {
-  const sysctl = `/proc/sys/fs/${backend}/max_queued_events`;
-  const before = readFileSync(sysctl, "utf8");
-  const restore = () => writeFileSync(sysctl, before);
-  atTestEnd(restore);
-  writeFileSync(sysctl, `${limit}\n`);
-  try {
-    return await runBinary(args).ready();
-  } finally {
-    restore();
-  }
-}
 
 /** While facron is stopped more happens than its queue of 100 takes. */
 async function overflow(quiet: Quiet, work: () => void): Promise<void> {

@@ -70,7 +70,7 @@ function nodeOf(interests: Interests): Node {
   const path = utf8("/d");
   const root = { path, top: interests, ...rest, namesSubdirectories: false, noticesNames: false };
   const mark = { isDirectory: true, identity: null, nodes: [], mask: 0 };
-  return new Node(root, mark, { parent: null, name: path, isDirectory: true });
+  return new Node(root, mark, { parent: null, name: path });
 }
 
 /** What is wanted of what this process does; null: nobody knows it. */

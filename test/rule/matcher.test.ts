@@ -13,8 +13,7 @@ import { type MatchedRule, overflowRules, RuleSet } from "../../src/rule/rule-se
 import { viewRenamed } from "../../src/rule/view.ts";
 import type { Backend, EventSink } from "../../src/watch/backend.ts";
 import { RealDisk } from "../../src/watch/disk.ts";
-import type { Mark } from "../../src/watch/tree.ts";
-import { Node } from "../../src/watch/tree.ts";
+import { addNode, type Mark, Node } from "../../src/watch/tree.ts";
 import type { WatchTable } from "../../src/watch/watch-table.ts";
 
 function bits(names: string): number {
@@ -76,8 +75,8 @@ class Place {
       namesSubdirectories: true,
       noticesNames: false,
     };
-    this.node = new Node(root, this.#mark, { parent: null, name: path, isDirectory: true });
-    this.#mark.nodes.push(this.node);
+    this.node = new Node(root, this.#mark, { parent: null, name: path });
+    addNode(this.#mark, this.node);
     this.#dispatch.setRules(this.rules);
   }
 
