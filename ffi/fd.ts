@@ -24,6 +24,7 @@ export const AT = {
   HANDLE_FID: 0x200, // Linux 6.5, name_to_handle_at(2) only
   SYMLINK_FOLLOW: 0x400,
   EMPTY_PATH: 0x1000,
+  STATX_FORCE_SYNC: 0x2000,
 } as const;
 
 export const F_SETFD = 2;

@@ -1,7 +1,7 @@
 /** What a thread that must not wait asks of the filesystem: identity, kind and the names in a directory. */
-import { libc } from "./libc.ts";
+import { lastErrno, libc } from "./libc.ts";
 import { check } from "./errno.ts";
-import { AT, O, openFd } from "./fd.ts";
+import { AT, type Fd, O, openFd } from "./fd.ts";
 
 /** System call numbers where not every libc exports the function (getdents64, statx). */
 export const systemCallNumbers = {
@@ -22,7 +22,10 @@ export const S_IFSOCK = 0o140000;
 /** struct statx (statx(2)). */
 export const statxLayout = {
   size: 256,
+  stx_mask: 0,
+  stx_nlink: 16,
   stx_uid: 20,
+  stx_gid: 24,
   stx_mode: 28,
   stx_ino: 32,
   stx_size: 40,
@@ -92,6 +95,25 @@ export function descriptorStatus(fd: number): FileStatus {
   return fileStatus(new Uint8Array(1), { fd });
 }
 
+/** One struct statx, to be read where it lies: for many files at once, and without an object for each. */
+export class RawStatus {
+  readonly bytes = new Uint8Array(statxLayout.size);
+  readonly words = new Uint32Array(this.bytes.buffer);
+
+  /**
+   * statx(2) with the time of birth (Linux 4.11, where the filesystem has one).
+   *
+   * @param path NUL-terminated; empty with `AT.EMPTY_PATH` for the descriptor itself
+   * @param flags `AT.*`; `AT.STATX_FORCE_SYNC` asks the server of a network filesystem
+   * @returns 0, or errno: that a file is gone is no surprise here
+   */
+  read(path: Uint8Array, flags: number, fd: number = AT.FDCWD): number {
+    const wanted = STATX_BASIC_STATS | STATX_BTIME;
+    const result = libc.syscall(numbers.statx, fd, path, flags, wanted, this.bytes);
+    return result < 0 ? lastErrno() : 0;
+  }
+}
+
 /** Whose file it is; -1 if that can't be told. @param path NUL-terminated */
 export function ownerOf(path: Uint8Array): number {
   const result = libc.syscall(numbers.statx, AT.FDCWD, path, 0, STATX_BASIC_STATS, statxBuffer);
@@ -136,10 +158,24 @@ export function listDirectory(
   path: Uint8Array,
   visit: (name: Uint8Array, type: number) => void,
 ): void {
-  using directory = openFd(path, O.RDONLY | O.DIRECTORY | O.NONBLOCK);
+  using directory = openDirectory(path);
   const entries: Entry[] = [];
   addEntries(entries, directory.number);
   for (const { name, type } of entries) visit(name, type);
+}
+
+/** A directory to be listed. @throws {SyscallError} ENOENT, EACCES, ENOTDIR about `path` */
+export function openDirectory(path: Uint8Array): Fd {
+  return openFd(path, O.RDONLY | O.DIRECTORY | O.NONBLOCK);
+}
+
+/** The next entries of a directory, some 2,000 at most; none at its end. @throws {SyscallError} */
+export function listSome({ number: fd }: Fd): readonly Entry[] {
+  for (const entries: Entry[] = []; ;) {
+    const length = libc.syscall(numbers.getdents64, fd, direntBuffer, direntBuffer.length, 0, null);
+    if (check(length, "getdents64") > 0) addEntriesIn(length, entries);
+    if (length === 0 || entries.length > 0) return entries;
+  }
 }
 
 /**

@@ -2,6 +2,7 @@
 import { lastErrno, libc } from "./libc.ts";
 import { Errno, SyscallError } from "./errno.ts";
 import { O, openFd } from "./fd.ts";
+import { CIFS_SUPER_MAGIC, filesystemTypeOf, NFS_SUPER_MAGIC, SMB2_SUPER_MAGIC } from "./statfs.ts";
 
 export const F_SETLEASE = 1024;
 export const F_RDLCK = 0;
@@ -15,17 +16,32 @@ export const F_UNLCK = 2;
  * @param path NUL-terminated; a regular file
  */
 export function isBeingWritten(path: Uint8Array): boolean {
-  ignoreLeaseBreaks();
   try {
     using file = openFd(path, O.RDONLY | O.NONBLOCK | O.NOFOLLOW);
-    if (libc.fcntl(file.number, F_SETLEASE, F_RDLCK) < 0) return lastErrno() === Errno.EAGAIN;
-    libc.fcntl(file.number, F_SETLEASE, F_UNLCK);
-    return false;
+    return hasWriter(file.number);
   } catch (error) {
     // Gone or not ours to open: its own records tell the rest.
     if (error instanceof SyscallError) return false;
     throw error;
   }
+}
+
+/** The same for a file that is open for reading only. */
+export function hasWriter(fd: number): boolean {
+  ignoreLeaseBreaks();
+  if (libc.fcntl(fd, F_SETLEASE, F_RDLCK) < 0)
+    return lastErrno() === Errno.EAGAIN && !refusesLeases(fd);
+  libc.fcntl(fd, F_SETLEASE, F_UNLCK);
+  return false;
+}
+
+/**
+ * The clients of NFS 4 and CIFS give a lease only while the server has lent them the file, and else
+ * refuse it with the same EAGAIN, whoever writes (nfs4_add_lease, cifs_setlease).
+ */
+function refusesLeases(fd: number): boolean {
+  const type = filesystemTypeOf(fd);
+  return type === NFS_SUPER_MAGIC || type === CIFS_SUPER_MAGIC || type === SMB2_SUPER_MAGIC;
 }
 
 export const SIGIO = 29;

@@ -29,6 +29,8 @@ const prototypes = {
   open_by_handle_at: { args: ["i32", "buffer", "i32"], returns: "i32" },
   // int statfs(const char *path, struct statfs *buf);
   statfs: { args: ["buffer", "buffer"], returns: "i32" },
+  // int fstatfs(int fd, struct statfs *buf);
+  fstatfs: { args: ["i32", "buffer"], returns: "i32" },
 
   // int poll(struct pollfd *fds, nfds_t nfds, int timeout);
   poll: { args: ["buffer", "u64", "i32"], returns: "i32" },
@@ -54,6 +56,10 @@ const prototypes = {
   ioctl: { args: ["i32", "u64", "buffer"], returns: "i32" },
   // int eventfd(unsigned int initval, int flags);
   eventfd: { args: ["u32", "i32"], returns: "i32" },
+  // int timerfd_create(int clockid, int flags);
+  timerfd_create: { args: ["i32", "i32"], returns: "i32" },
+  // int timerfd_settime(int fd, int flags, const struct itimerspec *new_value, struct itimerspec *old_value);
+  timerfd_settime: { args: ["i32", "i32", "buffer", "ptr"], returns: "i32" },
   // int pipe2(int pipefd[2], int flags);
   pipe2: { args: ["buffer", "i32"], returns: "i32" },
   // ssize_t readlink(const char *pathname, char *buf, size_t bufsiz);

@@ -33,6 +33,7 @@ const tables: Readonly<Record<string, Counterpart>> = {
   pollfdLayout: struct("struct pollfd"),
   statxLayout: struct("struct statx"),
   statfsLayout: struct("struct statfs"),
+  statfsTypeLayout: struct("struct statfs"),
   direntLayout: struct("struct dirent64"), // glibc's is the kernel's linux_dirent64
   inotifyEventLayout: struct("struct inotify_event"),
   metadataLayout: struct("struct fanotify_event_metadata"),

@@ -24,9 +24,11 @@ export const systemHeaders = [
   "sys/stat.h",
   "sys/statfs.h",
   "sys/syscall.h",
+  "sys/timerfd.h",
   "sys/wait.h",
   "linux/close_range.h",
   "linux/fanotify.h",
+  "linux/magic.h",
   "linux/stat.h",
 ];
 

@@ -67,7 +67,9 @@ Options:
       --ignore-file NAME  not what such files in the directories list: .gitignore; or one PATH
                        (these may be given more than once)
   -a, --actor          with comm, exe and uid of the process that did it (fanotify, so root only)
-  -b, --backend NAME   auto (default: fanotify with privilege, else inotify), fanotify, inotify
+  -b, --backend NAME   auto (default: fanotify with privilege, else inotify), fanotify, inotify,
+                       or poll: look from time to time, for what other machines change
+      --poll-interval TIME  with --backend poll: the time between two looks, like 500ms (default 2s)
   -h, --help           this help
 
 Events: access modify attrib close_write close_nowrite open open_exec create delete

@@ -7,11 +7,12 @@ import { ignoreFileOf } from "../config/ignore-file-name.ts";
 import { absolutePath } from "../config/watch-path.ts";
 import { type DaemonEnd, runDaemon } from "../daemon/daemon.ts";
 import { commandLine } from "../environment.ts";
-import { UsageError } from "../errors.ts";
+import { type ConfigProblem, UsageError } from "../errors.ts";
 import { changeEvents } from "../event.ts";
 import { quoted } from "../log.ts";
 import { anybody } from "../rule/actor.ts";
 import type { BackendChoice, Rule } from "../rule/rule.ts";
+import { parsePollInterval, missedByPolling } from "../rule/poll-limits.ts";
 import type { FileType } from "../rule/subject.ts";
 import { betweenWords, type Shape, strictArguments } from "./arguments.ts";
 import type { DaemonContext } from "./context.ts";
@@ -24,7 +25,8 @@ const args = {
   type: { type: "string", alias: "t", valueHint: "file|dir|symlink" },
   "ignore-file": { type: "string", valueHint: "NAME" },
   actor: { type: "boolean", alias: "a" },
-  backend: { type: "string", alias: "b", valueHint: "auto|fanotify|inotify" },
+  backend: { type: "string", alias: "b", valueHint: "auto|fanotify|inotify|poll" },
+  "poll-interval": { type: "string", valueHint: "DURATION" },
 } satisfies ArgsDef;
 
 const lists = {
@@ -39,7 +41,7 @@ export const watchShape: Shape = { args, words: "PATH", lists };
 
 const types = ["file", "dir", "symlink"] as const satisfies FileType[];
 
-const backends = ["auto", "fanotify", "inotify"] as const satisfies BackendChoice[];
+const backends = ["auto", "fanotify", "inotify", "poll"] as const satisfies BackendChoice[];
 
 /** @param context its words are those behind `watch` */
 export function watch(context: DaemonContext): Promise<DaemonEnd> {
@@ -52,15 +54,16 @@ export function watch(context: DaemonContext): Promise<DaemonEnd> {
       if (path === "") throw new UsageError('Cannot watch "": the path is empty');
       return { path: pathBytes(path, context.cwd), recursive: given.recursive === true };
     }),
-    backend: backendOf(given.backend),
+    ...pollingOf(given.backend, given["poll-interval"]),
     condition: [{ groups: [eventsOf(given.events)], children: true, directories: true }],
     command: null,
     ...filterOf(given, context.cwd),
     ...(given.actor === true ? { actor: anybody } : {}),
   };
+  const warnings = pollWarnings(rule, given.events);
   return runDaemon({
     ...context.daemon,
-    load: () => ({ rules: [rule], warnings: [] }),
+    load: () => ({ rules: [rule], warnings }),
     everyPathMustWork: true,
     maxRunning: null,
   });
@@ -113,7 +116,30 @@ function ignoreFilesOf(words: string, cwd: string): Uint8Array[] {
 function backendOf(name: string | undefined): BackendChoice {
   const known = backends.find((backend) => backend === (name ?? "auto"));
   if (known !== undefined) return known;
-  throw new UsageError(`Unknown backend ${quoted(name!)}: use auto, fanotify or inotify`);
+  throw new UsageError(`Unknown backend ${quoted(name!)}: use auto, fanotify, inotify or poll`);
+}
+
+function pollingOf(
+  name: string | undefined,
+  interval: string | undefined,
+): Pick<Rule, "backend" | "pollIntervalMs"> {
+  const backend = backendOf(name);
+  if (interval === undefined) return { backend };
+  if (backend !== "poll")
+    throw new UsageError("Cannot use --poll-interval without --backend poll: add that");
+  const milliseconds = parsePollInterval(interval);
+  if (typeof milliseconds === "number") return { backend, pollIntervalMs: milliseconds };
+  throw new UsageError(`Cannot use --poll-interval ${quoted(interval)}: ${milliseconds}`);
+}
+
+/** Of what was asked for by name. @throws {UsageError} if nothing of it can be told */
+function pollWarnings({ backend, condition }: Rule, events: string | undefined): ConfigProblem[] {
+  if (backend !== "poll" || events === undefined) return [];
+  const missed = missedByPolling(condition);
+  if (missed === null) return [];
+  const { message, isNever } = missed;
+  if (isNever) throw new UsageError(message);
+  return [{ file: "", line: 0, column: 0, length: 1, text: "", message }];
 }
 
 /** The bytes that were typed: JavaScript's copy of an argument has lost what is not UTF-8. */

@@ -2,8 +2,14 @@
 import { textOrNull, utf8 } from "../../ffi/bytes.ts";
 import { entryEvents, type EventName, eventBits, namesOf } from "../event.ts";
 import { quoted } from "../log.ts";
+import { durationText } from "../rule/duration.ts";
 import { filterTexts } from "../rule/filter-text.ts";
-import type { Alternative, Rule, WatchPath } from "../rule/rule.ts";
+import {
+  type Alternative,
+  defaultPollIntervalMs,
+  type Rule,
+  type WatchPath,
+} from "../rule/rule.ts";
 import { shellWords } from "../rule/shell-words.ts";
 import type { Command } from "../rule/template.ts";
 import { describeActor } from "./describe-actor.ts";
@@ -120,10 +126,14 @@ function commandText({ words }: Command): string {
   return texts.join(" ");
 }
 
-function how({ backend, once, whenBusy, runAs, filter = {}, actor }: Rule): string {
+function how(rule: Rule): string {
+  const { backend, pollIntervalMs, once, whenBusy, runAs, filter = {}, actor } = rule;
   const said: string[] = filterTexts(filter);
   if (actor !== undefined) said.push(describeActor(actor));
-  if (backend !== "auto") said.push(backend === "fanotify" ? "fanotify, needs root" : "inotify");
+  if (backend === "poll")
+    said.push(`looks every ${durationText(pollIntervalMs ?? defaultPollIntervalMs)}`);
+  else if (backend !== "auto")
+    said.push(backend === "fanotify" ? "fanotify, needs root" : "inotify");
   if (once === true) said.push("once, and then no more");
   if (whenBusy === "skip") said.push("not while its command runs");
   if (runAs?.needsAccess === true) said.push(`only for what ${runAs.user} may read`);

@@ -132,6 +132,7 @@ const kinds: Readonly<Record<string, string>> = {
   uid: "a user's name in quotes, a uid, or a list of them",
   not: 'a table, e.g. not = { comm = "backup" }',
   max_running: "a whole number from 1 to 999999",
+  poll_interval: 'a time in quotes, e.g. "2s" or "500ms"',
   exclude: "a pattern in quotes, or a list of them",
   type: '"file", "dir" or "symlink", or a list of them',
   min_size: aSize,

@@ -5,7 +5,6 @@ const remove = "remove it";
 /** What to do instead, by key. */
 export const laterRuleKeys: Readonly<Record<string, string>> = {
   scope: remove,
-  poll_interval: remove,
   settle: "watch for close_write, which comes when a file is complete",
   batch: "the command is started once for each event; remove it",
   throttle: remove,
@@ -33,6 +32,7 @@ export const laterRuleKeys: Readonly<Record<string, string>> = {
 export const laterSettings: Readonly<Record<string, string>> = {
   state_dir: remove,
   backend: "put it into the rules",
+  poll_interval: "put it into the rules",
   when_busy: "put it into the rules",
   user: "put it into the rules",
   order: remove,

@@ -1,5 +1,6 @@
 /** One `[[rule]]` becomes a rule. */
 import { latin1, utf8 } from "../../ffi/bytes.ts";
+import { missedByPolling, parsePollInterval } from "../rule/poll-limits.ts";
 import type { WrittenActorWish } from "../rule/actor.ts";
 import type { BackendChoice, Rule, RunAs, WatchPath } from "../rule/rule.ts";
 import { actorValues, type Command, type Part, type ValueName } from "../rule/template.ts";
@@ -58,6 +59,8 @@ class RuleReader {
     const paths = watch.map((one) => this.#watchPath(one));
     const on = this.#texts("on");
     const mask = this.#mask(on);
+    const pollIntervalMs = this.#pollInterval();
+    if (mask?.backend === "poll") this.#checkPolled(mask, on[0]!);
     const filter = filterOf(this.#given, {
       ...this.#context,
       watch: paths,
@@ -75,6 +78,7 @@ class RuleReader {
       name: name ?? derivedName,
       watch: paths,
       ...mask,
+      ...(pollIntervalMs === null ? {} : { pollIntervalMs }),
       command,
       ...(runAs === null ? {} : { runAs }),
       ...(when_busy === "skip" ? { whenBusy: when_busy } : {}),
@@ -162,6 +166,25 @@ class RuleReader {
       span,
       `Cannot use backend "${backend}": the events of the rule pick ${mask.backend}; ${cure}`,
     );
+    return null;
+  }
+
+  #checkPolled({ condition }: Mask, on: Text): void {
+    const missed = missedByPolling(condition);
+    if (missed === null) return;
+    if (missed.isNever) this.#findings.error(on, missed.message);
+    else this.#findings.warning(on, missed.message);
+  }
+
+  #pollInterval(): number | null {
+    const { poll_interval, backend } = this.#given;
+    if (poll_interval === undefined) return null;
+    const span = this.#span("poll_interval") ?? this.#head;
+    if (backend !== "poll") this.#needs("poll_interval", 'backend = "poll"');
+    const parsed = parsePollInterval(poll_interval);
+    if (typeof parsed === "number") return parsed;
+    const shown = quotedWord(latin1(utf8(poll_interval)));
+    this.#findings.error(span, `Cannot use ${shown} as poll_interval: ${parsed}`);
     return null;
   }
 

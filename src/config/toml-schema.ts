@@ -86,9 +86,16 @@ export const ruleSchema = z
     ),
     ...filterKeys,
     backend: z
-      .enum(["auto", "fanotify", "inotify"])
+      .enum(["auto", "fanotify", "inotify", "poll"])
       .optional()
-      .describe("The kernel's interface. Default: auto, which is fanotify as root, else inotify"),
+      .describe(
+        "The kernel's interface, or poll, which looks from time to time: for what other machines change. Default: auto, which is fanotify as root, else inotify",
+      ),
+    poll_interval: text
+      .optional()
+      .describe(
+        'With backend = "poll": the time between two looks, like "500ms" or "1m". Default: 2s',
+      ),
     actor: z
       .union([z.boolean(), actor])
       .optional()

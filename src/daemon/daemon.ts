@@ -8,6 +8,7 @@ import { ConfigError, type ConfigProblem, formatProblem } from "../errors.ts";
 import type { Log } from "../log.ts";
 import { type FromReader, planOf, type WatchReport } from "../reader/plan.ts";
 import type { Rule } from "../rule/rule.ts";
+import { HangWatch } from "./hang-watch.ts";
 import { unknownActors } from "./unknown-actors.ts";
 import { ReaderThread } from "./reader-thread.ts";
 import type { Signals, StopSignal } from "./signals.ts";
@@ -84,6 +85,7 @@ class Daemon {
   readonly #end = Promise.withResolvers<DaemonEnd>();
   readonly #runner: Runner;
   #reader: ReaderThread | null = null;
+  #hangWatch: HangWatch | null = null;
   #generation = 0;
   /** The rules of each plan that triggers may still speak of: the last one that was set, and newer ones. */
   readonly #rulesByGeneration = new Map<number, readonly Rule[]>();
@@ -126,6 +128,7 @@ class Daemon {
       onDeath: (reason) =>
         this.#fail(`The reader thread died, nothing is watched any more: ${reason}`),
     });
+    this.#hangWatch = new HangWatch(this.#reader.lookout, this.#log);
     const loaded = this.#options.load();
     prepareForCommands();
     this.#setPlan(loaded);
@@ -202,6 +205,7 @@ class Daemon {
     this.#rulesByGeneration.set(this.#generation, rules);
     const { everyPathMustWork } = this.#options;
     const plan = planOf(rules, { generation: this.#generation, everyPathMustWork, uidOf });
+    this.#hangWatch!.start();
     this.#reader!.send({ kind: "plan", plan });
   }
 
@@ -210,7 +214,8 @@ class Daemon {
     for (const older of this.#rulesByGeneration.keys()) {
       if (older < generation) this.#rulesByGeneration.delete(older);
     }
-    const watched = report.watched.inotify + report.watched.fanotify;
+    if (report.polled.paths === 0) this.#hangWatch!.stop();
+    const watched = report.watched.inotify + report.watched.fanotify + report.polled.paths;
     if (!this.#isReady && watched === 0 && report.failed > 0 && report.waiting === 0) {
       return this.#fail("None of the configured paths can be watched");
     }
@@ -260,11 +265,26 @@ class Daemon {
   /** Read what happened until now, run what it asks for, let commands end; a second signal hurries. */
   #stop(signal: StopSignal): void {
     this.#stopSignal = signal;
-    if (this.#isStopping) return this.#runner.hurry();
+    if (this.#isStopping) {
+      this.#endIfHanging();
+      return this.#runner.hurry();
+    }
     this.#isStopping = true;
     this.#stoppedAt = performance.now();
     this.#log.info(`${signal}: reading what is queued, then ending`);
     this.#reader!.send({ kind: "drain", flushMs: graceMs });
+    this.#hangWatch!.start();
+    setTimeout(() => setInterval(() => this.#endIfHanging(), 1_000).unref(), graceMs).unref();
+  }
+
+  /** The reader cannot be asked for what has happened, and would never say that it is done. */
+  #endIfHanging(): void {
+    const hanging = this.#hangWatch!.hanging;
+    if (this.#allIsRead || hanging === null) return;
+    this.#log.warn(`Ending without a last look: waiting for ${hanging} in vain`);
+    this.#answerReadUps();
+    this.#letCommandsEnd();
+    this.#finishAfterCommands();
   }
 
   #letCommandsEnd(): void {

@@ -1,6 +1,7 @@
 /** The reader thread, seen from the main thread: started, told, woken, and never allowed to die alone. */
 import { MessageChannel, type MessagePort, Worker, type WorkerOptions } from "node:worker_threads";
 import { openEventfd, signalEventfd } from "../../ffi/eventfd.ts";
+import { Lookout, sharedBytes } from "../reader/lookout.ts";
 import {
   type FromReader,
   type ReaderStart,
@@ -30,7 +31,9 @@ export class ReaderThread {
   readonly #worker: Worker;
   readonly #port: MessagePort;
   readonly #wakeFd = openEventfd();
-  readonly #counters = new Int32Array(new SharedArrayBuffer(8));
+  readonly #counters = new Int32Array(new SharedArrayBuffer(sharedBytes));
+  /** Which filesystem it asks. */
+  readonly lookout = new Lookout(this.#counters.buffer as SharedArrayBuffer);
   #isOver = false;
 
   constructor({ url, onMessage, onDeath }: ReaderThreadOptions) {

@@ -14,6 +14,7 @@ const syntheticText: Record<SyntheticReason, Uint8Array> = {
   "new-directory": utf8(',"synthetic":"new-directory"'),
   appeared: utf8(',"synthetic":"appeared"'),
   overflow: utf8(',"synthetic":"overflow"'),
+  poll: utf8(',"synthetic":"poll"'),
 };
 const quoteByte = 0x22;
 

@@ -80,6 +80,17 @@ export class Dispatch implements EventSink {
     return table.backend.read(this);
   }
 
+  /** What `look` tells comes from looks and not from records. */
+  duringLooks(look: () => void): void {
+    const table = this.#table;
+    this.#table = null;
+    this.#disk.moment++;
+    this.#meeting.reason = "poll";
+    this.#actors.during(noRecord, look);
+    this.#meeting.reason = null;
+    this.#table = table; // records that were held back may come before the next read
+  }
+
   self(node: Node, events: number, isDirectory: boolean, pid: number): void {
     const interests = node.interests;
     if (interests === null) return;
@@ -133,6 +144,7 @@ export class Dispatch implements EventSink {
   /**
    * An event that no record said.
    *
+   * @param events may have `viewRenamed`
    * @param interests who hears of it; absent: all that are there
    */
   synthetic(
@@ -158,7 +170,7 @@ export class Dispatch implements EventSink {
   renamed(rename: Rename): void {
     if (this.isMuted) return;
     const again = () => () => this.renamed(rename);
-    if (this.#table!.isUnsettled && this.#holdBack(rename.to.node, again)) return;
+    if (this.#table?.isUnsettled === true && this.#holdBack(rename.to.node, again)) return;
     this.#meeting.rename(rename);
   }
 

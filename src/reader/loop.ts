@@ -27,6 +27,7 @@ import { UnknownActors } from "./unknown-actors.ts";
 import { WalkGarbage } from "./walk-garbage.ts";
 import { Watcher } from "./watcher.ts";
 import { Dispatch } from "./dispatch.ts";
+import { Lookout } from "./lookout.ts";
 import { ReadUps } from "./read-up.ts";
 import {
   type FromReader,
@@ -45,14 +46,21 @@ const stdoutSlot = 1;
 const mountsSlot = 2;
 const arrivalsSlot = 3;
 const configurationSlot = 4;
-const firstBackendSlot = 5;
-const slots = 7;
+const pollSlot = 5;
+const firstBackendSlot = 6;
+const slots = 8;
 
 /** So many buffers handed over leave megabytes of garbage; collecting it takes a few milliseconds. */
 const collectAfterTriggers = 10_000;
 
 /** Directories listed between two looks at the queues: about a millisecond's work. */
 const directoriesPerSlice = 64;
+
+/** How long files are looked at between two looks at the queues. */
+const lookSliceMs = 2;
+
+/** How long the last look may take: whoever stops us waits for it. */
+const lastLookMs = 5_000;
 
 /** How long the second half of a rename may be on its way; it is queued by the same system call. */
 const renameWaitMs = 20;
@@ -99,8 +107,11 @@ export class ReaderLoop {
   /** A root has gone, or a path that is waited for may be there. */
   #somethingCameOrWent = false;
   readonly #readUps = new ReadUps();
+  readonly #lookout: Lookout;
   /** The queues have to be looked at before a wait. */
   #looksAgain = false;
+  /** A round of polling is under way, and there is no room for what it finds. */
+  #looksLater = false;
   #plan: Plan | null = null;
   #rules: RuleSet | null = null;
   #reportsWhenWalked = false;
@@ -116,6 +127,7 @@ export class ReaderLoop {
     this.#start = start;
     this.#port = port;
     this.#counters = new Int32Array(start.shared);
+    this.#lookout = new Lookout(start.shared);
     this.#unknownActors = new UnknownActors(this.#log);
     const actors = new Actors(this.#unknownActors);
     this.#dispatch = new Dispatch(this.#lines, this.#triggers, {
@@ -139,7 +151,10 @@ export class ReaderLoop {
       rootGone: () => void (this.#somethingCameOrWent = true),
     };
     const ownOutputs = new OwnOutputs([stdoutFd, stderrFd]);
-    this.#watcher = new Watcher(new Ladder(), { log: this.#log, ownOutputs, observer, actors });
+    const sink = this.#dispatch;
+    const asking = (path: Uint8Array): void => this.#lookout.at(path);
+    const options = { log: this.#log, ownOutputs, observer, actors, sink, asking };
+    this.#watcher = new Watcher(new Ladder(), options);
   }
 
   /** Runs until the program ends. */
@@ -159,6 +174,7 @@ export class ReaderLoop {
       if (this.#somethingCameOrWent) this.#followArrivals();
       if (this.#poll.happened(configurationSlot) !== 0 && this.#configuration.read())
         this.#port.send({ kind: "configuration-changed" });
+      this.#lookOn();
       this.#walkOn();
       this.#answerReadUps();
       if (this.#stdout.isGone) this.#finish({ kind: "stdout-gone" });
@@ -179,7 +195,7 @@ export class ReaderLoop {
     this.#readWhatIsQueued();
     this.#somethingCameOrWent = false;
     this.#lines.setTime(nowMicroseconds());
-    this.#watcher.follow();
+    this.#lookout.during(() => this.#watcher.follow());
     this.#catchUp.tellDue();
     this.#handOver();
   }
@@ -190,6 +206,7 @@ export class ReaderLoop {
     this.#poll.set(stdoutSlot, this.#stdout.pollFd, this.#stdout.pollEvents);
     this.#poll.set(arrivalsSlot, hasRoom ? this.#watcher.arrivals.pollFd : -1, POLLIN);
     this.#poll.set(configurationSlot, this.#configuration.pollFd, POLLIN);
+    this.#poll.set(pollSlot, hasRoom ? this.#watcher.polling.table.pollFd : -1, POLLIN);
     const tables = this.#watcher.tables;
     for (let slot = firstBackendSlot; slot < slots; slot++) {
       const table = tables[slot - firstBackendSlot];
@@ -206,6 +223,7 @@ export class ReaderLoop {
 
   #timeoutMs(tables: readonly WatchTable[]): number {
     if (this.#watcher.isWalking || this.#looksAgain || this.#somethingCameOrWent) return 0;
+    if (this.#watcher.polling.table.isLooking && !this.#looksLater) return 0;
     let timeoutMs = this.#isRecovering ? renameWaitMs : -1;
     for (let i = 0; i < tables.length; i++) {
       if (tables[i]!.backend.hasAhead && this.#mayRead) return 0;
@@ -323,6 +341,22 @@ export class ReaderLoop {
     this.#port.send({ kind: "triggers", generation, count, buffer }, [buffer]);
   }
 
+  /** A slice of a round of polling, if one is due. */
+  #lookOn(): void {
+    const { table } = this.#watcher.polling;
+    if (this.#poll.happened(pollSlot) !== 0) table.startRound();
+    if (!table.isLooking) return;
+    this.#looksLater = !this.#hasRoom();
+    if (this.#looksLater) return;
+    this.#tellLooks(() => table.lookOn(lookSliceMs));
+  }
+
+  #tellLooks(look: () => void): void {
+    this.#lines.setTime(nowMicroseconds());
+    this.#lookout.during(() => this.#dispatch.duringLooks(look));
+    this.#handOver();
+  }
+
   #walkOn(): void {
     for (const recovery of this.#recoveries.values()) this.#recover(recovery);
     if (this.#watcher.needsWalk) {
@@ -332,6 +366,7 @@ export class ReaderLoop {
       this.#walkGarbage.collectIfMuch(this.#marks);
     }
     if (!this.#reportsWhenWalked || this.#watcher.isWalking) return;
+    if (this.#watcher.polling.table.isLooking) return; // what is there by now is not told
     this.#reportsWhenWalked = false;
     const plan = this.#plan!;
     const report = this.#watcher.report(plan);
@@ -371,7 +406,7 @@ export class ReaderLoop {
     this.#readWhatIsQueued();
     const rules = new RuleSet(plan.rules, this.#rules, this.#disk);
     try {
-      const retired = this.#watcher.apply(plan, rules);
+      const retired = this.#lookout.during(() => this.#watcher.apply(plan, rules));
       if (retired !== null) this.#readOut(retired);
       this.#plan = plan;
       this.#rules = rules;
@@ -430,10 +465,26 @@ export class ReaderLoop {
   #drain(flushMs: number): void {
     this.#readWhatIsQueued();
     this.#recoverWithin(flushMs);
+    this.#lookOnceMore();
     this.#unknownActors.say();
     this.#port.send({ kind: "all-read" });
     const linesLost = this.#stdout.flushWithin(flushMs);
     this.#finish({ kind: "drained", linesLost });
+  }
+
+  /** What has changed since the last look, and what nobody will be told of. */
+  #lookOnceMore(): void {
+    const { table } = this.#watcher.polling;
+    if (table.roots.size === 0) return;
+    let isOver = false;
+    this.#tellLooks(() => (isOver = table.lookOnce(lastLookMs)));
+    if (!isOver) this.#log.warn("The last look took too long: the newest changes are not told");
+    const { openEnded } = table;
+    if (openEnded > 0)
+      this.#log.warn(
+        `Files that changed at the end, and may not be complete: ${openEnded}; ` +
+          "no close_write was told of them",
+      );
   }
 
   #recoverWithin(milliseconds: number): void {

@@ -36,6 +36,8 @@ export class Meeting {
   readonly #sieve: Sieve;
   #rules: RuleSet | null = null;
   #group: Sighting[] | null = null;
+  /** Of groups and renames: null while what comes is from records, and not from looks. */
+  reason: SyntheticReason | null = null;
 
   constructor({ lines, triggers, disk, actors, linesAreMany }: MeetingOptions) {
     this.#lines = lines;
@@ -140,7 +142,7 @@ export class Meeting {
   endGroup(): void {
     const group = this.#group ?? [];
     this.#group = null;
-    for (const sighting of mergedByPath(group)) this.#emit(sighting);
+    for (const sighting of mergedByPath(group)) this.#emit(sighting, this.reason);
   }
 
   /** The kernel said that records are lost. */
@@ -159,14 +161,14 @@ export class Meeting {
   }
 
   /** The rarer records: several places, several names, or rules that remember. */
-  #see(sighting: Sighting, synthetic: SyntheticReason | null = null): void {
+  #see(sighting: Sighting, synthetic = this.reason): void {
     if (this.#group !== null) this.#group.push(sighting);
     else this.#emit(sighting, synthetic);
   }
 
   #emit(
     { met, events, prefix, name, isDirectory, pid, actor, from }: Sighting,
-    synthetic: SyntheticReason | null = null,
+    synthetic: SyntheticReason | null,
   ): void {
     const rules = this.#rules!;
     const head = rules.head(met, events);

@@ -17,6 +17,7 @@ export interface PlannedRule {
   readonly name: string;
   readonly watch: readonly WatchPath[];
   readonly backend: BackendChoice;
+  readonly pollIntervalMs?: number;
   readonly condition: readonly Alternative[];
   /** Whether its triggers are wanted by the main thread. */
   readonly runs: boolean;
@@ -41,15 +42,16 @@ export function planOf(
   rules: readonly Rule[],
   { generation, everyPathMustWork, uidOf }: PlanOptions,
 ): Plan {
-  const planned = rules.map(
-    ({ name, watch, backend, condition, command, once = false, filter, actor }): PlannedRule => {
-      const rest = {
-        ...(filter === undefined ? {} : { filter }),
-        ...(actor === undefined ? {} : { actor: resolved(actor, uidOf) }),
-      };
-      return { name, watch, backend, condition, runs: command !== null, once, ...rest };
-    },
-  );
+  const planned = rules.map((rule): PlannedRule => {
+    const { name, watch, backend, condition, command, once = false } = rule;
+    const { filter, pollIntervalMs, actor } = rule;
+    const rest = {
+      ...(filter === undefined ? {} : { filter }),
+      ...(pollIntervalMs === undefined ? {} : { pollIntervalMs }),
+      ...(actor === undefined ? {} : { actor: resolved(actor, uidOf) }),
+    };
+    return { name, watch, backend, condition, runs: command !== null, once, ...rest };
+  });
   return { generation, rules: planned, everyPathMustWork };
 }
 
@@ -57,7 +59,7 @@ export function planOf(
 export interface ReaderStart {
   /** An eventfd: written after each message to the reader, and when it waits for room. */
   readonly wakeFd: number;
-  /** Int32 counters that both threads share; `sharedCounters` says which. */
+  /** Int32 counters that both threads share; `sharedCounters` says which, and behind them `Lookout`. */
   readonly shared: SharedArrayBuffer;
   /** Bytes of JSON lines that may wait for a slow reader of stdout. */
   readonly backlogBytesMax: number;
@@ -122,6 +124,8 @@ export interface WatchReport {
   readonly rules: number;
   /** Paths of rules that are watched, by backend. */
   readonly watched: Readonly<Record<BackendName, number>>;
+  /** Paths of rules that are polled, and the files and directories in them. */
+  readonly polled: { readonly paths: number; readonly entries: number };
   /** Kernel marks or watches held, by backend. */
   readonly marks: Readonly<Record<BackendName, number>>;
   /** Paths that could not be watched; each was logged. */

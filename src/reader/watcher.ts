@@ -7,17 +7,20 @@ import { type Log, quoted } from "../log.ts";
 import { whyNeverHeard } from "../rule/filter-text.ts";
 import { Interests } from "../rule/matcher.ts";
 import { whyNeverMet } from "../rule/reach.ts";
-import { type BackendName, eventsOf } from "../rule/rule.ts";
+import { type BackendChoice, type BackendName, eventsOf } from "../rule/rule.ts";
 import type { RuleSet } from "../rule/rule-set.ts";
 import { effectOfNotKnowing } from "../rule/actor.ts";
 import type { ActorDesk } from "../watch/actor-desk.ts";
 import { Arrivals } from "../watch/arrivals.ts";
-import { cannotWatch } from "../watch/explain.ts";
+import { cannotWatch, causeOf } from "../watch/explain.ts";
 import { isUnsupportedFilesystem, type Ladder, whyNotFanotify } from "../watch/ladder.ts";
 import { type OwnOutputs, statusOrNull } from "../watch/own-outputs.ts";
+import { SharedFilesystems } from "../watch/shared-filesystems.ts";
 import { isGone } from "../watch/side-watch.ts";
 import type { Node, Root } from "../watch/tree.ts";
 import { type RootWants, type TableObserver, WatchTable } from "../watch/watch-table.ts";
+import type { LookSink } from "../watch/poll-changes.ts";
+import { mayPoll, Polling } from "./polling.ts";
 import { type Claim, ClaimFinder, type Claims, signatureOf } from "./claims.ts";
 import { asksForActors, type Plan, type WatchReport } from "./plan.ts";
 
@@ -25,6 +28,10 @@ export interface WatcherOptions {
   readonly log: Log;
   readonly ownOutputs: OwnOutputs;
   readonly observer: WatcherObserver;
+  /** Told of what polling finds. */
+  readonly sink: LookSink;
+  /** Told of each path whose filesystem is asked next, and may not answer. */
+  readonly asking: (path: Uint8Array) => void;
   /** Who did it is told to this, if a rule asks. */
   readonly actors: ActorDesk;
 }
@@ -36,11 +43,13 @@ export interface WatcherObserver extends TableObserver {
 
 export class Watcher {
   readonly arrivals: Arrivals;
+  readonly polling: Polling;
   readonly #claims: ClaimFinder;
   readonly #tables = new Map<BackendName, WatchTable>();
   readonly #tableList: WatchTable[] = [];
   readonly #ladder: Ladder;
   readonly #options: WatcherOptions;
+  readonly #shared: SharedFilesystems;
   #plan: Plan | null = null;
   #rules: RuleSet | null = null;
   /** By path: the claims that were seen to under this plan. */
@@ -59,7 +68,10 @@ export class Watcher {
   constructor(ladder: Ladder, options: WatcherOptions) {
     this.#ladder = ladder;
     this.#options = options;
+    this.#shared = new SharedFilesystems(options.log);
     this.arrivals = new Arrivals(options.log);
+    const somethingCameOrWent = () => options.observer.rootGone();
+    this.polling = new Polling({ ...options, somethingCameOrWent });
     this.#claims = new ClaimFinder(this.arrivals, {
       log: options.log,
       isWatched: (key) => this.#isWatched(key),
@@ -126,6 +138,8 @@ export class Watcher {
   #follow({ isNew }: { readonly isNew: boolean }): void {
     const plan = this.#plan!;
     this.#kept = new Set();
+    this.polling.beginFollow();
+    this.#shared.forget();
     this.#failures = [];
     const byPath = this.#claims.find(plan, { isStart: !isNew });
     for (const [key, claims] of byPath) {
@@ -144,15 +158,17 @@ export class Watcher {
       for (const root of [...table.roots.values()])
         if (!this.#kept.has(root)) table.removeRoot(root);
     }
+    this.polling.endFollow(plan, { isStart: !isNew });
   }
 
   #isWatched(key: string): boolean {
+    if (this.polling.has(key)) return true;
     return this.tables.some((table) => (table.roots.get(key)?.node ?? null) !== null);
   }
 
   /** @returns whether the path is watched as it should be, or was refused for good */
   #keep(key: string, { isLinked }: Claims): boolean {
-    let isAlive = true;
+    let isAlive = this.polling.keep(key);
     for (const table of this.tables) {
       const root = table.roots.get(key);
       if (root === undefined) continue;
@@ -165,6 +181,7 @@ export class Watcher {
   }
 
   #watch({ path, list }: Claims, isNew: boolean): void {
+    this.#options.asking(path);
     const inode = statusOrNull(cString(path))?.inode;
     if (inode !== undefined && this.#options.ownOutputs.has(inode)) {
       this.#fail(
@@ -172,8 +189,10 @@ export class Watcher {
       );
       return;
     }
+    const polled = list.filter(({ planned }) => planned.backend === "poll");
+    if (polled.length > 0) this.#poll(path, polled, isNew);
     const inotify = list.filter(({ planned }) => planned.backend === "inotify");
-    const others = list.filter(({ planned }) => planned.backend !== "inotify");
+    const others = list.filter(({ planned }) => isForFanotify(planned.backend));
     const left = others.length === 0 ? [] : this.#watchWithFanotify(path, others, isNew);
     const rest = [...inotify, ...left];
     if (rest.length > 0) this.#watchWith("inotify", path, rest, isNew);
@@ -223,7 +242,7 @@ export class Watcher {
   ): SyscallError | null {
     const backend = this.#ladder.backend(name);
     if (backend instanceof SyscallError) {
-      this.#fail(cannotWatch(path, backend, name));
+      this.#refuse(name, path, claims, { error: backend, isNew });
       return null;
     }
     const able = claims.filter((claim) => this.#canReport(name, path, claim));
@@ -233,16 +252,44 @@ export class Watcher {
       const nodeBefore = table.roots.get(latin1(path))?.node ?? null;
       const root = table.setRoot(path, { ...this.#wants(able), isNew });
       this.#kept.add(root);
+      this.#shared.notice(root);
       if (isNew) this.#tellArrival(root, table, able, nodeBefore);
       for (const claim of able) this.#warnIfNeverMet(claim, root);
-      if (name === "inotify") for (const claim of able) this.#warnOfActor(claim, path);
+      if (name === "inotify") for (const claim of able) this.#warnOfActor(claim, path, name);
       return null;
     } catch (error) {
       if (!(error instanceof SyscallError)) throw error;
       if (name === "fanotify" && isUnsupportedFilesystem(error)) return error;
       if (isGone(error) && (isNew || !this.#plan!.everyPathMustWork)) this.#vanished(path);
-      else this.#fail(cannotWatch(path, error, name));
+      else this.#refuse(name, path, able, { error, isNew });
       return null;
+    }
+  }
+
+  /** The last rung for those that leave the choice to us. */
+  #refuse(
+    name: BackendName,
+    path: Uint8Array,
+    claims: readonly Claim[],
+    { error, isNew }: { readonly error: SyscallError; readonly isNew: boolean },
+  ): void {
+    const polled = claims.filter((claim) => mayPoll(claim, error));
+    if (polled.length < claims.length) this.#fail(cannotWatch(path, error, name));
+    if (polled.length === 0) return;
+    this.polling.sayWhy(path, polled, causeOf(error, name));
+    this.#poll(path, polled, isNew);
+  }
+
+  #poll(path: Uint8Array, claims: readonly Claim[], isNew: boolean): void {
+    const added = claims.filter((claim) => !this.#doneBefore.includes(signatureOf(claim)));
+    const wants = (some: readonly Claim[]): RootWants => this.#wants(some);
+    try {
+      this.polling.poll({ path, claims, wants, isNew, added });
+      for (const claim of claims) this.#warnOfActor(claim, path, "polling");
+    } catch (error) {
+      if (!(error instanceof SyscallError)) throw error;
+      if (isGone(error) && (isNew || !this.#plan!.everyPathMustWork)) this.#vanished(path);
+      else this.#fail(cannotWatch(path, error, "inotify"));
     }
   }
 
@@ -309,11 +356,15 @@ export class Watcher {
   }
 
   /** inotify(7) has no word for it. */
-  #warnOfActor({ rule, planned: { actor, name } }: Claim, path: Uint8Array): void {
+  #warnOfActor(
+    { rule, planned: { actor, name } }: Claim,
+    path: Uint8Array,
+    how: "inotify" | "polling",
+  ): void {
     if (actor === undefined || this.#saidOfActors.has(rule)) return;
     this.#saidOfActors.add(rule);
     this.#options.log.warn(
-      `Rule ${quoted(name)} ${effectOfNotKnowing(actor)} for ${quoted(path)}: inotify does not tell who did it; fanotify does, as root`,
+      `Rule ${quoted(name)} ${effectOfNotKnowing(actor)} for ${quoted(path)}: ${how} does not tell who did it; fanotify does, as root`,
     );
   }
 
@@ -339,9 +390,14 @@ export class Watcher {
     return {
       rules: plan.rules.length,
       watched,
+      polled: { paths: this.polling.table.roots.size, entries: this.polling.table.entries },
       marks,
       failed: this.#failed.size,
       waiting: this.#claims.waiting,
     };
   }
+}
+
+function isForFanotify(backend: BackendChoice): boolean {
+  return backend === "fanotify" || backend === "auto";
 }

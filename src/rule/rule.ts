@@ -9,6 +9,8 @@ export interface Rule {
   readonly name: string;
   readonly watch: readonly WatchPath[];
   readonly backend: BackendChoice;
+  /** How often it is looked for changes where that is done by polling; absent: `defaultPollIntervalMs`. */
+  readonly pollIntervalMs?: number;
   /** Met when any of these is. */
   readonly condition: readonly Alternative[];
   /** Null: the events are only written out. */
@@ -39,8 +41,11 @@ export interface RunAs {
 
 export type BackendName = "inotify" | "fanotify";
 
-/** "auto": fanotify with privilege, else inotify. */
-export type BackendChoice = BackendName | "auto";
+/** "auto": fanotify with privilege, else inotify. "poll": no kernel interface, but looks now and then. */
+export type BackendChoice = BackendName | "auto" | "poll";
+
+/** How often, unless a rule says otherwise. */
+export const defaultPollIntervalMs = 2_000;
 
 export interface WatchPath {
   /** Absolute, without "." and "//" and trailing slash; bytes as the user gave them. */

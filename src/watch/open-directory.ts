@@ -28,6 +28,11 @@ export class OpenDirectory implements Disposable {
     return new OpenDirectory(openFd(path, flags & ~O.NOFOLLOW));
   }
 
+  /** What the names in it are put behind, for as long as it is open. */
+  get prefix(): Uint8Array {
+    return this.entry(new Uint8Array(0)).subarray(0, this.path.length);
+  }
+
   /** A directory in it; a symbolic link is none. @throws {SyscallError} as openat(2) */
   open(name: Uint8Array): OpenDirectory {
     return new OpenDirectory(openEntry(this.#fd.number, name, flags));

@@ -192,7 +192,10 @@ describe("facron refuses", () => {
     ],
     "an empty list of events": [["watch", "-e", ",", "/"], /Missing event in ","/],
     "permission events": [["watch", "-e", "open_perm", "/"], /Cannot use "open_perm"/],
-    "an unknown backend": [["watch", "-b", "magic", "/"], /"magic": use auto, fanotify or inotify/],
+    "an unknown backend": [
+      ["watch", "-b", "magic", "/"],
+      /"magic": use auto, fanotify, inotify or poll/,
+    ],
     "watch with an unknown type": [
       ["watch", "-t", "file,fifo", "/"],
       /Unknown type "fifo": use file, dir or symlink/,

@@ -15,6 +15,7 @@ export function readableRule(rule: Rule) {
     name: rule.name,
     watch: rule.watch.map(({ path, ...rest }) => ({ path: readable(path), ...rest })),
     backend: rule.backend,
+    ...(rule.pollIntervalMs === undefined ? {} : { pollIntervalMs: rule.pollIntervalMs }),
     condition: rule.condition.map(readableAlternative),
     command: rule.command?.words.map(readableWord) ?? null,
     ...(rule.runAs === undefined ? {} : { runAs: rule.runAs }),

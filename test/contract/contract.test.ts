@@ -8,7 +8,7 @@ import { tempDir } from "../helpers/temp-dir.ts";
 import { filesystems } from "./filesystems.ts";
 import { Places } from "./places.ts";
 import { type RoundResult, runScript } from "./run-script.ts";
-import { parseScript, whyNot } from "./script.ts";
+import { backends, parseScript, whyNot } from "./script.ts";
 
 const scripts = readdirSync(import.meta.dir)
   .filter((file) => file.endsWith(".script"))
@@ -38,7 +38,7 @@ for (const filesystem of filesystems) {
       mountOnce();
     });
 
-    for (const backend of ["fanotify", "inotify"] as const) {
+    for (const backend of backends) {
       for (const script of scripts) {
         const title = `${backend}, ${script.name}: ${script.claim}`;
         const reason = whyNot(script, filesystem.name, backend);

@@ -16,6 +16,13 @@ const waitsForEver =
     : /^7 0x[0-9a-f]+ 0x[0-9a-f]+ 0xffffffff /; // poll: -1
 
 /**
+ * Rounds of polling after which all is told: one may be under way and past the place, the next sees what
+ * was done, one more that it is complete or gone for good. With what follows from that: two without a word.
+ */
+const roundsAtLeast = 4;
+const roundsWithoutWord = 2;
+
+/**
  * The kernel queues a record before the call that made it returns. So when what was done is done, facron
  * has told of it as soon as its queues are empty and its reader waits again.
  */
@@ -24,9 +31,13 @@ export class Quiet implements Disposable {
   readonly #pidfd: Fd;
   #queues = new Map<string, Fd>();
 
+  /** How much facron has told, if it polls; null if it does not. */
+  readonly #told: (() => number) | null;
+
   /** @param pid of a facron that is ready */
-  constructor(pid: number) {
+  constructor(pid: number, told: (() => number) | null = null) {
     this.#pid = pid;
+    this.#told = told;
     this.#pidfd = new Fd(check(libc.syscall(SYS_pidfd_open, pid, null, 0, 0, null), "pidfd_open"));
   }
 
@@ -42,10 +53,46 @@ export class Quiet implements Disposable {
   }
 
   async wait(): Promise<void> {
+    if (this.#told !== null) await this.#waitForRounds(this.#told);
     await waitFor(() => this.queuedBytes === 0 && this.#readerWaits() && this.queuedBytes === 0, {
       what: "facron to come to rest",
       state: () => `${this.queuedBytes} bytes are queued\n${this.#syscalls().join("")}`,
     });
+  }
+
+  /** The end of a round sets the timer anew: then more is left of it than was. Some may be overlooked. */
+  async #waitForRounds(told: () => number): Promise<void> {
+    let rounds = 0;
+    let since = 0;
+    let left = this.#timeLeft();
+    let bytes = told();
+    const looks = () => {
+      const now = this.#timeLeft();
+      if (now > left) {
+        rounds++;
+        since = told() === bytes ? since + 1 : 0;
+        bytes = told();
+      }
+      left = now;
+      return rounds >= roundsAtLeast && since >= roundsWithoutWord;
+    };
+    await waitFor(looks, { what: "rounds of polling", state: () => `${rounds} rounds` });
+  }
+
+  /** Nanoseconds until the next round; 0 while there is one (timerfd_create(2), "fdinfo"). */
+  #timeLeft(): number {
+    const timer = this.#descriptors().find((number) => this.#kindOf(number).includes("timerfd"));
+    const text = timer === undefined ? "" : this.#readInfo(timer);
+    const [, seconds = 0, nanoseconds = 0] = /it_value: \((\d+), (\d+)\)/.exec(text) ?? [];
+    return Number(seconds) * 1e9 + Number(nanoseconds);
+  }
+
+  #readInfo(number: string): string {
+    try {
+      return readFileSync(`/proc/${this.#pid}/fdinfo/${number}`, "utf8");
+    } catch {
+      return ""; // closed meanwhile
+    }
   }
 
   /** SIGSTOP, and every thread has heard of it. */
@@ -109,12 +156,14 @@ export class Quiet implements Disposable {
   }
 
   #isQueue(number: string): boolean {
+    return /^anon_inode:\[?(inotify|fanotify)\]?$/.test(this.#kindOf(number));
+  }
+
+  #kindOf(number: string): string {
     try {
-      return /^anon_inode:\[?(inotify|fanotify)\]?$/.test(
-        readlinkSync(`/proc/${this.#pid}/fd/${number}`),
-      );
+      return readlinkSync(`/proc/${this.#pid}/fd/${number}`);
     } catch {
-      return false; // closed meanwhile
+      return ""; // closed meanwhile
     }
   }
 }

@@ -3,16 +3,18 @@ import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { latin1 } from "../../ffi/bytes.ts";
 import { check } from "../../ffi/errno.ts";
-import { O, readNow } from "../../ffi/fd.ts";
+import { bytesReadable, O, readNow } from "../../ffi/fd.ts";
 import { libc } from "../../ffi/libc.ts";
-import type { BackendName } from "../../src/rule/rule.ts";
 import { type EventLine, RunningBinary } from "../helpers/run-binary.ts";
 import { waitFor } from "../helpers/wait-for.ts";
 import { linesTold, type Told } from "./line-text.ts";
 import { newPipe } from "./new-pipe.ts";
 import { Quiet } from "./quiet.ts";
-import type { ExpectedLine, Round, Script } from "./script.ts";
+import type { BackendName, ExpectedLine, Round, Script } from "./script.ts";
 import { Shell } from "./shell.ts";
+
+/** Short: a script waits for some of them after each of its lines. */
+const pollInterval = "20ms";
 
 export interface RoundResult {
   readonly acts: readonly string[];
@@ -77,13 +79,15 @@ class ScriptRun implements AsyncDisposable {
     this.#output.write.close();
     await this.#facron.ready();
     await this.#shell.run(`FACRON=${this.#facron.pid}`);
-    this.#quiet = new Quiet(this.#facron.pid);
+    const told = () => bytesReadable(this.#output.read.number);
+    this.#quiet = new Quiet(this.#facron.pid, this.#backend === "poll" ? told : null);
     await this.#quiet.wait();
   }
 
   #words(): string[] {
     const { watch, table, toml } = this.#script;
-    if (watch !== null) return ["watch", "--backend", this.#backend, ...watch];
+    const interval = this.#backend === "poll" ? ["--poll-interval", pollInterval] : [];
+    if (watch !== null) return ["watch", "--backend", this.#backend, ...interval, ...watch];
     if (toml.length > 0) {
       writeFileSync(join(this.#directory, "table.toml"), tomlFor(toml, this.#backend));
       return ["--config", "table.toml"];
@@ -101,10 +105,14 @@ class ScriptRun implements AsyncDisposable {
     await this.#rest();
     const told = this.#take();
     for (const text of round.log) await this.#waitForLog(text);
-    const expected = round.output.filter(
-      (line) => (line.backend ?? this.#backend) === this.#backend,
-    );
-    const both = round.atOnce ? unordered(expected, told) : inOrder(expected, told);
+    const expected = round.output
+      .filter(({ backends }) => backends.includes(this.#backend))
+      .map((line) => (this.#backend === "poll" ? withoutReason(line) : line));
+    // Of what one look finds the order is that of the directory.
+    const both =
+      round.atOnce || this.#backend === "poll"
+        ? unordered(expected, told)
+        : inOrder(expected, told);
     return { acts: round.acts, ...both };
   }
 
@@ -168,7 +176,9 @@ class ScriptRun implements AsyncDisposable {
     if (new Set(rules as string[]).size !== (rules as string[]).length) return "a rule twice";
     if (new Set(line.events).size !== line.events.length) return "an event twice";
     if ((rules as string[]).length === 0 || line.events.length === 0) return "says nothing";
-    if (synthetic !== undefined) return pid === undefined ? null : "a pid of no one";
+    if (synthetic !== undefined && pid !== undefined) return "a pid of no one";
+    if (this.#backend === "poll") return synthetic === "poll" ? null : "nothing of a look";
+    if (synthetic !== undefined) return null;
     const sees = this.#script.table.some((rule) => / IN_/.test(rule)) ? null : this.#backend;
     if (sees === "fanotify" && !(Number(pid) > 0)) return "no pid";
     if (sees === "inotify" && pid !== undefined) return "a pid, which inotify does not know";
@@ -202,7 +212,8 @@ const ours = ["pause", "resume", "reload"];
 
 function tomlFor(lines: readonly string[], backend: BackendName): string {
   const isNamed = lines.some((line) => line.startsWith("name ="));
-  const keys = [`backend = "${backend}"`, ...(isNamed ? [] : ['name = "watch"'])];
+  const interval = backend === "poll" ? [`poll_interval = "${pollInterval}"`] : [];
+  const keys = [`backend = "${backend}"`, ...interval, ...(isNamed ? [] : ['name = "watch"'])];
   return lines.flatMap((line) => (line === "[[rule]]" ? [line, ...keys] : [line])).join("\n");
 }
 
@@ -234,7 +245,8 @@ function unordered(expected: readonly ExpectedLine[], told: readonly Told[]): Co
   const wanted = expected
     .filter(({ isOptional, text }) => !isOptional || lines.some((line) => isSame(text, line)))
     .map(({ text }) => text)
-    .sort();
+    .sort()
+    .filter((text, at, all) => !isRepeatable(text) || all[at - 1] !== text);
   return compared(
     wanted,
     lines.map(({ text }) => text),
@@ -282,6 +294,11 @@ function isRepeatable(text: string): boolean {
   return text.startsWith("modify ") || text.startsWith("access ");
 }
 
+/** Polling has one reason for all that it tells. */
+function withoutReason(line: ExpectedLine): ExpectedLine {
+  return { ...line, text: line.text.replace(/ \((?:new-directory|appeared)\)$/, "") };
+}
+
 function noted({ text, synthetic }: Told): string {
-  return synthetic === "" ? text : `${text} (${synthetic})`;
+  return synthetic === "" || synthetic === "poll" ? text : `${text} (${synthetic})`;
 }

@@ -27,10 +27,11 @@
  * the script runs in; a directory ends in a slash; bytes that are not printable ASCII are `\xNN`. Then,
  * if there is such a thing: `from PATH`, `@RULES`, `(SYNTHETIC)`. A record with several events is several
  * lines, in the order of a file's life: so a record that fanotify merged compares with inotify's many.
- * `[fanotify]` behind a line limits it to that backend, `?` before it says that it may come or not.
+ * `[fanotify]` behind a line limits it to that backend, `[not poll]` to the others, `?` before it says
+ * that it may come or not.
  * `Log:` behind an output lists what stderr must have said by then (parts of lines).
  */
-import type { BackendName } from "../../src/rule/rule.ts";
+export type BackendName = "fanotify" | "inotify" | "poll";
 
 export interface Script {
   readonly claim: string;
@@ -59,11 +60,15 @@ export interface Round {
 
 export interface ExpectedLine {
   readonly text: string;
-  readonly backend: BackendName | null;
+  /** Those that tell it. */
+  readonly backends: readonly BackendName[];
   readonly isOptional: boolean;
 }
 
-const backends: readonly BackendName[] = ["fanotify", "inotify"];
+export const backends: readonly BackendName[] = ["fanotify", "inotify", "poll"];
+
+/** What holds for all scripts with a table. */
+const noPolledTables = "a table has no word for polling";
 
 /** @throws {Error} about the first line that makes no sense */
 export function parseScript(text: string): Script {
@@ -92,6 +97,7 @@ export function whyNot(script: Script, filesystem: string, backend: BackendName)
     (one) =>
       (one.filesystems?.includes(filesystem) ?? true) && (one.backend ?? backend) === backend,
   );
+  if (backend === "poll" && script.table.length > 0) return noPolledTables;
   return limit?.reason ?? null;
 }
 
@@ -165,7 +171,10 @@ function roundsOf(sections: readonly Section[]): Round[] {
 }
 
 function expectedLine(line: string): ExpectedLine {
-  const [, optional, text, backend = null] = /^(\? )?(.*?)(?:\s+\[(\w+)\])?$/.exec(line)!;
+  const [, optional, text, not, one] = /^(\? )?(.*?)(?:\s+\[(not )?(\w+)\])?$/.exec(line)!;
   const isOptional = optional !== undefined;
-  return { text: text!.replace(/\s+/g, " "), backend: backend as BackendName | null, isOptional };
+  const told = backends.filter(
+    (name) => one === undefined || (name === one) === (not === undefined),
+  );
+  return { text: text!.replace(/\s+/g, " "), backends: told, isOptional };
 }

@@ -1,0 +1,184 @@
+/** The path of a polled root: what is there now, and what was mounted over it, lost or replaced. */
+import { cString } from "../../ffi/bytes.ts";
+import { Errno, errnoText } from "../../ffi/errno.ts";
+import { AT } from "../../ffi/fd.ts";
+import { RawStatus, S_IFDIR } from "../../ffi/files.ts";
+import { eventBits } from "../event.ts";
+import { type Log, quoted } from "../log.ts";
+import type { PollChanges } from "./poll-changes.ts";
+import type { EntryLook } from "./poll-entry.ts";
+import type { PollFilesystems } from "./poll-filesystems.ts";
+import type { PathBuffer } from "./poll-path.ts";
+import { emptyTree, markOf, type PolledRoot, type PolledTree } from "./poll-places.ts";
+import { deviceIn, identityIn, inodeIn, kindIn } from "./poll-snapshot.ts";
+import type { Node } from "./tree.ts";
+
+const noName = new Uint8Array(0);
+const slash = 0x2f;
+/** Trees that are kept while something else is mounted over them. */
+const awayMax = 4;
+
+export interface RootLookOptions {
+  readonly changes: PollChanges;
+  readonly filesystems: PollFilesystems;
+  readonly log: Log;
+  readonly entry: EntryLook;
+  readonly path: PathBuffer;
+  readonly status: RawStatus;
+  /** Nothing is at the path of a root any more. */
+  readonly rootGone: () => void;
+}
+
+export class RootLook {
+  readonly #options: RootLookOptions;
+  readonly #status: RawStatus;
+  readonly #path: PathBuffer;
+  readonly #entry: EntryLook;
+  readonly #other = new RawStatus();
+
+  constructor(options: RootLookOptions) {
+    this.#options = options;
+    this.#status = options.status;
+    this.#path = options.path;
+    this.#entry = options.entry;
+  }
+
+  /** Symbolic links are followed. @returns a directory that is to be looked into, if there is one */
+  look(root: PolledRoot): Node | null {
+    const { filesystems } = this.#options;
+    this.#path.setPrefix(root.path);
+    const errno = this.#status.read(this.#path.join(noName), AT.STATX_FORCE_SYNC);
+    if (isAbsence(errno)) return this.#miss(root);
+    if (errno !== 0) return this.#sayTrouble(root, errnoText(errno));
+    this.#sayTrouble(root, "");
+    const device = deviceIn(this.#status);
+    if (root.node !== null && root.device !== device) this.#changeFilesystem(root);
+    if (root.device !== device) root.mountPoint = this.#mountPointOf(root.path, device);
+    root.device = device;
+    const { inodesChange } = filesystems.at(device, root.path);
+    if (root.node !== null && !root.tree.own.isSame(0, this.#status, inodesChange))
+      this.#replace(root);
+    if (root.node === null) this.#place(root);
+    const node = root.node!;
+    this.#entry.enter(node);
+    this.#entry.compare(root.tree.own, 0, noName);
+    return node.isDirectory ? node : null;
+  }
+
+  /**
+   * Something below a root could not be looked at: if that is the server of the whole, or its disk, it is
+   * said once, and nothing more is asked in this round.
+   *
+   * @returns whether it is
+   */
+  isAway(root: PolledRoot): boolean {
+    const errno = this.#other.read(cString(root.path), AT.STATX_FORCE_SYNC);
+    if (errno === 0 || isAbsence(errno)) return false;
+    this.#sayTrouble(root, errnoText(errno));
+    return true;
+  }
+
+  #place(root: PolledRoot): void {
+    const { changes } = this.#options;
+    const isDirectory = kindIn(this.#status) === S_IFDIR;
+    const mark = { fileKey: ` ${identityIn(this.#status)}`, device: "", isBaseline: !root.isNew };
+    const tree = emptyTree();
+    const node = tree.places.add(root, { parent: null, name: root.path, isDirectory }, mark);
+    node.inode = inodeIn(this.#status);
+    tree.node = node;
+    tree.own.add(noName, this.#status);
+    root.tree = tree;
+    root.node = node;
+    if (root.isNew && !isDirectory) {
+      this.#entry.enter(node);
+      this.#entry.beginLife(tree.own, 0, noName);
+      const isEmpty = tree.own.isEmpty(0);
+      const events = eventBits.create | (isEmpty ? 0 : eventBits.modify);
+      changes.change({ node, name: noName }, events, false);
+    }
+    root.isNew = false;
+  }
+
+  /** Nothing is there. Where the filesystem is gone that it was on, nothing has become of it. */
+  #miss(root: PolledRoot): null {
+    if (root.node === null) return null;
+    const { mountPoint } = root;
+    const isMounted =
+      mountPoint.length === 1 ||
+      (this.#other.read(cString(mountPoint), 0) === 0 && deviceIn(this.#other) === root.device);
+    if (!isMounted) return this.#sayTrouble(root, `nothing is mounted at ${quoted(mountPoint)}`);
+    this.#lose(root);
+    return null;
+  }
+
+  /** Its end is told, and its next life is from the beginning. */
+  #lose(root: PolledRoot): void {
+    this.#options.log.warn(
+      `Cannot watch ${quoted(root.path)} any longer: it is no longer there; ` +
+        "it is watched again as soon as it is back",
+    );
+    this.#end(root);
+    this.#options.rootGone();
+  }
+
+  #replace(root: PolledRoot): void {
+    this.#options.log.info(`${quoted(root.path)} was replaced: watching the new one`);
+    this.#end(root);
+  }
+
+  #end(root: PolledRoot): void {
+    const { changes } = this.#options;
+    const node = root.node!;
+    for (const { place, events, isDirectory } of root.tree.places.takeBelow(node))
+      changes.change(place, events, isDirectory);
+    changes.change({ node, name: noName }, eventBits.delete_self, node.isDirectory);
+    root.node = null;
+    root.tree = emptyTree();
+    root.isNew = true;
+  }
+
+  /**
+   * Something was mounted over the root, or unmounted. What is below was there before, and when the one
+   * filesystem is back, only what has changed on it meanwhile is told.
+   */
+  #changeFilesystem(root: PolledRoot): void {
+    const { log, filesystems } = this.#options;
+    filesystems.forget();
+    const fileKey = ` ${identityIn(this.#status)}`;
+    root.away.set(markOf(root.node!).fileKey, root.tree);
+    for (const oldest of root.away.keys()) if (root.away.size > awayMax) root.away.delete(oldest);
+    const back: PolledTree = root.away.get(fileKey) ?? emptyTree();
+    root.away.delete(fileKey);
+    root.tree = back;
+    root.node = back.node;
+    const state = back.node === null ? "polling that from now on" : "polling it again";
+    log.info(`Another filesystem is at ${quoted(root.path)}: ${state}`);
+  }
+
+  /** Once, for as long as it lasts. */
+  #sayTrouble(root: PolledRoot, trouble: string): null {
+    if (root.trouble === trouble) return null;
+    root.trouble = trouble;
+    const path = quoted(root.path);
+    if (trouble === "") this.#options.log.info(`Polling ${path} again`);
+    else
+      this.#options.log.warn(
+        `Cannot look at ${path}: ${trouble}; what changes there is told when that is over`,
+      );
+    return null;
+  }
+
+  /** The highest directory above a path that is on its filesystem. */
+  #mountPointOf(path: Uint8Array, device: string): Uint8Array {
+    let mountPoint = path;
+    for (let at = path; at.length > 1; mountPoint = at) {
+      at = at.subarray(0, Math.max(1, at.lastIndexOf(slash)));
+      if (this.#other.read(cString(at), 0) !== 0 || deviceIn(this.#other) !== device) break;
+    }
+    return mountPoint;
+  }
+}
+
+function isAbsence(errno: number): boolean {
+  return errno === Errno.ENOENT || errno === Errno.ENOTDIR;
+}
