@@ -125,7 +125,7 @@ export class Dispatch implements EventSink {
       if (ignoreNames.some((one) => bytesEqual(one, changed)))
         this.#hooks.ignoreFileChanged(node.root, table);
     }
-    if (table.isUnsettled && !this.isMuted) {
+    if (table.mayHoldBack && !this.isMuted) {
       const tell = () => {
         const copy = name.slice(start, end);
         return () => this.child(node, events, isDirectory, copy, 0, copy.length, pid, view);
@@ -170,7 +170,7 @@ export class Dispatch implements EventSink {
   renamed(rename: Rename): void {
     if (this.isMuted) return;
     const again = () => () => this.renamed(rename);
-    if (this.#table?.isUnsettled === true && this.#holdBack(rename.to.node, again)) return;
+    if (this.#table?.mayHoldBack === true && this.#holdBack(rename.to.node, again)) return;
     this.#meeting.rename(rename);
   }
 

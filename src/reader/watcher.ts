@@ -156,9 +156,14 @@ export class Watcher {
     for (const failure of this.#failures) this.#options.log.warn(failure);
     for (const table of this.tables) {
       for (const root of [...table.roots.values()])
-        if (!this.#kept.has(root)) table.removeRoot(root);
+        if (!this.#kept.has(root) && !(isNew && this.#isAwaited(root))) table.removeRoot(root);
     }
     this.polling.endFollow(plan, { isStart: !isNew });
+  }
+
+  /** A file that is not there now: the records of its name count what comes to the path. */
+  #isAwaited({ node, path }: Root): boolean {
+    return node === null && this.#claims.isWaitingFor(path);
   }
 
   #isWatched(key: string): boolean {
@@ -304,7 +309,7 @@ export class Watcher {
     const { node } = root;
     if (node === null) return;
     if (node !== nodeBefore) {
-      if (!node.isDirectory) observer.rootReplaced(root, table);
+      table.tellReplaced(root);
       return;
     }
     const added = claims.filter((claim) => !this.#doneBefore.includes(signatureOf(claim)));

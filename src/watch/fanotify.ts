@@ -32,6 +32,7 @@ import {
 } from "../../ffi/fanotify/abi.ts";
 import type { ActorDesk } from "./actor-desk.ts";
 import type { Backend, EventSink, NotOpened, Side, Want } from "./backend.ts";
+import { isNamed, type LeadingNames } from "./leading-names.ts";
 import { renamePlaces } from "./rename-places.ts";
 import { type Mark, type Node, noNodes } from "./tree.ts";
 import { viewAskers, viewRenamed } from "../rule/view.ts";
@@ -147,7 +148,7 @@ export class FanotifyBackend implements Backend {
       known.mask = (known.mask | missing) >>> 0;
       return known;
     }
-    const mark = { identity, isDirectory, mask, nodes: noNodes };
+    const mark = { identity, isDirectory, mask, nodes: noNodes, names: null };
     this.#markByIdentity.set(identity, mark);
     if (!isDirectory) this.#fileMarks++;
     return mark;
@@ -277,6 +278,7 @@ export class FanotifyBackend implements Backend {
     if ((mask & FAN_RENAME) !== 0) return this.#deliverRename(sink);
     const directory = this.#directory;
     if (directory !== null) {
+      if (directory.names !== null) this.#tellNames(directory.names, mask);
       const isSelf = this.#nameStart === this.#nameEnd || this.#nameIsDot();
       if (isSelf) this.#deliverDirectorySelf(sink, directory);
       else this.#deliverEntry(sink, directory);
@@ -316,6 +318,14 @@ export class FanotifyBackend implements Backend {
     }
   }
 
+  #tellNames(names: LeadingNames, mask: number): void {
+    if ((mask & entryEvents) === 0 || (mask & FAN_ONDIR) !== 0) return;
+    const start = this.#nameStart;
+    const end = this.#nameEnd;
+    for (const name of names.like(this.#buffer, start, end))
+      if (isNamed(name, this.#buffer, start, end)) name.changed(mask & entryEvents, this.#target);
+  }
+
   #nameIsDot(): boolean {
     return this.#nameEnd - this.#nameStart === 1 && this.#buffer[this.#nameStart] === dot;
   }
@@ -325,7 +335,7 @@ export class FanotifyBackend implements Backend {
     const { mask } = this.#events;
     const target = this.#target;
     const alsoFile = target !== null && !target.isDirectory && (mask & inodeBits) !== 0;
-    const several = alsoFile || directory.nodes.length > 1;
+    const several = alsoFile || directory.nodes.length !== 1;
     if (!several) return this.#deliverChild(sink, directory.nodes[0]!);
     sink.beginGroup();
     for (const node of [...directory.nodes]) this.#deliverChild(sink, node);

@@ -11,6 +11,9 @@ const halves = eventBits.moved_from | eventBits.moved_to;
 const upkeepByNames = comeAndGo | halves;
 const upkeepByHandles = comeAndGo | eventBits.rename;
 
+/** What tells of the names that lead to watched files. Departures keep inotify from merging arrivals. */
+export const nameUpkeep = comeAndGo | halves;
+
 /** A watched path that is deleted or replaced must not leave a dead watch behind without a word. */
 const rootUpkeep = eventBits.delete_self | eventBits.move_self;
 
@@ -90,6 +93,7 @@ const dot = 0x2e;
 /** The union over all places of an inode. */
 export function wantOf(mark: Mark): Want {
   let { events, children, directories } = nothing;
+  if (mark.names !== null) events |= nameUpkeep;
   for (const node of mark.nodes) {
     const want = wantAt(node.root, {
       isTop: node.parent === null,

@@ -3,7 +3,8 @@ import { eventBits } from "../event.ts";
 import { cString, latin1 } from "../../ffi/bytes.ts";
 import { nowMicroseconds } from "../../ffi/clock.ts";
 import { SyscallError } from "../../ffi/errno.ts";
-import { fileStatus, S_IFDIR } from "../../ffi/files.ts";
+import { fileStatus, S_IFDIR, S_IFREG } from "../../ffi/files.ts";
+import { isBeingWritten } from "../../ffi/lease.ts";
 import { type Log, quoted } from "../log.ts";
 import type { Backend, DirectoryEntry, DirectoryMove, GoneReason } from "./backend.ts";
 import type { Mark } from "./tree.ts";
@@ -17,6 +18,8 @@ import { LossClock } from "./loss-clock.ts";
 import { NameRecords } from "./name-records.ts";
 import { OpenPath } from "./open-path.ts";
 import { RecentlyTold } from "./recently-told.ts";
+import type { WatchedFile } from "./watched-file.ts";
+import { WatchedFiles } from "./watched-files.ts";
 import { isGone } from "./side-watch.ts";
 import { addNode, childrenOf, isOwnOutput, Node, type Root } from "./tree.ts";
 import type { Listing } from "./walk.ts";
@@ -24,6 +27,10 @@ import { exclusionsOf, follows, isLeftOut, wantAt } from "./want.ts";
 
 /** How often the path of a root is looked at again because it was replaced meanwhile: a look takes 20 us. */
 const looksMax = 100;
+
+const fileKind = { isTop: true, isHidden: false, holdsOwnOutput: false } as const;
+
+type FoundRoot = Pick<Node, "mark" | "inode" | "ownOutputs">;
 
 /** What is wanted of a root. */
 export interface RootWants extends Pick<Root, "top" | "below" | "belowHidden"> {
@@ -39,8 +46,14 @@ export interface TableObserver {
   compared(node: Node, table: WatchTable, listing: Listing): void;
   /** A place was given up: what was found there is not there any more. */
   placeDropped(node: Node): void;
-  /** Another file is at the path of a root than before. */
-  rootReplaced(root: Root, table: WatchTable): void;
+  /**
+   * Another file is at the path of a root than before.
+   *
+   * @param isBeingWritten somebody had it open for writing when it was watched already
+   */
+  rootReplaced(root: Root, table: WatchTable, isBeingWritten: boolean): void;
+  /** A file was at the path of a root, and is not any more: nothing was known of it. */
+  versionPassed(file: WatchedFile): void;
   /** Nothing is at the path of a root any more. */
   rootGone(): void;
 }
@@ -50,6 +63,7 @@ export class WatchTable {
   readonly roots = new Map<string, Root>();
   readonly told = new RecentlyTold();
   readonly lossClock = new LossClock(nowMicroseconds());
+  readonly files: WatchedFiles;
   readonly #log: Log;
   readonly #ownOutputs: OwnOutputs;
   readonly #observer: TableObserver;
@@ -75,6 +89,11 @@ export class WatchTable {
       onCompared: (node, listing) => observer.compared(node, this, listing),
       onDropped: (node) => observer.placeDropped(node),
     });
+    this.files = new WatchedFiles(backend, {
+      log,
+      look: (root) => this.#lookAtFile(root),
+      passed: (file) => observer.versionPassed(file),
+    });
     const Records = backend.namesSubdirectories ? NameRecords : HandleRecords;
     this.#records = new Records(this.#directories);
   }
@@ -90,6 +109,11 @@ export class WatchTable {
 
   /** Something waits for a moment in which no records are queued. */
   get isUnsettled(): boolean {
+    return this.mayHoldBack || this.files.isUnsettled;
+  }
+
+  /** Records about what is in directories may have to wait. */
+  get mayHoldBack(): boolean {
     const { moves, isAhead, isInDoubt, hasUntold } = this.#directories;
     return isInDoubt || !moves.isEmpty || isAhead || hasUntold || this.#records.isUnsettled;
   }
@@ -112,6 +136,7 @@ export class WatchTable {
 
   removeRoot(root: Root): void {
     this.roots.delete(latin1(root.path));
+    this.files.forget(root);
     if (root.node !== null) this.#directories.drop(root.node);
     root.node = null;
   }
@@ -170,6 +195,7 @@ export class WatchTable {
     if (this.isWalking || this.backend.hasAhead) return;
     this.#directories.dropLost();
     this.#sayUntold();
+    this.files.settle();
   }
 
   #sayUntold(): void {
@@ -193,6 +219,7 @@ export class WatchTable {
   /** Look at all that is watched. */
   compareAll(): void {
     this.#directories.isInDoubt = false;
+    this.files.lost();
     this.checkRoots();
     for (const root of this.roots.values()) this.#directories.compare(root);
   }
@@ -228,8 +255,8 @@ export class WatchTable {
     try {
       // What a mount shows or hides was there before.
       this.#placeRoot(root, reason === "deleted" || reason === "moved");
-      this.#log.info(`${quoted(root.path)} was replaced: watching the new one`);
-      this.#observer.rootReplaced(root, this);
+      this.#sayReplaced(root);
+      this.tellReplaced(root);
     } catch (error) {
       if (!(error instanceof SyscallError)) throw error;
       if (isGone(error)) {
@@ -240,6 +267,38 @@ export class WatchTable {
         `Cannot watch ${quoted(root.path)} any longer: ${causeOf(error, this.backend.name)}`,
       );
     }
+  }
+
+  /** A record says that another file is there: it may be the one that is watched already. */
+  #lookAtFile(root: Root): void {
+    try {
+      const found = this.#markRoot(root);
+      const { node } = root;
+      if (node !== null && found.mark === node.mark) return;
+      if (node !== null) this.#directories.drop(node);
+      this.#putRoot(root, found, { isNew: true });
+      if (node !== null) this.#sayReplaced(root);
+      this.tellReplaced(root);
+    } catch (error) {
+      if (!(error instanceof SyscallError)) throw error;
+      if (isGone(error)) return; // whatever was watched tells its end itself
+      this.#log.warn(
+        `Cannot watch ${quoted(root.path)} any longer: ${causeOf(error, this.backend.name)}`,
+      );
+    }
+  }
+
+  /** Another file is at the path of a root, or the first. */
+  tellReplaced(root: Root): void {
+    const { node } = root;
+    if (node === null || node.isDirectory) return;
+    const file = this.files.get(root)!;
+    this.files.found(file);
+    this.#observer.rootReplaced(root, this, file.isBeingWritten);
+  }
+
+  #sayReplaced(root: Root): void {
+    this.#log.info(`${quoted(root.path)} was replaced: watching the new one`);
   }
 
   #sayGone(root: Root, reason: GoneReason | "mounted"): void {
@@ -253,7 +312,14 @@ export class WatchTable {
   }
 
   #placeRoot(root: Root, isNew = false): void {
-    const { mark, inode, ownOutputs } = this.#markRoot(root);
+    this.#putRoot(root, this.#markRoot(root, isNew), { isNew });
+  }
+
+  #putRoot(
+    root: Root,
+    { mark, inode, ownOutputs }: FoundRoot,
+    { isNew }: { readonly isNew: boolean },
+  ): void {
     const node = new Node(root, mark, { parent: null, name: root.path });
     node.ownOutputs = ownOutputs;
     node.inode = inode;
@@ -265,23 +331,50 @@ export class WatchTable {
     else if (isNew) this.#observer.newDirectory(node, this, null);
   }
 
-  /**
-   * A file that is saved again and again is another one at each call that names it by its path: it is held,
-   * marked, and then still has to be the one that is there.
-   */
-  #markRoot(root: Root): Pick<Node, "mark" | "inode" | "ownOutputs"> {
+  #markRoot(root: Root, isNew = true): FoundRoot {
     const path = cString(root.path);
+    if (statusOrNull(path)?.kind !== S_IFDIR) return this.#markFile(root, isNew);
+    this.files.forget(root);
     for (let look = 1; ; look++) {
       using held = OpenPath.follow(path);
       const { kind, inode } = fileStatus(held.path);
-      const isDirectory = kind === S_IFDIR;
-      const ownOutputs = isDirectory ? this.#ownOutputs.namesIn(() => inode) : null;
+      if (kind !== S_IFDIR) return this.#markFile(root, isNew);
+      const ownOutputs = this.#ownOutputs.namesIn(() => inode);
       const holdsOwnOutput = ownOutputs !== null;
-      const want = wantAt(root, { isTop: true, isHidden: false, isDirectory, holdsOwnOutput });
-      const mark = this.backend.add(held.path, isDirectory, want);
+      const want = wantAt(root, {
+        isTop: true,
+        isHidden: false,
+        isDirectory: true,
+        holdsOwnOutput,
+      });
+      const mark = this.backend.add(held.path, true, want);
       if (look === looksMax || statusOrNull(path)?.inode === inode)
         return { mark, inode, ownOutputs };
-      if (mark.nodes.length === 0) this.backend.remove(mark, held.path);
+      if (mark.nodes.length === 0 && mark.names === null) this.backend.remove(mark, held.path);
+    }
+  }
+
+  /**
+   * A file that is saved again and again is another one at each call that names it by its path: it is held,
+   * at a moment at which no record comes in, and then marked. What comes to the path after that has a
+   * record of its own.
+   */
+  #markFile(root: Root, isNew: boolean): FoundRoot {
+    const path = cString(root.path);
+    const isTold = isNew || this.files.get(root) !== null;
+    const file = this.files.follow(root, { isNew });
+    for (let look = 1; ; look++) {
+      const { end } = this.backend;
+      using held = OpenPath.follow(path);
+      if (look < looksMax && this.backend.end !== end) continue;
+      file.wasFound(end);
+      const { kind, inode } = fileStatus(held.path);
+      const want = wantAt(root, { ...fileKind, isDirectory: kind === S_IFDIR });
+      const mark = this.backend.add(held.path, kind === S_IFDIR, want);
+      // Whoever closes it after this has a record of that.
+      file.isBeingWritten =
+        isTold && kind === S_IFREG && isBeingWritten(held.path, { followSymlink: true });
+      return { mark, inode, ownOutputs: null };
     }
   }
 
