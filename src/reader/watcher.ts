@@ -156,14 +156,15 @@ export class Watcher {
     for (const failure of this.#failures) this.#options.log.warn(failure);
     for (const table of this.tables) {
       for (const root of [...table.roots.values()])
-        if (!this.#kept.has(root) && !(isNew && this.#isAwaited(root))) table.removeRoot(root);
+        if (!this.#kept.has(root) && !(isNew && this.#isAwaited(root, byPath)))
+          table.removeRoot(root);
     }
     this.polling.endFollow(plan, { isStart: !isNew });
   }
 
   /** A file that is not there now: the records of its name count what comes to the path. */
-  #isAwaited({ node, path }: Root): boolean {
-    return node === null && this.#claims.isWaitingFor(path);
+  #isAwaited({ node, path }: Root, byPath: ReadonlyMap<string, Claims>): boolean {
+    return node === null && (byPath.has(latin1(path)) || this.#claims.isWaitingFor(path));
   }
 
   #isWatched(key: string): boolean {

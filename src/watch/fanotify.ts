@@ -323,7 +323,7 @@ export class FanotifyBackend implements Backend {
     const start = this.#nameStart;
     const end = this.#nameEnd;
     for (const name of names.like(this.#buffer, start, end))
-      if (isNamed(name, this.#buffer, start, end)) name.changed(mask & entryEvents, this.#target);
+      if (isNamed(name, this.#buffer, start, end)) name.changed(mask & entryEvents);
   }
 
   #nameIsDot(): boolean {

@@ -226,7 +226,7 @@ export class InotifyBackend implements Backend {
     if ((mask & directoryChanges) === 0 || (mask & IN_ISDIR) !== 0) return;
     const { bytes, nameStart, nameEnd } = this.#records;
     for (const name of names.like(bytes, nameStart, nameEnd))
-      if (isNamed(name, bytes, nameStart, nameEnd)) name.changed(mask & directoryChanges, null);
+      if (isNamed(name, bytes, nameStart, nameEnd)) name.changed(mask & directoryChanges);
   }
 
   #deliverTo(sink: EventSink, node: Node, events: number, mask: number, isRenamed: boolean): void {

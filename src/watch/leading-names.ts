@@ -7,9 +7,8 @@ export interface LeadingName {
    * The name was given to a file, or taken from one, or both.
    *
    * @param events of `entryEvents`
-   * @param target the mark of that file, if the record names it by handle and it has one
    */
-  changed(events: number, target: object | null): void;
+  changed(events: number): void;
 }
 
 /** FNV-1a. */

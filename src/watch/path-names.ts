@@ -45,6 +45,11 @@ export function namesTo(path: Uint8Array): PathName[] {
   return found;
 }
 
+/** Which symbolic links are among them: the same as long as none of them is another one. */
+export function linksOf(names: readonly PathName[]): string {
+  return names.flatMap(({ link }) => link ?? []).join("\n");
+}
+
 function componentsOf(path: string): string[] {
   return path.split("/").filter((name) => name !== "" && name !== ".");
 }

@@ -21,7 +21,7 @@ import { RecentlyTold } from "./recently-told.ts";
 import type { WatchedFile } from "./watched-file.ts";
 import { WatchedFiles } from "./watched-files.ts";
 import { isGone } from "./side-watch.ts";
-import { addNode, childrenOf, isOwnOutput, Node, type Root } from "./tree.ts";
+import { addNode, childrenOf, isInTree, isOwnOutput, Node, type Root } from "./tree.ts";
 import type { Listing } from "./walk.ts";
 import { exclusionsOf, follows, isLeftOut, wantAt } from "./want.ts";
 
@@ -71,6 +71,8 @@ export class WatchTable {
   readonly #records: DirectoryRecords;
   /** `Backend.position` of the last comparison. */
   #comparedAt = -1;
+  /** Files that were replaced, as a look has found: what happened to them until then may be queued still. */
+  #formers: { readonly node: Node; readonly until: number }[] = [];
   /** Roots of which the log says that they are no longer there. */
   readonly #gone = new WeakSet<Root>();
 
@@ -129,7 +131,12 @@ export class WatchTable {
     const noticesNames = !this.#ownOutputs.isEmpty;
     const { isNew = false, ...interests } = wants;
     const root: Root = { path, ...interests, node: null, namesSubdirectories, noticesNames };
-    this.#placeRoot(root, isNew);
+    try {
+      this.#placeRoot(root, isNew);
+    } catch (error) {
+      this.files.forget(root);
+      throw error;
+    }
     this.roots.set(latin1(path), root);
     return root;
   }
@@ -137,6 +144,7 @@ export class WatchTable {
   removeRoot(root: Root): void {
     this.roots.delete(latin1(root.path));
     this.files.forget(root);
+    this.#dropFormers(({ node }) => node.root === root);
     if (root.node !== null) this.#directories.drop(root.node);
     root.node = null;
   }
@@ -216,6 +224,17 @@ export class WatchTable {
     for (const root of this.roots.values()) if (follows(root)) this.#directories.compare(root);
   }
 
+  /** What has been read is told. */
+  afterRead(): void {
+    if (this.#formers.length > 0) this.#dropFormers(({ until }) => until <= this.backend.position);
+  }
+
+  #dropFormers(isOver: (former: { node: Node; until: number }) => boolean): void {
+    const over = this.#formers.filter(isOver);
+    this.#formers = this.#formers.filter((one) => !over.includes(one));
+    for (const { node } of over) if (isInTree(node)) this.#directories.drop(node);
+  }
+
   /** Look at all that is watched. */
   compareAll(): void {
     this.#directories.isInDoubt = false;
@@ -231,7 +250,8 @@ export class WatchTable {
   markGone(mark: Mark, reason: GoneReason): void {
     for (const node of [...mark.nodes]) {
       if (node.parent !== null) this.#directories.drop(node, { isDeleted: true });
-      else this.checkRoot(node.root, reason);
+      else if (node === node.root.node) this.checkRoot(node.root, reason);
+      else this.#directories.drop(node);
     }
   }
 
@@ -263,28 +283,26 @@ export class WatchTable {
         this.#sayGone(root, reason); // between the two looks
         return this.#observer.rootGone();
       }
-      this.#log.warn(
-        `Cannot watch ${quoted(root.path)} any longer: ${causeOf(error, this.backend.name)}`,
-      );
+      this.#sayCannot(root, error);
     }
   }
 
   /** A record says that another file is there: it may be the one that is watched already. */
-  #lookAtFile(root: Root): void {
+  #lookAtFile(root: Root): "another" | "the same" | "none" {
     try {
       const found = this.#markRoot(root);
       const { node } = root;
-      if (node !== null && found.mark === node.mark) return;
-      if (node !== null) this.#directories.drop(node);
+      if (node !== null && found.mark === node.mark) return "the same";
+      if (node !== null) this.#formers.push({ node, until: this.backend.end });
       this.#putRoot(root, found, { isNew: true });
       if (node !== null) this.#sayReplaced(root);
       this.tellReplaced(root);
+      return "another";
     } catch (error) {
       if (!(error instanceof SyscallError)) throw error;
-      if (isGone(error)) return; // whatever was watched tells its end itself
-      this.#log.warn(
-        `Cannot watch ${quoted(root.path)} any longer: ${causeOf(error, this.backend.name)}`,
-      );
+      // Whatever was watched tells its end itself.
+      if (!isGone(error)) this.#sayCannot(root, error);
+      return "none";
     }
   }
 
@@ -295,6 +313,10 @@ export class WatchTable {
     const file = this.files.get(root)!;
     this.files.found(file);
     this.#observer.rootReplaced(root, this, file.isBeingWritten);
+  }
+
+  #sayCannot({ path }: Root, error: SyscallError): void {
+    this.#log.warn(`Cannot watch ${quoted(path)} any longer: ${causeOf(error, this.backend.name)}`);
   }
 
   #sayReplaced(root: Root): void {
@@ -362,11 +384,13 @@ export class WatchTable {
   #markFile(root: Root, isNew: boolean): FoundRoot {
     const path = cString(root.path);
     const isTold = isNew || this.files.get(root) !== null;
-    const file = this.files.follow(root, { isNew });
+    let file: WatchedFile | null = null;
     for (let look = 1; ; look++) {
       const { end } = this.backend;
+      if (file === null || file.links !== "") file = this.files.follow(root, { isNew });
       using held = OpenPath.follow(path);
-      if (look < looksMax && this.backend.end !== end) continue;
+      const isSure = this.backend.end === end && file.hasSameLinks();
+      if (!isSure && look < looksMax) continue;
       file.wasFound(end);
       const { kind, inode } = fileStatus(held.path);
       const want = wantAt(root, { ...fileKind, isDirectory: kind === S_IFDIR });
@@ -384,7 +408,8 @@ export class WatchTable {
     root.top = top;
     root.below = below;
     root.belowHidden = belowHidden;
-    this.#dropIfReplaced(root);
+    // What else comes to the path of a file that is followed has a record.
+    if (isNew !== true || this.files.get(root) === null) this.#dropIfReplaced(root);
     if (root.node === null) return this.#placeRoot(root, isNew);
     const changes = reachOf(root) !== before;
     if (changes) for (const child of childrenOf(root.node)) this.#directories.drop(child);

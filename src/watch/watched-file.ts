@@ -1,5 +1,6 @@
 /** What is known of the versions of one watched file, each of which is told once. */
 import type { LeadingName } from "./leading-names.ts";
+import { linksOf, namesTo } from "./path-names.ts";
 import { type Mark, Node, type Root } from "./tree.ts";
 
 export class WatchedFile {
@@ -28,6 +29,11 @@ export class WatchedFile {
   constructor(root: Root, { isNew }: { readonly isNew: boolean }) {
     this.root = root;
     this.since = isNew ? -1 : null;
+  }
+
+  /** Whether the symbolic links are still those of the last look. */
+  hasSameLinks(): boolean {
+    return this.links === "" || linksOf(namesTo(this.root.path)) === this.links;
   }
 
   /** @param at `Backend.end` of the moment of the look */

@@ -16,7 +16,7 @@ import { type Log, quoted } from "../log.ts";
 import type { Backend, Want } from "./backend.ts";
 import { causeOf } from "./explain.ts";
 import { type LeadingName, LeadingNames } from "./leading-names.ts";
-import { namesTo } from "./path-names.ts";
+import { linksOf, namesTo } from "./path-names.ts";
 import { isGone } from "./side-watch.ts";
 import type { Mark, Root } from "./tree.ts";
 import { nameUpkeep, wantOf } from "./want.ts";
@@ -29,8 +29,8 @@ const wantNames: Want = { events: nameUpkeep, children: false, directories: fals
 
 export interface WatchedFilesOptions {
   readonly log: Log;
-  /** Look which file is at the path of a root, and watch that. */
-  readonly look: (root: Root) => void;
+  /** Look which file is at the path of a root, and watch that: it may be the one that is watched already. */
+  readonly look: (root: Root) => "another" | "the same" | "none";
   /** A version came, and another after it, before a look could find it. */
   readonly passed: (file: WatchedFile) => void;
 }
@@ -60,10 +60,10 @@ export class WatchedFiles {
     this.#files.set(root, file);
     const before = file.names;
     const names = namesTo(root.path);
-    file.links = names.flatMap(({ link }) => link ?? []).join("\n");
+    file.links = linksOf(names);
     file.names = names.flatMap(({ directory, name, link }) => {
       const isLink = link !== null;
-      const changed: LeadingName["changed"] = (...what) => this.#nameChanged(file, isLink, ...what);
+      const changed: LeadingName["changed"] = (events) => this.#nameChanged(file, isLink, events);
       return this.#add(root, cString(directory), { name, changed }) ?? [];
     });
     for (const { mark, path, one } of before) this.#remove(mark, path, one);
@@ -124,18 +124,16 @@ export class WatchedFiles {
   }
 
   /** A record says that a name on the way to a file was given to another one, or taken from it. */
-  #nameChanged(file: WatchedFile, isLink: boolean, events: number, target: object | null): void {
+  #nameChanged(file: WatchedFile, isLink: boolean, events: number): void {
     const { root } = file;
     const at = this.#backend.position;
     const leaves = (events & departures) !== 0;
     const arrives = (events & arrivals) !== 0;
-    // Equal records of one process are one (fanotify): the watched file went away, and came back.
-    const isBack = leaves && target !== null && target === root.node?.mark && at > file.foundAt;
-    if (arrives && isBack) return;
+    // One record may say both (fanotify): a version that went again, or one that was away for a moment.
     if (leaves) file.leftAt = at;
     if (!arrives || at <= (file.since ?? at)) return;
     this.#count(file, -1);
-    const isNews = at > file.foundAt || leaves || root.node === null;
+    const isNews = at > file.foundAt || root.node === null;
     // Renamed over: the record of the watched file is next, which says that one of its links has gone.
     const isAwaited = !isLink && root.node !== null && file.leftAt <= file.foundAt;
     if (isNews && !isAwaited) this.#look(file, isLink);
@@ -144,9 +142,7 @@ export class WatchedFiles {
 
   #look(file: WatchedFile, isLink: boolean): void {
     const { root, links, foundAt } = file;
-    const before = root.node;
-    this.#options.look(root);
-    if (before === null || root.node !== before) return;
+    if (this.#options.look(root) !== "the same") return;
     const isBack = file.leftAt > foundAt;
     const isSameBehind = isLink && file.links !== links;
     if (isBack || isSameBehind) this.#count(file, 1);

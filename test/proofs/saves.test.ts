@@ -55,7 +55,7 @@ const saves: readonly Save[] = [
     kind: "rotate",
     claim: "logrotate (rename away, create anew)",
     ways: ["the file", "a pattern of its name", "its directory"],
-    fastWays: ["the file", "a pattern of its name", "its directory"],
+    fastWays: ["the file", "the file", "a pattern of its name", "its directory"],
   },
   {
     kind: "copytruncate",

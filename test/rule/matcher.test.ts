@@ -134,7 +134,13 @@ class Place {
   #read(deliver: (sink: EventSink) => void): Line[] {
     const backend = { read: (sink: EventSink) => (deliver(sink), 1) };
     const ignore = () => {};
-    const table = { backend, noticeName: ignore, checkRoot: ignore, told: { note: ignore } };
+    const table = {
+      backend,
+      noticeName: ignore,
+      checkRoot: ignore,
+      afterRead: ignore,
+      told: { note: ignore },
+    };
     this.#dispatch.read(table as unknown as WatchTable);
     const text = new TextDecoder().decode(this.#lines.take());
     const lines = text.split("\n").filter((line) => line !== "");
