@@ -14,7 +14,8 @@ import { type OwnOutputs, statusOrNull } from "../watch/own-outputs.ts";
 import { isGone } from "../watch/side-watch.ts";
 import type { Node, Root } from "../watch/tree.ts";
 import { type RootWants, type TableObserver, WatchTable } from "../watch/watch-table.ts";
-import { type Claim, ClaimFinder, type Claims, signatureOf } from "./claims.ts";
+import { type Claim, ClaimFinder, type Claims, isWanted, signatureOf } from "./claims.ts";
+import { Footing } from "./footing.ts";
 import type { Plan, WatchReport } from "./plan.ts";
 
 export interface WatcherOptions {
@@ -23,7 +24,7 @@ export interface WatcherOptions {
   readonly observer: WatcherObserver;
 }
 
-export interface WatcherObserver extends TableObserver {
+export interface WatcherObserver extends Omit<TableObserver, "isWanted"> {
   /** More is wanted of a directory than until now, and what it is wanted for has just appeared in it. */
   interestsAdded(node: Node, table: WatchTable, interests: Interests): void;
 }
@@ -41,6 +42,9 @@ export class Watcher {
   #done = new Map<string, readonly string[]>();
   /** Of the path in hand: those of before. */
   #doneBefore: readonly string[] = [];
+  #byPath: ReadonlyMap<string, Claims> = new Map();
+  readonly #footing = new Footing();
+  readonly #observer: TableObserver;
   #kept = new Set<Root>();
   /** What is wrong with some path and is not said yet. */
   #failures: string[] = [];
@@ -51,6 +55,7 @@ export class Watcher {
   constructor(ladder: Ladder, options: WatcherOptions) {
     this.#ladder = ladder;
     this.#options = options;
+    this.#observer = { ...options.observer, isWanted: (root) => this.#isWanted(root) };
     this.arrivals = new Arrivals(options.log);
     this.#claims = new ClaimFinder(this.arrivals, {
       log: options.log,
@@ -93,7 +98,9 @@ export class Watcher {
     const plan = this.#plan!;
     this.#kept = new Set();
     this.#failures = [];
+    this.#footing.lookAnew();
     const byPath = this.#claims.find(plan, { isStart: !isNew });
+    this.#byPath = byPath;
     for (const [key, claims] of byPath) {
       const signatures = claims.list.map(signatureOf);
       this.#doneBefore = this.#done.get(key) ?? [];
@@ -124,10 +131,17 @@ export class Watcher {
       if (root === undefined) continue;
       this.#kept.add(root);
       // A file's own records tell what becomes of it, and they may still be queued.
-      if (root.node?.isDirectory === true || isLinked) table.checkRoot(root, "moved");
+      const mayBeElsewhere =
+        root.node?.isDirectory === true || isLinked || this.#footing.isLost(root);
+      if (mayBeElsewhere) table.checkRoot(root, "moved");
       if (root.node === null) isAlive = false;
     }
     return isAlive;
+  }
+
+  #isWanted({ path }: Root): boolean {
+    const claims = this.#byPath.get(latin1(path));
+    return claims?.list.every((claim) => isWanted(claim, path)) !== false;
   }
 
   #watch({ path, list }: Claims, isNew: boolean): void {
@@ -199,6 +213,7 @@ export class Watcher {
       const nodeBefore = table.roots.get(latin1(path))?.node ?? null;
       const root = table.setRoot(path, { ...this.#wants(able), isNew });
       this.#kept.add(root);
+      this.#footing.take(root);
       if (isNew) this.#tellArrival(root, table, able, nodeBefore);
       for (const claim of able) this.#warnIfNeverMet(claim, root);
       return null;
@@ -275,7 +290,7 @@ export class Watcher {
     if (known !== undefined) return known;
     const backend = this.#ladder.backend(name);
     if (backend instanceof SyscallError) throw backend;
-    const table = new WatchTable(backend, this.#options);
+    const table = new WatchTable(backend, { ...this.#options, observer: this.#observer });
     this.#tables.set(name, table);
     this.#tableList.push(table);
     return table;

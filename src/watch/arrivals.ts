@@ -23,6 +23,9 @@ export type Match =
   /** To be watched through its directory, together with all that gets such a name. */
   | { readonly kind: "names"; readonly directory: Uint8Array; readonly pattern: NamePattern };
 
+/** What cannot be watched beforehand is said by the look, if it is still wanted then. */
+const ignored: Cannot = () => {};
+
 /** A change between two looks: after so many there is no rest to be had, and the next record tells. */
 const looksMax = 16;
 
@@ -35,6 +38,8 @@ export class Arrivals {
   readonly #components = new Map<string, readonly Component[]>();
   readonly #cannot = new Set<string>();
   #wanted: Wanted[] = [];
+  /** Directories above watched paths, in the look in hand. */
+  readonly #above = new Set<string>();
 
   constructor(log: Log) {
     this.#log = log;
@@ -53,14 +58,24 @@ export class Arrivals {
    * Call `resolve` until it has seen all that is there by the time that its absence would be noticed.
    *
    * @param resolve asks `matchesOf` for each pattern, `waitForAnother` for other paths that may change
+   * @param likely plain paths that are probably there: with the directories above them watched beforehand,
+   *   one look is enough
    */
-  settle<Result>(resolve: () => Result): Result {
+  settle<Result>(resolve: () => Result, likely: readonly Uint8Array[] = []): Result {
+    this.#startOver();
+    for (const path of likely) this.waitForMoveAbove(path);
+    if (likely.length > 0) this.#side.set(this.#wanted, ignored);
     for (let look = 1; ; look++) {
-      this.#wanted = [];
+      this.#startOver();
       const result = resolve();
       const isNew = this.#side.set(this.#wanted, this.#sayCannot);
       if (!isNew || look === looksMax) return result;
     }
+  }
+
+  #startOver(): void {
+    this.#wanted = [];
+    this.#above.clear();
   }
 
   /**
@@ -77,6 +92,18 @@ export class Arrivals {
   /** Wait for another thing at a plain path: at its symbolic links, and where nothing is yet. */
   waitForAnother(path: Uint8Array): void {
     this.#trace("", namesOf(latin1(path)));
+  }
+
+  /**
+   * Wait for a directory above a plain path to be moved, removed or replaced: the kernel watches what is at
+   * the path, and says nothing of the way to it. Each directory counts once, however many paths lead
+   * through it.
+   */
+  waitForMoveAbove(path: Uint8Array): void {
+    for (let at = above(latin1(path)); at !== "" && !this.#above.has(at); at = above(at)) {
+      this.#above.add(at);
+      this.#wanted.push({ directory: at, names: null });
+    }
   }
 
   #componentsOf(path: Uint8Array): readonly Component[] {
@@ -186,6 +213,11 @@ export class Arrivals {
     const path = quoted(fromLatin1(directory || "/"));
     this.#log.warn(`Cannot wait for what appears in ${path}: ${causeOf(error, "inotify")}`);
   };
+}
+
+/** The directory that a path's last name is in; "" is the root. */
+function above(path: string): string {
+  return path.slice(0, Math.max(path.lastIndexOf("/"), 0));
 }
 
 function namesOf(path: string): string[] {

@@ -29,8 +29,10 @@ export interface TableObserver {
   newDirectory(node: Node, table: WatchTable): void;
   /** Another file is at the path of a root than before. */
   rootReplaced(root: Root, table: WatchTable): void;
-  /** Nothing is at the path of a root any more. */
+  /** Nothing is at the path of a root any more, or nothing that its rules want. */
   rootGone(): void;
+  /** Whether what is at the path of a root now is what its rules want to watch. */
+  isWanted(root: Root): boolean;
 }
 
 export class WatchTable {
@@ -214,7 +216,7 @@ export class WatchTable {
     if (status === null && reason === "changed") return;
     this.#drop(root.node);
     root.node = null;
-    if (status === null) return this.#observer.rootGone();
+    if (status === null || !this.#observer.isWanted(root)) return this.#observer.rootGone();
     try {
       // What a mount shows or hides was there before.
       this.#placeRoot(root, reason === "deleted" || reason === "moved");
