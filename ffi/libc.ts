@@ -48,6 +48,10 @@ const prototypes = {
   ioctl: { args: ["i32", "u64", "buffer"], returns: "i32" },
   // int eventfd(unsigned int initval, int flags);
   eventfd: { args: ["u32", "i32"], returns: "i32" },
+  // int epoll_create1(int flags);
+  epoll_create1: { args: ["i32"], returns: "i32" },
+  // int epoll_ctl(int epfd, int op, int fd, struct epoll_event *event);
+  epoll_ctl: { args: ["i32", "i32", "i32", "buffer"], returns: "i32" },
   // int pipe2(int pipefd[2], int flags);
   pipe2: { args: ["buffer", "i32"], returns: "i32" },
   // ssize_t readlink(const char *pathname, char *buf, size_t bufsiz);

@@ -31,6 +31,7 @@ const tables: Readonly<Record<string, Counterpart>> = {
   O: (key) => macro(`O_${key}`),
   AT: (key) => macro(`AT_${key}`),
   pollfdLayout: struct("struct pollfd"),
+  epollEventLayout: struct("struct epoll_event"),
   statxLayout: struct("struct statx"),
   statfsLayout: struct("struct statfs"),
   direntLayout: struct("struct dirent64"), // glibc's is the kernel's linux_dirent64

@@ -55,6 +55,18 @@ const statfsBuffer = new Uint8Array(statfsLayout.size + 64);
 const statfsWords = new Int32Array(statfsBuffer.buffer);
 
 /**
+ * Whether the filesystem at `path` has an id of its own. Handles of those that have none (FUSE) say
+ * nothing about which of them they belong to.
+ *
+ * @param path NUL-terminated. @throws {SyscallError} as statfs(2)
+ */
+export function hasFilesystemId(path: Uint8Array): boolean {
+  check(libc.statfs(path, statfsBuffer), "statfs");
+  const at = statfsLayout.f_fsid >> 2;
+  return statfsWords[at] !== 0 || statfsWords[at + 1] !== 0;
+}
+
+/**
  * The identity that fanotify events carry for `path`: fsid, then file_handle, exactly as the bytes of
  * an information record from its offset 4 on (statfs(2), name_to_handle_at(2)).
  *

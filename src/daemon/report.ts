@@ -3,14 +3,16 @@ import type { WatchReport } from "../reader/plan.ts";
 import type { BackendName } from "../rule/rule.ts";
 
 /** "watching 3 paths for 4 rules: fanotify 2 (15 marks), inotify 1 (1 mark)" */
-export function watchReportText({ rules, watched, marks, waiting }: WatchReport): string {
+export function watchReportText(report: WatchReport): string {
+  const { rules, watched, marks, unwatched, waiting } = report;
   const paths = watched.fanotify + watched.inotify;
   const backends = (["fanotify", "inotify"] as const satisfies BackendName[])
     .filter((name) => watched[name] > 0)
     .map((name) => `${name} ${watched[name]} (${counted(marks[name], "mark")})`);
   const how = backends.length === 0 ? "" : `: ${backends.join(", ")}`;
+  const missing = unwatched === 0 ? "" : `, ${unwatched} not watched`;
   const rest = waiting === 0 ? "" : `, waiting for ${counted(waiting, "path")}`;
-  return `watching ${counted(paths, "path")} for ${counted(rules, "rule")}${how}${rest}`;
+  return `watching ${counted(paths, "path")} for ${counted(rules, "rule")}${how}${missing}${rest}`;
 }
 
 function counted(count: number, noun: string): string {

@@ -15,6 +15,7 @@ import { ConfigurationWatch } from "../watch/configuration-watch.ts";
 import { overflowText } from "../watch/explain.ts";
 import { Ladder } from "../watch/ladder.ts";
 import { OwnOutputs } from "../watch/own-outputs.ts";
+import { followMounts, Mounts } from "../watch/mounts.ts";
 import type { Node, Root } from "../watch/tree.ts";
 import type { WatchTable } from "../watch/watch-table.ts";
 import { Watcher } from "./watcher.ts";
@@ -81,7 +82,8 @@ export class ReaderLoop {
   readonly #catchUp: CatchUp;
   readonly #watcher: Watcher;
   /** proc_pid_mountinfo(5): POLLPRI says that a filesystem was mounted or unmounted. */
-  readonly #mounts = openMountTable();
+  readonly #mountTable = openMountTable();
+  readonly #mounts = new Mounts();
   readonly #configuration = new ConfigurationWatch();
   /** A root has gone, or a path that is waited for may be there. */
   #somethingCameOrWent = false;
@@ -120,7 +122,7 @@ export class ReaderLoop {
   /** Runs until the program ends. */
   run(): void {
     this.#poll.set(controlSlot, this.#start.wakeFd, POLLIN);
-    this.#poll.set(mountsSlot, this.#mounts?.number ?? -1, POLLPRI);
+    this.#poll.set(mountsSlot, this.#mountTable?.number ?? -1, POLLPRI);
     while (!this.#isOver) {
       this.#wait();
       if (this.#poll.happened(controlSlot) !== 0) this.#takeMessages();
@@ -142,8 +144,10 @@ export class ReaderLoop {
 
   /** After what is queued, which may be about the filesystem that is gone. */
   #checkMounts(): void {
+    this.#readWhatIsQueued();
     this.#lines.setTime(nowMicroseconds());
     for (const table of this.#watcher.tables) table.checkRoots();
+    followMounts(this.#watcher.tables, this.#mounts);
     this.#catchUp.tellDue();
     this.#handOver();
     this.#somethingCameOrWent = true; // a path that is waited for may be on the new filesystem
@@ -262,7 +266,9 @@ export class ReaderLoop {
       this.#catchUp.tellDue();
       this.#handOver();
     }
-    if (!this.#reportsWhenWalked || this.#watcher.isWalking) return;
+    if (this.#watcher.isWalking) return;
+    this.#watcher.sayRefusals();
+    if (!this.#reportsWhenWalked) return;
     this.#reportsWhenWalked = false;
     const plan = this.#plan!;
     const report = this.#watcher.report(plan);

@@ -9,7 +9,10 @@ import { whyNeverMet } from "../rule/reach.ts";
 import { type BackendName, eventsOf } from "../rule/rule.ts";
 import { Arrivals } from "../watch/arrivals.ts";
 import { cannotWatch } from "../watch/explain.ts";
-import { isUnsupportedFilesystem, type Ladder, whyNotFanotify } from "../watch/ladder.ts";
+import { isUnsupportedFilesystem, type Refusal } from "../watch/joint-backend.ts";
+import { type Ladder, whyNotFanotify } from "../watch/ladder.ts";
+import { isLimit, whoseLimit } from "../watch/limits.ts";
+import type { Backend } from "../watch/backend.ts";
 import { type OwnOutputs, statusOrNull } from "../watch/own-outputs.ts";
 import { isGone } from "../watch/side-watch.ts";
 import type { Node, Root } from "../watch/tree.ts";
@@ -17,6 +20,7 @@ import { type RootWants, type TableObserver, WatchTable } from "../watch/watch-t
 import { type Claim, ClaimFinder, type Claims, isWanted, signatureOf } from "./claims.ts";
 import { Footing } from "./footing.ts";
 import type { Plan, WatchReport } from "./plan.ts";
+import { Shortages, shortageText } from "./shortages.ts";
 
 export interface WatcherOptions {
   readonly log: Log;
@@ -32,7 +36,7 @@ export interface WatcherObserver extends Omit<TableObserver, "isWanted"> {
 export class Watcher {
   readonly arrivals: Arrivals;
   readonly #claims: ClaimFinder;
-  readonly #tables = new Map<BackendName, WatchTable>();
+  readonly #tables = new Map<Backend, WatchTable>();
   readonly #tableList: WatchTable[] = [];
   readonly #ladder: Ladder;
   readonly #options: WatcherOptions;
@@ -51,6 +55,9 @@ export class Watcher {
   /** Each thing that was wrong under this plan. */
   #failed = new Set<string>();
   #saidWhyInotify = false;
+  readonly #shortages = new Shortages();
+  /** Paths of rules that a limit of the kernel keeps from being watched. */
+  #refused: Refusal[] = [];
 
   constructor(ladder: Ladder, options: WatcherOptions) {
     this.#ladder = ladder;
@@ -85,6 +92,9 @@ export class Watcher {
     this.#rules = rules;
     this.#done = new Map();
     this.#failed = new Set();
+    this.#refused = [];
+    this.#shortages.clear();
+    for (const table of this.tables) this.#retry(table);
     this.#follow({ isNew: false });
   }
 
@@ -110,13 +120,47 @@ export class Watcher {
       this.#watch(claims, isNew);
     }
     for (const key of this.#done.keys()) if (!byPath.has(key)) this.#done.delete(key);
-    if (!isNew && plan.everyPathMustWork && this.#failures.length > 0)
-      throw new WatchError(this.#failures[0]);
+    if (!isNew && plan.everyPathMustWork) this.#throwFirst();
     for (const failure of this.#failures) this.#options.log.warn(failure);
     for (const table of this.tables) {
       for (const root of [...table.roots.values()])
         if (!this.#kept.has(root)) table.removeRoot(root);
     }
+  }
+
+  #throwFirst(): void {
+    const [text] = this.#failures;
+    if (text !== undefined) throw new WatchError(text);
+    const [refusal] = this.#refused;
+    if (refusal === undefined) return;
+    const watched = this.#marksOf(whoseLimit(refusal.error));
+    throw new WatchError(shortageText({ ...refusal, count: this.#refused.length }, watched));
+  }
+
+  /** There may be room by now for what a limit has kept from being watched. */
+  #retry(table: WatchTable): void {
+    for (const mark of [...(this.#ladder.jointOf(table.backend)?.unwatched ?? [])]) {
+      for (const node of [...mark.nodes]) {
+        const { parent } = node;
+        table.giveUp(node);
+        if (parent !== null) table.lookAgainIn(parent);
+      }
+    }
+  }
+
+  /** What was found to be refused since the last time: to be called when all is walked. */
+  sayRefusals(): void {
+    for (const joint of this.#ladder.opened) {
+      for (const refusal of joint.takeRefusals()) {
+        if (isLimit(refusal.error)) this.#shortages.note(refusal);
+        else this.#options.log.warn(fallText(refusal));
+      }
+    }
+    this.#shortages.say(this.#options.log, (name) => this.#marksOf(name));
+  }
+
+  #marksOf(name: BackendName): number {
+    return this.#ladder.opened.reduce((sum, one) => sum + (one.name === name ? one.marks : 0), 0);
   }
 
   #isWatched(key: string): boolean {
@@ -156,7 +200,30 @@ export class Watcher {
     const others = list.filter(({ planned }) => planned.backend !== "inotify");
     const left = others.length === 0 ? [] : this.#watchWithFanotify(path, others, isNew);
     const rest = [...inotify, ...left];
-    if (rest.length > 0) this.#watchWith("inotify", path, rest, isNew);
+    if (rest.length === 0) return;
+    const error = this.#watchWith(this.#ladder.backend("inotify"), path, rest, isNew);
+    if (error !== null) this.#watchBeyondLimit(path, rest, error, isNew);
+  }
+
+  /** inotify is used up. */
+  #watchBeyondLimit(
+    path: Uint8Array,
+    claims: readonly Claim[],
+    error: SyscallError,
+    isNew: boolean,
+  ): void {
+    const auto = claims.filter(({ planned }) => planned.backend === "auto");
+    if (auto.length < claims.length) this.#refuse(path, error);
+    if (auto.length === 0) return;
+    const fanotify = this.#ladder.fanotifyWithoutPrivilege();
+    if (this.#watchWith(fanotify, path, auto, isNew) !== null) this.#refuse(path, error);
+    else this.#shortages.note({ path, error, servedBy: "fanotify" });
+  }
+
+  #refuse(path: Uint8Array, error: SyscallError): void {
+    const refusal = { path, error, servedBy: null };
+    this.#refused.push(refusal);
+    this.#shortages.note(refusal);
   }
 
   #fail(why: string): void {
@@ -179,11 +246,11 @@ export class Watcher {
       );
       return auto;
     }
-    const error = this.#watchWith("fanotify", path, claims, isNew);
+    const error = this.#watchWith(backend, path, claims, isNew);
     if (error === null) return [];
-    this.#options.log.warn(
-      `Using inotify for ${quoted(path)}: fanotify cannot name files on this filesystem (${error.message})`,
-    );
+    const refusal = { path, error, servedBy: "inotify" } as const;
+    if (isLimit(error)) this.#shortages.note(refusal);
+    else this.#options.log.warn(fallText(refusal));
     return claims;
   }
 
@@ -194,22 +261,22 @@ export class Watcher {
     this.#options.log.info(`Using inotify: ${whyNotFanotify(error)}`);
   }
 
-  /** @returns the error if the filesystem does not support the backend, null if nothing is left to try */
+  /**
+   * @returns the error if another backend may serve: the filesystem does not support this one, or a limit
+   * is reached; null if nothing is left to try
+   */
   #watchWith(
-    name: BackendName,
+    backend: Backend | SyscallError,
     path: Uint8Array,
     claims: readonly Claim[],
     isNew: boolean,
   ): SyscallError | null {
-    const backend = this.#ladder.backend(name);
-    if (backend instanceof SyscallError) {
-      this.#fail(cannotWatch(path, backend, name));
-      return null;
-    }
-    const able = claims.filter((claim) => this.#canReport(name, path, claim));
+    if (backend instanceof SyscallError) return backend;
+    const { name } = backend;
+    const able = claims.filter((claim) => this.#canReport(backend, path, claim));
     if (able.length === 0) return null;
     try {
-      const table = this.#table(name);
+      const table = this.#table(backend);
       const nodeBefore = table.roots.get(latin1(path))?.node ?? null;
       const root = table.setRoot(path, { ...this.#wants(able), isNew });
       this.#kept.add(root);
@@ -219,6 +286,7 @@ export class Watcher {
       return null;
     } catch (error) {
       if (!(error instanceof SyscallError)) throw error;
+      if (isLimit(error)) return error;
       if (name === "fanotify" && isUnsupportedFilesystem(error)) return error;
       if (isGone(error) && (isNew || !this.#plan!.everyPathMustWork)) this.#vanished(path);
       else this.#fail(cannotWatch(path, error, name));
@@ -266,13 +334,13 @@ export class Watcher {
     const seesHidden = deep.filter(({ skipsHidden }) => !skipsHidden);
     const all = below(deep);
     const belowHidden = seesHidden.length === deep.length ? all : below(seesHidden);
-    return { top: new Interests(rules, top), below: all, belowHidden };
+    const isStrict = claims.every(({ planned }) => planned.backend !== "auto");
+    return { top: new Interests(rules, top), below: all, belowHidden, isStrict };
   }
 
-  #canReport(name: BackendName, path: Uint8Array, { planned }: Claim): boolean {
-    const backend = this.#ladder.backend(name);
+  #canReport({ name, supported }: Backend, path: Uint8Array, { planned }: Claim): boolean {
     const events = eventsOf(planned.condition);
-    if (backend instanceof SyscallError || (events & backend.supported) !== 0) return true;
+    if ((events & supported) !== 0) return true;
     const names = namesOf(events).join(", ");
     this.#fail(`Cannot watch ${quoted(path)} for ${names}: ${name} does not report that`);
     return false;
@@ -285,13 +353,11 @@ export class Watcher {
     this.#options.log.warn(`Rule ${quoted(planned.name)} never fires for ${quoted(path)}: ${why}`);
   }
 
-  #table(name: BackendName): WatchTable {
-    const known = this.#tables.get(name);
+  #table(backend: Backend): WatchTable {
+    const known = this.#tables.get(backend);
     if (known !== undefined) return known;
-    const backend = this.#ladder.backend(name);
-    if (backend instanceof SyscallError) throw backend;
     const table = new WatchTable(backend, { ...this.#options, observer: this.#observer });
-    this.#tables.set(name, table);
+    this.#tables.set(backend, table);
     this.#tableList.push(table);
     return table;
   }
@@ -300,16 +366,27 @@ export class Watcher {
   report(plan: Plan): WatchReport {
     const watched = { inotify: 0, fanotify: 0 };
     const marks = { inotify: 0, fanotify: 0 };
-    for (const [name, table] of this.#tables) {
-      watched[name] = table.roots.size;
-      marks[name] = table.backend.marks;
+    let unwatched = this.#refused.length;
+    for (const { backend, roots } of this.tables) {
+      watched[backend.name] += roots.size;
+      marks[backend.name] += backend.marks;
+      unwatched += this.#ladder.jointOf(backend)?.unwatched.size ?? 0;
     }
     return {
       rules: plan.rules.length,
       watched,
       marks,
-      failed: this.#failed.size,
+      failed: this.#failed.size + this.#refused.length,
+      unwatched,
       waiting: this.#claims.waiting,
     };
   }
+}
+
+/** Where the log says that a filesystem has to do with the rung below. */
+function fallText({ path, error, servedBy }: Refusal): string {
+  const why = `fanotify cannot name files on this filesystem (${error.message})`;
+  return servedBy === null
+    ? `Cannot watch ${quoted(path)}: ${why}`
+    : `Using ${servedBy} for ${quoted(path)}: ${why}`;
 }

@@ -13,6 +13,7 @@ import {
 import { type Log, quoted } from "../log.ts";
 import { type Component, componentsOf, NamePattern } from "../rule/glob.ts";
 import { causeOf } from "./explain.ts";
+import { isLimit, limitText } from "./limits.ts";
 import { statusOrNull } from "./own-outputs.ts";
 import { type Cannot, isGone, namesMask, SideWatch, type Wanted } from "./side-watch.ts";
 
@@ -37,6 +38,8 @@ export class Arrivals {
   readonly #log: Log;
   readonly #components = new Map<string, readonly Component[]>();
   readonly #cannot = new Set<string>();
+  /** What a limit of the kernel keeps from being waited for, and is not said yet. */
+  #short: { readonly directory: string; readonly error: SyscallError }[] = [];
   #wanted: Wanted[] = [];
   /** Directories above watched paths, in the look in hand. */
   readonly #above = new Set<string>();
@@ -69,7 +72,9 @@ export class Arrivals {
       this.#startOver();
       const result = resolve();
       const isNew = this.#side.set(this.#wanted, this.#sayCannot);
-      if (!isNew || look === looksMax) return result;
+      if (isNew && look < looksMax) continue;
+      this.#sayShort();
+      return result;
     }
   }
 
@@ -206,13 +211,31 @@ export class Arrivals {
     }
   }
 
-  /** Once for each directory. */
+  /** Once for each directory, and once for each limit. */
   readonly #sayCannot: Cannot = (directory, error) => {
     if (this.#cannot.has(directory)) return;
     this.#cannot.add(directory);
-    const path = quoted(fromLatin1(directory || "/"));
-    this.#log.warn(`Cannot wait for what appears in ${path}: ${causeOf(error, "inotify")}`);
+    if (isLimit(error)) this.#short.push({ directory, error });
+    else this.#sayWhy(quotedPath(directory), error, 0);
   };
+
+  #sayShort(): void {
+    const [first] = this.#short;
+    if (first === undefined) return;
+    const others = this.#short.length - 1;
+    const what = `${quotedPath(first.directory)}${others === 0 ? "" : ` and ${others} more`}`;
+    this.#sayWhy(what, first.error, this.#side.size + others + 1);
+    this.#short = [];
+  }
+
+  #sayWhy(what: string, error: SyscallError, needed: number): void {
+    const why = isLimit(error) ? limitText(error, "inotify", needed) : causeOf(error, "inotify");
+    this.#log.warn(`Cannot wait for what appears in ${what}: ${why}`);
+  }
+}
+
+function quotedPath(path: string): string {
+  return quoted(fromLatin1(path || "/"));
 }
 
 /** The directory that a path's last name is in; "" is the root. */

@@ -10,6 +10,10 @@ export interface Want {
   readonly children: boolean;
   /** Also what happens to directories. */
   readonly directories: boolean;
+  /** A path of a rule: what cannot be watched as it should be is an error. */
+  readonly isTop: boolean;
+  /** The rules name the backend: no other takes its place at a limit. */
+  readonly isStrict: boolean;
 }
 
 /** Where a backend delivers what it read. Names are given as a range of the read buffer. */
@@ -61,6 +65,8 @@ export interface DirectoryEntry {
   readonly target: Mark | null | undefined;
   /** What `Backend.add` has to find at the path; null if the records do not say it. */
   readonly identity: Uint8Array | null;
+  /** A half of a move, whose other half may have another key: only a look can tell. */
+  readonly isUnsure?: boolean;
 }
 
 /** inotify's cookie, or the mark of the directory that moves. */

@@ -1,5 +1,5 @@
 /** The fanotify backend: inode marks, records named by directory handle, entry name and target handle. */
-import { bytesEqual } from "../../ffi/bytes.ts";
+import { bytesEqual, cString } from "../../ffi/bytes.ts";
 import { entryEvents, eventBits, selfEvents } from "../event.ts";
 import { bytesReadable, type Fd, readNow } from "../../ffi/fd.ts";
 import { SyscallError } from "../../ffi/errno.ts";
@@ -34,8 +34,12 @@ import { viewAskers, viewRenamed } from "../rule/matcher.ts";
 import { HandleTable } from "./handle-table.ts";
 import type { Node } from "./tree.ts";
 
-const readBytes = 256 * 1024;
+/** For all groups: none reads while the records of another are in hand. */
+const buffer = new Uint8Array(256 * 1024);
 const dot = 0x2e;
+const slash = 0x2f;
+/** An identity starts with the filesystem's id: struct fanotify_event_info_fid. */
+const fsidBytes = 8;
 
 /** Our bits that fanotify has under the same value; `rename` has another one, `unmount` is not there. */
 const sharedBits = 0x1fff;
@@ -48,6 +52,22 @@ const directoryChanges = FAN_CREATE | FAN_DELETE | FAN_MOVED_FROM | FAN_MOVED_TO
 
 interface FanotifyMark extends Mark {
   readonly identity: Uint8Array;
+  /** Of the root of a subvolume: as the records of the directory that it is in name it. */
+  alias: Uint8Array | null;
+}
+
+/** Marks by what records say of them. */
+export type KnownMarks = HandleTable<FanotifyMark>;
+
+export interface FanotifyOptions {
+  /** fs.fanotify.max_user_marks does not count; needs CAP_SYS_ADMIN. Default: true. */
+  readonly unlimitedMarks?: boolean;
+  /** Shared by groups whose records may speak of each other's directories. */
+  readonly known?: KnownMarks;
+  /** There are groups for other subvolumes of the same filesystem. */
+  readonly isSibling?: boolean;
+  /** Another backend's records tell what happens to the directories in this one. */
+  readonly isNamedElsewhere?: (parent: Node) => boolean;
 }
 
 export class FanotifyBackend implements Backend {
@@ -56,10 +76,13 @@ export class FanotifyBackend implements Backend {
   readonly supported = sharedBits | eventBits.rename | eventBits.q_overflow;
   readonly #fd: Fd;
   readonly #ownPid: number;
-  readonly #buffer = new Uint8Array(readBytes);
+  readonly #buffer = buffer;
   readonly #events = new FanotifyReader(this.#buffer);
   readonly #info = new InfoReader(this.#events);
-  readonly #markByIdentity = new HandleTable<FanotifyMark>();
+  readonly #markByIdentity: HandleTable<FanotifyMark>;
+  readonly #isNamedElsewhere: (parent: Node) => boolean;
+  readonly #isSibling: boolean;
+  #marks = 0;
   /** Marks on inodes that are no directories: only with them a target has to be looked up. */
   #fileMarks = 0;
   consumed = 0;
@@ -79,9 +102,12 @@ export class FanotifyBackend implements Backend {
   #oldNameEnd = 0;
 
   /** @param ownPid what this process does is not reported. @throws {SyscallError} as `fanotifyInit` */
-  constructor(ownPid: number) {
+  constructor(ownPid: number, options: FanotifyOptions = {}) {
     this.#ownPid = ownPid;
-    this.#fd = fanotifyInit({ unlimitedMarks: true });
+    this.#markByIdentity = options.known ?? new HandleTable();
+    this.#isSibling = options.isSibling ?? false;
+    this.#isNamedElsewhere = options.isNamedElsewhere ?? (() => false);
+    this.#fd = fanotifyInit({ unlimitedMarks: options.unlimitedMarks ?? true });
   }
 
   get fd(): number {
@@ -89,7 +115,7 @@ export class FanotifyBackend implements Backend {
   }
 
   get marks(): number {
-    return this.#markByIdentity.size;
+    return this.#marks;
   }
 
   get queuedBytes(): number {
@@ -112,7 +138,7 @@ export class FanotifyBackend implements Backend {
     expected: Uint8Array | null,
   ): Mark | null {
     const identity = fileIdentity(path);
-    if (expected !== null && !bytesEqual(expected, identity)) return null;
+    if (expected !== null && !isSameHandle(expected, identity)) return null;
     const known = this.#find(identity);
     const mask = kernelMask(want, isDirectory);
     const missing = known === null ? mask : (mask & ~known.mask) >>> 0;
@@ -121,8 +147,14 @@ export class FanotifyBackend implements Backend {
       known.mask = (known.mask | missing) >>> 0;
       return known;
     }
-    const mark = { identity, isDirectory, mask, nodes: [] };
+    const mark: FanotifyMark = { identity, alias: null, isDirectory, mask, nodes: [] };
     this.#markByIdentity.set(identity, mark);
+    const alias = expected ?? this.#aliasOf(path, identity);
+    if (alias !== null && !bytesEqual(alias, identity)) {
+      mark.alias = alias;
+      this.#markByIdentity.set(alias, mark);
+    }
+    this.#marks++;
     if (!isDirectory) this.#fileMarks++;
     return mark;
   }
@@ -262,7 +294,8 @@ export class FanotifyBackend implements Backend {
     for (const node of [...directory.nodes]) {
       const { parent, name } = node;
       if (parent === null) sink.self(node, events, true, pid);
-      else if (told !== 0) sink.child(parent, told, true, name, 0, name.length, pid, 0);
+      else if (told !== 0 && !this.#isNamedElsewhere(parent))
+        sink.child(parent, told, true, name, 0, name.length, pid, 0);
     }
     sink.endGroup();
     if ((mask & FAN_DELETE_SELF) !== 0) this.#lose(sink, directory);
@@ -303,7 +336,18 @@ export class FanotifyBackend implements Backend {
 
   #drop(mark: FanotifyMark): void {
     this.#markByIdentity.delete(mark.identity);
+    if (mark.alias !== null) this.#markByIdentity.delete(mark.alias);
+    this.#marks--;
     if (!mark.isDirectory) this.#fileMarks--;
+  }
+
+  /** Only where groups share what they know there are subvolumes. */
+  #aliasOf(path: Uint8Array, identity: Uint8Array): Uint8Array | null {
+    if (!this.#isSibling) return null;
+    const cut = path.lastIndexOf(slash, path.length - 2);
+    const alias = identity.slice();
+    alias.set(fileIdentity(cString(path.subarray(0, Math.max(cut, 1)))).subarray(0, fsidBytes));
+    return alias;
   }
 
   #find(identity: Uint8Array): FanotifyMark | null {
@@ -311,6 +355,11 @@ export class FanotifyBackend implements Backend {
     new Uint8Array(words.buffer).set(identity);
     return this.#markByIdentity.get(words, 0, identity.length);
   }
+}
+
+/** A record has the fsid of the directory that reports, also where the entry is a subvolume with its own. */
+function isSameHandle(a: Uint8Array, b: Uint8Array): boolean {
+  return bytesEqual(a.subarray(fsidBytes), b.subarray(fsidBytes));
 }
 
 /** Marks are changed by path, and what is there by now may have a mark of its own. */

@@ -1,23 +1,40 @@
 /** Which backend serves a rule: the one its events name, or the best that works here. */
+import { hasFilesystemId } from "../../ffi/fanotify/calls.ts";
 import { Errno, SyscallError } from "../../ffi/errno.ts";
 import type { BackendName } from "../rule/rule.ts";
 import type { Backend } from "./backend.ts";
 import { causeOf } from "./explain.ts";
-import { FanotifyBackend } from "./fanotify.ts";
+import { FanotifyBackend, type FanotifyOptions } from "./fanotify.ts";
+import { HandleTable } from "./handle-table.ts";
 import { InotifyBackend } from "./inotify.ts";
+import { JointBackend, type Spares } from "./joint-backend.ts";
 
-/** How backends are opened; tests put a kernel without fanotify here. */
-export type OpenBackend = Readonly<Record<BackendName, () => Backend>>;
+/** How queues are opened; tests put a kernel that refuses one here. */
+export interface OpenBackend {
+  readonly inotify: () => Backend;
+  readonly fanotify: (options: FanotifyOptions) => Backend;
+}
 
 const openReal: OpenBackend = {
   inotify: () => new InotifyBackend(),
-  fanotify: () => new FanotifyBackend(process.pid),
+  fanotify: (options) => new FanotifyBackend(process.pid, options),
 };
 
-/** Opens each backend when the first rule needs it, and remembers why one cannot be had. */
+/**
+ * Opens each backend when the first rule needs it, and remembers why one cannot be had.
+ *
+ * Without privilege (CAP_SYS_ADMIN) inotify is the better rung, though fanotify could be had as well, for
+ * inode marks (Linux 5.13): fanotify would give no pids, as they are 0 then (fanotify(7)), and it merges
+ * what one process does to a file into one record without an order, which only pids make up for. It keeps
+ * the halves of a rename together and knows directories by handle, so it is what is left when inotify is
+ * used up: its marks are counted apart (fs.fanotify.max_user_marks).
+ */
 export class Ladder {
   readonly #open: OpenBackend;
-  readonly #backends = new Map<BackendName, Backend | SyscallError>();
+  readonly #backends = new Map<BackendName, JointBackend | SyscallError>();
+  #withoutPrivilege: JointBackend | SyscallError | null = null;
+  /** All that are open. */
+  readonly opened: JointBackend[] = [];
 
   constructor(open = openReal) {
     this.#open = open;
@@ -27,30 +44,56 @@ export class Ladder {
   backend(name: BackendName): Backend | SyscallError {
     const known = this.#backends.get(name);
     if (known !== undefined) return known;
-    const opened = this.#tryOpen(name);
+    const opened = this.#tryOpen(name === "inotify" ? this.#openInotify : this.#openFanotify);
     this.#backends.set(name, opened);
     return opened;
   }
 
-  #tryOpen(name: BackendName): Backend | SyscallError {
+  /** fanotify as anybody may have it, where inotify is used up; what is open already serves as it is. */
+  fanotifyWithoutPrivilege(): Backend | SyscallError {
+    const known = this.#backends.get("fanotify");
+    if (known instanceof JointBackend) return known;
+    return (this.#withoutPrivilege ??= this.#tryOpen(() =>
+      this.#joinFanotify({ unlimitedMarks: false }),
+    ));
+  }
+
+  /** Null for a backend that refuses nothing. */
+  jointOf(backend: Backend): JointBackend | null {
+    return this.opened.find((one) => one === backend) ?? null;
+  }
+
+  #tryOpen(open: () => JointBackend): JointBackend | SyscallError {
     try {
-      return this.#open[name]();
+      const opened = open();
+      this.opened.push(opened);
+      return opened;
     } catch (error) {
       if (!(error instanceof SyscallError)) throw error;
       return error;
     }
   }
-}
 
-/** Errors of fanotify_mark and name_to_handle_at that say "not on this filesystem" (fanotify_mark(2)). */
-export function isUnsupportedFilesystem(error: SyscallError): boolean {
-  const { errno } = error;
-  return (
-    errno === Errno.ENODEV ||
-    errno === Errno.EXDEV ||
-    errno === Errno.EOPNOTSUPP ||
-    errno === Errno.EOVERFLOW
-  );
+  readonly #openFanotify = (): JointBackend => this.#joinFanotify({ unlimitedMarks: true });
+
+  #joinFanotify(options: FanotifyOptions): JointBackend {
+    const shared = { ...options, known: new HandleTable() } satisfies FanotifyOptions;
+    const spares: Spares = {
+      sibling: (path) =>
+        this.#open.fanotify(hasFilesystemId(path) ? { ...shared, isSibling: true } : options),
+      other: () => this.#open.inotify(),
+    };
+    return new JointBackend(this.#open.fanotify(shared), spares);
+  }
+
+  readonly #openInotify = (): JointBackend => {
+    const other = (joint: JointBackend): Backend =>
+      this.#open.fanotify({
+        unlimitedMarks: false,
+        isNamedElsewhere: ({ mark }) => joint.isFirsts(mark),
+      });
+    return new JointBackend(this.#open.inotify(), { sibling: null, other });
+  };
 }
 
 /** Why fanotify does not serve: one clause. */

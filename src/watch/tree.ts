@@ -16,6 +16,8 @@ export interface Root {
   below: Interests | null;
   /** The same in and below a directory whose name starts with a dot. */
   belowHidden: Interests | null;
+  /** All its rules name the backend: no other takes its place at a limit. */
+  isStrict: boolean;
   /** Null while the path cannot be watched. */
   node: Node | null;
   /** `Backend.namesSubdirectories` of its backend. */

@@ -3,7 +3,7 @@ import { eventBits } from "../event.ts";
 import type { Want } from "./backend.ts";
 import type { Mark, Root } from "./tree.ts";
 
-const nothing: Want = { events: 0, children: false, directories: false };
+const nothing = { events: 0, children: false, directories: false } as const;
 
 const directoryUpkeep =
   eventBits.create | eventBits.delete | eventBits.moved_from | eventBits.moved_to;
@@ -29,7 +29,8 @@ export function wantAt(root: Root, kind: PlaceKind): Want {
   const { isTop, isHidden, isDirectory, holdsOwnOutput } = kind;
   const below = isHidden ? root.belowHidden : root.below;
   const interests = isTop ? root.top : below;
-  if (interests === null) return nothing;
+  const { isStrict } = root;
+  if (interests === null) return { ...nothing, isTop, isStrict };
   const tracks = isDirectory && follows(root);
   const events =
     interests.kernelEvents |
@@ -44,6 +45,8 @@ export function wantAt(root: Root, kind: PlaceKind): Want {
     events,
     children: interests.children,
     directories: interests.directories || tracks || isTop,
+    isTop,
+    isStrict,
   };
 }
 
@@ -69,7 +72,9 @@ export function isLeftOut(root: Root, isHidden: boolean): boolean {
 
 /** The union over all places of an inode. */
 export function wantOf(mark: Mark): Want {
-  let { events, children, directories } = nothing;
+  let { events, children, directories }: Omit<Want, "isTop" | "isStrict"> = nothing;
+  let isTop = false;
+  let isStrict = false;
   for (const node of mark.nodes) {
     const want = wantAt(node.root, {
       isTop: node.parent === null,
@@ -80,6 +85,8 @@ export function wantOf(mark: Mark): Want {
     events |= want.events;
     children ||= want.children;
     directories ||= want.directories;
+    isTop ||= want.isTop;
+    isStrict ||= want.isStrict;
   }
-  return { events, children, directories };
+  return { events, children, directories, isTop, isStrict };
 }

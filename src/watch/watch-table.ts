@@ -18,7 +18,7 @@ import { follows, isLeftOut, wantAt, wantOf } from "./want.ts";
 const arrivals = eventBits.create | eventBits.moved_to;
 
 /** What is wanted of a root. */
-export interface RootWants extends Pick<Root, "top" | "below" | "belowHidden"> {
+export interface RootWants extends Pick<Root, "top" | "below" | "belowHidden" | "isStrict"> {
   /** It was not there before: what is in it came with it. */
   readonly isNew?: boolean;
 }
@@ -90,6 +90,16 @@ export class WatchTable {
     root.node = null;
   }
 
+  /** Look for directories in `node` that are not in the tree. They were there before: nothing is told. */
+  lookAgainIn(node: Node): void {
+    this.#toWalk.push({ node, isNew: false });
+  }
+
+  /** Another directory is at a place below a root, or none: a look will tell. */
+  giveUp(node: Node): void {
+    this.#drop(node);
+  }
+
   /** Find sub-directories for a while: at most `directories` are listed, then others get their turn. */
   walk(directories: number): void {
     for (let i = 0; i < directories; i++) {
@@ -103,6 +113,7 @@ export class WatchTable {
   directoryEntry(node: Node, entry: DirectoryEntry): void {
     if (!follows(node.root)) return;
     const { events, key } = entry;
+    if (entry.isUnsure === true) this.doubt();
     const arrives = (events & arrivals) !== 0;
     const leaves = (events & entryEvents & ~arrivals) !== 0;
     if (arrives && leaves) return this.#reconcile(node, entry);
@@ -289,8 +300,9 @@ export class WatchTable {
     return node;
   }
 
-  #changeRoot(root: Root, { top, below, belowHidden, isNew }: RootWants): void {
+  #changeRoot(root: Root, { top, below, belowHidden, isStrict, isNew }: RootWants): void {
     const before = reachOf(root);
+    root.isStrict = isStrict;
     root.top = top;
     root.below = below;
     root.belowHidden = belowHidden;

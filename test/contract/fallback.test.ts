@@ -1,6 +1,6 @@
 /** Where fanotify cannot serve, inotify does, and the log says where and why. */
 import { expect } from "bun:test";
-import { writeFileSync } from "node:fs";
+import { rmSync, writeFileSync } from "node:fs";
 import { mountBindfs, mountImage, mountTmpfs } from "../helpers/mount.ts";
 import { requires } from "../helpers/requires.ts";
 import { runBinary } from "../helpers/run-binary.ts";
@@ -13,9 +13,7 @@ const btrfsTest = requires({ root, tools: ["mkfs.btrfs", "btrfs"] });
 
 // The kernel's rule (fanotify_mark(2), EXDEV, Linux 6.8): a group that reports handles takes marks on a
 // filesystem without a usable fsid (FUSE), or on a subvolume whose fsid is not its superblock's (btrfs),
-// only as long as all its marks are on that one.
-const why =
-  "fanotify cannot name files on this filesystem (fanotify_mark: invalid cross-device link)";
+// only as long as all its marks are on that one. So each has a group of its own.
 
 /** Create a file in each directory. @returns path and whether fanotify told it, by the pid */
 async function told(args: readonly string[], directories: readonly string[]) {
@@ -30,43 +28,75 @@ async function told(args: readonly string[], directories: readonly string[]) {
   return { lines: lines.sort(), log: facron.log };
 }
 
-fuseTest("the second filesystem falls to inotify if the first is FUSE", async () => {
-  const dir = tempDir();
-  const fuse = mountBindfs(dir.join("fuse")).path;
-  const plain = dir.mkdir("plain");
-  const { lines, log } = await told([fuse, plain], [fuse, plain]);
-  expect(lines).toEqual([`${fuse}/f fanotify`, `${plain}/f inotify`]);
-  expect(log).toContain(`facron: warning: Using inotify for "${plain}": ${why}\n`);
-});
+fuseTest(
+  "filesystems without an id are served by fanotify, whatever is watched with them",
+  async () => {
+    const dir = tempDir();
+    const [fuse, second] = [
+      mountBindfs(dir.join("fuse")).path,
+      mountBindfs(dir.join("fuse2")).path,
+    ];
+    const [plain, other] = [dir.mkdir("plain"), mountTmpfs(dir.join("other")).path];
+    for (const all of [
+      [fuse, plain, second, other],
+      [plain, second, other, fuse],
+    ]) {
+      const { lines, log } = await told(all, all);
+      expect(lines).toEqual([fuse, second, other, plain].map((path) => `${path}/f fanotify`));
+      expect(log).not.toContain("warning");
+      for (const path of all) rmSync(`${path}/f`);
+    }
+  },
+);
 
-fuseTest("FUSE falls to inotify if it is the second", async () => {
-  const dir = tempDir();
-  const fuse = mountBindfs(dir.join("fuse")).path;
-  const [plain, other] = [dir.mkdir("plain"), mountTmpfs(dir.join("other")).path];
-  const all = [plain, fuse, other];
-  const { lines, log } = await told(all, all);
-  expect(lines).toEqual([`${fuse}/f inotify`, `${other}/f fanotify`, `${plain}/f fanotify`]);
-  expect(log.match(/Using inotify for .*/g)).toEqual([`Using inotify for "${fuse}": ${why}`]);
-});
-
-btrfsTest("a second subvolume falls to inotify", async () => {
+btrfsTest("each subvolume is served by fanotify, also below a recursive root", async () => {
   const dir = tempDir();
   const top = mountImage(dir.join("btrfs"), "btrfs").path;
-  const volumes = [`${top}/one`, `${top}/two`];
+  const volumes = [`${top}/one`, `${top}/two`, `${top}/one/three`];
   for (const path of volumes) Bun.spawnSync(["btrfs", "subvolume", "create", path]);
-  const { lines, log } = await told(volumes, volumes);
-  expect(lines).toEqual([`${top}/one/f fanotify`, `${top}/two/f inotify`]);
-  expect(log).toContain(`facron: warning: Using inotify for "${top}/two": ${why}\n`);
+  const inAll = ["one", "one/three", "two"].map((name) => `${top}/${name}/f fanotify`);
+  const asRoots = await told(volumes, volumes);
+  expect(asRoots.lines).toEqual(inAll);
+  expect(asRoots.log).not.toContain("warning");
+  for (const path of volumes) rmSync(`${path}/f`);
+  const below = await told(["-r", top], [top, ...volumes]);
+  expect(below.lines).toEqual([`${top}/f fanotify`, ...inAll]);
+  expect(below.log).not.toContain("warning");
 });
 
-btrfsTest("a subvolume below a recursive root is not seen, and the log says so", async () => {
-  const dir = tempDir();
-  const top = mountImage(dir.join("btrfs"), "btrfs").path;
-  Bun.spawnSync(["btrfs", "subvolume", "create", `${top}/one`]);
-  const { lines, log } = await told(["-r", "-b", "fanotify", top], [top, `${top}/one`]);
-  expect(lines).toEqual([`${top}/f fanotify`]);
-  expect(log).toContain(
-    `facron: warning: Cannot watch "${top}/one": invalid cross-device link (fanotify_mark); ` +
-      `nothing in it will be seen\n`,
-  );
-});
+btrfsTest(
+  "a subvolume that is made, renamed and removed below a recursive root is followed",
+  async () => {
+    const dir = tempDir();
+    const top = mountImage(dir.join("btrfs"), "btrfs").path;
+    const directories = [dir.mkdir("btrfs/plain"), `${top}/plain/one`];
+    await using facron = await runBinary(["watch", "-r", "-e", "create,delete", top]).ready();
+    using quiet = new Quiet(facron.pid);
+    const act = async (...command: string[]) => {
+      expect(Bun.spawnSync(command).success).toBe(true);
+      await quiet.wait();
+    };
+    await act("btrfs", "subvolume", "create", directories[1]!);
+    await act("mkdir", `${top}/plain/one/sub`);
+    await act("touch", `${top}/plain/one/sub/a`);
+    await act("mv", `${top}/plain/one`, `${top}/two`);
+    await act("touch", `${top}/two/sub/b`);
+    await act("mv", `${top}/plain`, `${top}/two/plain`);
+    await act("rm", "-r", `${top}/two/sub`);
+    await act("btrfs", "subvolume", "delete", `${top}/two`);
+    await facron.stop();
+    const lines = facron.events.map(
+      ({ events, path }) => `${events.join()} ${path!.slice(top.length)}`,
+    );
+    expect(lines).toEqual([
+      "create /plain/one",
+      "create /plain/one/sub",
+      "create /plain/one/sub/a",
+      "create /two/sub/b",
+      "delete /two/sub/a",
+      "delete /two/sub/b",
+      "delete /two/sub",
+      "delete /two",
+    ]);
+  },
+);
