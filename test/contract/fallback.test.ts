@@ -93,6 +93,8 @@ btrfsTest(
       "create /plain/one/sub",
       "create /plain/one/sub/a",
       "create /two/sub/b",
+      "create /two/plain", // between subvolumes mv copies
+      "delete /plain",
       "delete /two/sub/a",
       "delete /two/sub/b",
       "delete /two/sub",
