@@ -1,7 +1,7 @@
 /** Filesystems that come and go below watched directories. */
 import { readFileSync, realpathSync } from "node:fs";
 import { fromLatin1, latin1 } from "../../ffi/bytes.ts";
-import type { Root } from "./tree.ts";
+import type { Node, Root } from "./tree.ts";
 import { follows } from "./want.ts";
 import type { WatchTable } from "./watch-table.ts";
 
@@ -40,26 +40,41 @@ export function followMounts(tables: readonly WatchTable[], mounts: Mounts): voi
   for (const table of tables) {
     for (const root of table.roots.values()) {
       if (root.node === null || !root.node.isDirectory || !follows(root)) continue;
-      for (const point of [...came, ...went]) lookAgainAt(table, root, point);
-      if (went.some((point) => isBind(root, point))) lookAgainBelow(table, root);
+      for (const point of came) lookAgainAt(table, root, point);
+      for (const point of went)
+        if (!lookAgainAt(table, root, point)) lookAgainOn(table, root, point);
+      if (went.some((point) => isBind(root, point)))
+        for (const node of nodesOf(root)) table.lookAgainIn(node);
     }
   }
 }
 
-/** The mount point is not the directory that it was. */
-function lookAgainAt(table: WatchTable, root: Root, { path }: MountPoint): void {
+/** The mount point is not the directory that it was. @returns whether it is in the tree */
+function lookAgainAt(table: WatchTable, root: Root, { path }: MountPoint): boolean {
   const names = namesBelow(root.path, path);
   const name = names?.pop();
-  if (names === null || name === undefined) return;
+  if (names === null || name === undefined) return false;
   let parent = root.node!;
   for (const one of names) {
     const next = parent.child(fromLatin1(one));
-    if (next === null) return; // nothing there is in the tree, or another mount has changed above
+    if (next === null) return false;
     parent = next;
   }
   const there = parent.child(fromLatin1(name));
   if (there !== null) table.giveUp(there);
   table.lookAgainIn(parent);
+  return true;
+}
+
+/** A directory above the mount point was renamed since it was last read: its filesystem tells where it is. */
+function lookAgainOn(table: WatchTable, root: Root, { device }: MountPoint): void {
+  const isOn = ({ inode }: Node) => inode.startsWith(`${device}:`);
+  for (const node of [...nodesOf(root)]) {
+    const { parent } = node;
+    if (parent === null || !isOn(node) || isOn(parent)) continue;
+    table.giveUp(node);
+    table.lookAgainIn(parent);
+  }
 }
 
 /** @returns the names from the root to the path, null if it is not below the root */
@@ -86,10 +101,10 @@ function isBind({ path, node }: Root, point: MountPoint): boolean {
   return node!.inode.startsWith(`${point.device}:`) && namesBelow(path, point.path) !== null;
 }
 
-function lookAgainBelow(table: WatchTable, { node }: Root): void {
+function* nodesOf({ node }: Root): Generator<Node> {
   const rest = [node!];
   for (let next = rest.pop(); next !== undefined; next = rest.pop()) {
-    table.lookAgainIn(next);
+    yield next;
     if (next.children !== null) rest.push(...next.children.values());
   }
 }

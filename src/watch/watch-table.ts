@@ -206,8 +206,13 @@ export class WatchTable {
 
   markGone(mark: Mark, reason: GoneReason): void {
     for (const node of [...mark.nodes]) {
-      if (node.parent !== null) this.#drop(node);
-      else this.checkRoot(node.root, reason);
+      const { parent } = node;
+      if (parent === null) {
+        this.checkRoot(node.root, reason);
+        continue;
+      }
+      this.#drop(node);
+      if (reason === "unmounted") this.lookAgainIn(parent); // what it hid is there again
     }
   }
 
