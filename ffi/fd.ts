@@ -98,11 +98,12 @@ export function sendNow(fd: number, bytes: Uint8Array): number {
   }
 }
 
+const readableBuffer = new Int32Array(1);
+
 /** Bytes that a read would find now (ioctl FIONREAD: inotify(7), fanotify(7) and pipes answer it). */
 export function bytesReadable(fd: number): number {
-  const count = new Int32Array(1);
-  check(libc.ioctl(fd, FIONREAD, count), "ioctl FIONREAD");
-  return count[0]!;
+  check(libc.ioctl(fd, FIONREAD, readableBuffer), "ioctl FIONREAD");
+  return readableBuffer[0]!;
 }
 
 /** The status flags that fd was opened with (O_APPEND, O_NONBLOCK, access mode). */

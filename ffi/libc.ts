@@ -25,6 +25,8 @@ const prototypes = {
   fanotify_mark: { args: ["i32", "u32", "u64", "i32", "buffer"], returns: "i32" },
   // int name_to_handle_at(int dirfd, const char *pathname, struct file_handle *handle, int *mount_id, int flags);
   name_to_handle_at: { args: ["i32", "buffer", "buffer", "buffer", "i32"], returns: "i32" },
+  // int open_by_handle_at(int mount_fd, struct file_handle *handle, int flags);
+  open_by_handle_at: { args: ["i32", "buffer", "i32"], returns: "i32" },
   // int statfs(const char *path, struct statfs *buf);
   statfs: { args: ["buffer", "buffer"], returns: "i32" },
 

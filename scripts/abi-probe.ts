@@ -39,6 +39,7 @@ const tables: Readonly<Record<string, Counterpart>> = {
   metadataLayout: struct("struct fanotify_event_metadata"),
   infoHeaderLayout: struct("struct fanotify_event_info_header"),
   infoFidLayout: struct("struct fanotify_event_info_fid", {
+    fsidSize: "sizeof(__kernel_fsid_t)",
     handle_bytes: `${offsetInInfoFid("handle")} + ${offsetInHandle("handle_bytes")}`,
     handle_type: `${offsetInInfoFid("handle")} + ${offsetInHandle("handle_type")}`,
     f_handle: `${offsetInInfoFid("handle")} + ${offsetInHandle("f_handle")}`,

@@ -69,6 +69,7 @@ export const infoHeaderLayout = { size: 4, info_type: 0, len: 2 } as const;
 /** struct fanotify_event_info_fid and, inside it, struct file_handle; a name may follow the handle. */
 export const infoFidLayout = {
   fsid: 4,
+  fsidSize: 8,
   handle: 12,
   handle_bytes: 12,
   handle_type: 16,

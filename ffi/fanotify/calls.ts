@@ -2,6 +2,7 @@
 import { lastErrno, libc } from "../libc.ts";
 import { check, Errno } from "../errno.ts";
 import { AT, Fd, O } from "../fd.ts";
+import { bytesEqual, utf8 } from "../bytes.ts";
 import {
   FAN_CLASS_NOTIF,
   FAN_CLOEXEC,
@@ -11,6 +12,7 @@ import {
   FAN_REPORT_DFID_NAME_TARGET,
   FAN_UNLIMITED_MARKS,
   fileHandleLayout,
+  infoFidLayout,
   statfsLayout,
 } from "./abi.ts";
 
@@ -50,21 +52,10 @@ export function fanotifyMarkRemove(fd: number, path: Uint8Array, mask: number): 
 
 const handleBuffer = new Uint8Array(fileHandleLayout.f_handle + fileHandleLayout.max);
 const handleWords = new Int32Array(handleBuffer.buffer);
+const slashDotDot = utf8("/..");
 const mountId = new Int32Array(1);
 const statfsBuffer = new Uint8Array(statfsLayout.size + 64);
 const statfsWords = new Int32Array(statfsBuffer.buffer);
-
-/**
- * Whether the filesystem at `path` has an id of its own. Handles of those that have none (FUSE) say
- * nothing about which of them they belong to.
- *
- * @param path NUL-terminated. @throws {SyscallError} as statfs(2)
- */
-export function hasFilesystemId(path: Uint8Array): boolean {
-  check(libc.statfs(path, statfsBuffer), "statfs");
-  const at = statfsLayout.f_fsid >> 2;
-  return statfsWords[at] !== 0 || statfsWords[at + 1] !== 0;
-}
 
 /**
  * The identity that fanotify events carry for `path`: fsid, then file_handle, exactly as the bytes of
@@ -77,12 +68,12 @@ export function fileIdentity(path: Uint8Array): Uint8Array {
   check(libc.statfs(path, statfsBuffer), "statfs");
   readHandle(path);
   const handleSize = fileHandleLayout.f_handle + handleWords[0]!;
-  const identity = new Uint8Array(8 + handleSize);
+  const identity = new Uint8Array(infoFidLayout.fsidSize + handleSize);
   new Int32Array(identity.buffer, 0, 2).set([
     statfsWords[statfsLayout.f_fsid >> 2]!,
     statfsWords[(statfsLayout.f_fsid >> 2) + 1]!,
   ]);
-  identity.set(handleBuffer.subarray(0, handleSize), 8);
+  identity.set(handleBuffer.subarray(0, handleSize), infoFidLayout.fsidSize);
   return identity;
 }
 
@@ -99,4 +90,60 @@ function readHandle(path: Uint8Array): void {
   let result = ask(AT.SYMLINK_FOLLOW | AT.HANDLE_FID);
   if (result < 0 && lastErrno() === Errno.EINVAL) result = ask(AT.SYMLINK_FOLLOW);
   check(result, "name_to_handle_at");
+}
+
+/**
+ * open_by_handle_at(2): the directory that an identity names, wherever it is by now.
+ *
+ * @param mountFd a descriptor, not O_PATH, of something on the same filesystem
+ * @throws {SyscallError} ESTALE if it is gone, or outside the mount of `mountFd`, or has a handle that
+ *   only tells it apart (AT_HANDLE_FID); EPERM without CAP_DAC_READ_SEARCH
+ */
+export function openByIdentity(mountFd: number, identity: Uint8Array): Fd {
+  const handle = identity.slice(infoFidLayout.fsidSize);
+  const flags = O.RDONLY | O.DIRECTORY | O.NONBLOCK | O.CLOEXEC;
+  return new Fd(check(libc.open_by_handle_at(mountFd, handle, flags), "open_by_handle_at"));
+}
+
+/**
+ * The identity that records of the directory above give to a directory: they have the fsid of what they
+ * report on, which is not that of a subvolume in it (btrfs).
+ *
+ * @param path NUL-terminated
+ * @returns null if it is the same, or if a mount has put the directory there
+ * @throws {SyscallError} as `fileIdentity`
+ */
+export function identityInParent(path: Uint8Array, identity: Uint8Array): Uint8Array | null {
+  readHandle(path);
+  const [mount] = mountId;
+  const above = fileIdentity(directoryAbove(path));
+  if (mountId[0] !== mount || isSameFilesystem(above, identity)) return null;
+  const alias = identity.slice();
+  alias.set(filesystemOf(above));
+  return alias;
+}
+
+function directoryAbove(path: Uint8Array): Uint8Array {
+  const end = path.length - 1;
+  const above = new Uint8Array(path.length + slashDotDot.length);
+  above.set(path.subarray(0, end));
+  above.set(slashDotDot, end);
+  return above;
+}
+
+/**
+ * Whether an identity tells on which filesystem the file is. Handles of those that have no id (FUSE) say
+ * nothing about which of them they belong to.
+ */
+export function hasFilesystemId(identity: Uint8Array): boolean {
+  return filesystemOf(identity).some((byte) => byte !== 0);
+}
+
+/** The fsid of an identity: a view of its first bytes. */
+export function filesystemOf(identity: Uint8Array): Uint8Array {
+  return identity.subarray(0, infoFidLayout.fsidSize);
+}
+
+export function isSameFilesystem(a: Uint8Array, b: Uint8Array): boolean {
+  return bytesEqual(filesystemOf(a), filesystemOf(b));
 }

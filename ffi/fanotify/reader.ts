@@ -35,9 +35,14 @@ export class FanotifyReader {
   }
 
   /** Start on a new read. @param length how many bytes read(2) gave */
-  reset(length: number): void {
-    this.#next = 0;
+  reset(length: number, start = 0): void {
+    this.#next = start;
     this.#end = length;
+  }
+
+  /** Where the next event starts. */
+  get nextStart(): number {
+    return this.#next;
   }
 
   /** How many events are left. */

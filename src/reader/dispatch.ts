@@ -15,6 +15,7 @@ import {
 import type {
   Backend,
   DirectoryEntry,
+  DirectoryMove,
   EventSink,
   GoneReason,
   Place,
@@ -192,6 +193,10 @@ export class Dispatch implements EventSink {
 
   directoryEntry(node: Node, entry: DirectoryEntry): void {
     this.#table!.directoryEntry(node, entry);
+  }
+
+  directoryMoved(move: DirectoryMove): void {
+    this.#table!.directoryMoved(move);
   }
 
   markGone(mark: Mark, reason: GoneReason): void {

@@ -13,6 +13,7 @@ import { type Interests, RuleSet } from "../rule/matcher.ts";
 import { CatchUp } from "../watch/catch-up.ts";
 import { ConfigurationWatch } from "../watch/configuration-watch.ts";
 import { overflowText } from "../watch/explain.ts";
+import type { Listing } from "../watch/walk.ts";
 import { Ladder } from "../watch/ladder.ts";
 import { OwnOutputs } from "../watch/own-outputs.ts";
 import { followMounts, Mounts } from "../watch/mounts.ts";
@@ -95,6 +96,8 @@ export class ReaderLoop {
   #reportsWhenWalked = false;
   #triggersSinceCollected = 0;
   #isOver = false;
+  /** There is room for what follows from more records. */
+  #mayRead = true;
   /** performance.now() before which a pause is not said again. */
   #silentUntil = 0;
 
@@ -109,9 +112,11 @@ export class ReaderLoop {
     });
     this.#catchUp = new CatchUp((...event) => this.#dispatch.synthetic(...event));
     const observer = {
-      newDirectory: (node: Node, table: WatchTable) => this.#lookInto(node, table),
+      newDirectory: (node: Node, table: WatchTable, listing: Listing | null) =>
+        this.#lookInto(node, table, { listing }),
+      placeDropped: (node: Node) => this.#catchUp.forget(node),
       interestsAdded: (node: Node, table: WatchTable, interests: Interests) =>
-        this.#lookInto(node, table, interests),
+        this.#lookInto(node, table, { listing: null, interests }),
       rootReplaced: (root: Root, table: WatchTable) => this.#lookAtFile(root, table),
       rootGone: () => void (this.#somethingCameOrWent = true),
     };
@@ -165,7 +170,7 @@ export class ReaderLoop {
 
   /** Nothing else in this thread ever blocks. */
   #wait(): void {
-    const hasRoom = this.#hasRoom();
+    const hasRoom = (this.#mayRead = this.#hasRoom());
     this.#poll.set(stdoutSlot, this.#stdout.pollFd, this.#stdout.pollEvents);
     this.#poll.set(arrivalsSlot, hasRoom ? this.#watcher.arrivals.pollFd : -1, POLLIN);
     this.#poll.set(configurationSlot, this.#configuration.pollFd, POLLIN);
@@ -185,8 +190,12 @@ export class ReaderLoop {
 
   #timeoutMs(tables: readonly WatchTable[]): number {
     if (this.#watcher.isWalking || this.#looksAgain || this.#somethingCameOrWent) return 0;
-    for (let i = 0; i < tables.length; i++) if (tables[i]!.isUnsettled) return renameWaitMs;
-    return -1;
+    let timeoutMs = -1;
+    for (let i = 0; i < tables.length; i++) {
+      if (tables[i]!.backend.hasAhead && this.#mayRead) return 0;
+      if (tables[i]!.isUnsettled) timeoutMs = renameWaitMs;
+    }
+    return timeoutMs;
   }
 
   /** Whether more may be read: a slow stdout or slow commands stop the reading, the kernel's queue fills. */
@@ -224,9 +233,17 @@ export class ReaderLoop {
     const tables = this.#watcher.tables;
     for (let i = 0; i < tables.length; i++) {
       const table = tables[i]!;
-      if (this.#poll.happened(firstBackendSlot + i) !== 0) this.#readOnce(table);
-      else if (table.isUnsettled && table.backend.queuedBytes === 0) table.settle();
+      const hasAhead = table.backend.hasAhead && this.#mayRead;
+      if (hasAhead || this.#poll.happened(firstBackendSlot + i) !== 0) this.#readOnce(table);
+      else if (table.isUnsettled && table.backend.queuedBytes === 0) this.#settle(table);
     }
+  }
+
+  #settle(table: WatchTable): void {
+    this.#lines.setTime(nowMicroseconds());
+    table.settle();
+    this.#catchUp.tellDue();
+    this.#handOver();
   }
 
   /** One read(2), and what follows from it: one write(2), one message. */
@@ -261,7 +278,7 @@ export class ReaderLoop {
   }
 
   #walkOn(): void {
-    if (this.#watcher.isWalking) {
+    if (this.#watcher.needsWalk) {
       for (const table of this.#watcher.tables) table.walk(directoriesPerSlice);
       this.#catchUp.tellDue();
       this.#handOver();
@@ -323,19 +340,23 @@ export class ReaderLoop {
   /** Everything up to this moment, and nothing that comes while we read it: that could go on for ever. */
   #readWhatIsQueued(): void {
     for (const table of this.#watcher.tables) {
-      const until = table.backend.consumed + table.backend.queuedBytes;
-      while (table.backend.consumed < until && this.#readOnce(table) > 0);
+      const until = table.backend.end;
+      while (table.backend.position < until && this.#readOnce(table) > 0);
     }
   }
 
-  #lookInto(node: Node, table: WatchTable, interests = node.interests): void {
-    this.#catchUp.look(node, table.backend, interests);
+  #lookInto(
+    node: Node,
+    table: WatchTable,
+    what: { listing: Listing | null; interests?: Interests },
+  ): void {
+    this.#catchUp.look(node, table, what);
     this.#dispatch.watchedEntries = this.#catchUp.openLooks;
   }
 
   #lookAtFile({ node }: Root, table: WatchTable): void {
     if (node === null || node.isDirectory) return;
-    this.#catchUp.lookAtFile(node, table.backend);
+    this.#catchUp.lookAtFile(node, table);
     this.#dispatch.watchedEntries = this.#catchUp.openLooks;
   }
 

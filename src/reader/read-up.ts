@@ -47,16 +47,14 @@ export class ReadUps {
   }
 }
 
-/** Where the queues end now, as `consumed` counts. */
+/** Where the queues end now, as `Backend.position` counts. */
 function endsOf(tables: readonly WatchTable[]): ReadonlyMap<WatchTable, number> {
-  return new Map(
-    tables.map((table) => [table, table.backend.consumed + table.backend.queuedBytes]),
-  );
+  return new Map(tables.map((table) => [table, table.backend.end]));
 }
 
 function isSettled({ until }: Question, { tables, isWalking, openLooks }: Settling): boolean {
   if (isWalking || openLooks > 0) return false;
   return tables.every(
-    (table) => !table.isUnsettled && table.backend.consumed >= (until.get(table) ?? 0),
+    (table) => !table.isUnsettled && table.backend.position >= (until.get(table) ?? 0),
   );
 }

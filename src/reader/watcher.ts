@@ -76,6 +76,12 @@ export class Watcher {
     return this.#tableList;
   }
 
+  /** Directories are to be found, or to be looked up. */
+  get needsWalk(): boolean {
+    for (let i = 0; i < this.#tableList.length; i++) if (this.#tableList[i]!.needsWalk) return true;
+    return false;
+  }
+
   get isWalking(): boolean {
     for (let i = 0; i < this.#tableList.length; i++) if (this.#tableList[i]!.isWalking) return true;
     return false;
@@ -139,13 +145,14 @@ export class Watcher {
 
   /** There may be room by now for what a limit has kept from being watched. */
   #retry(table: WatchTable): void {
-    for (const mark of [...(this.#ladder.jointOf(table.backend)?.unwatched ?? [])]) {
+    const parents = new Set<Node>();
+    for (const mark of this.#ladder.jointOf(table.backend)?.unwatched.marks ?? []) {
       for (const node of [...mark.nodes]) {
-        const { parent } = node;
+        if (node.parent !== null) parents.add(node.parent);
         table.giveUp(node);
-        if (parent !== null) table.lookAgainIn(parent);
       }
     }
+    for (const parent of parents) table.lookAgainIn(parent);
   }
 
   /** What was found to be refused since the last time: to be called when all is walked. */

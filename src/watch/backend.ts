@@ -1,4 +1,5 @@
 /** The contract of a backend: one kernel interface that watches inodes and reports what happens to them. */
+import type { Fd } from "../../ffi/fd.ts";
 import type { BackendName } from "../rule/rule.ts";
 import type { Mark, Node } from "./tree.ts";
 
@@ -45,8 +46,11 @@ export interface EventSink {
   beginGroup(): void;
   endGroup(): void;
 
-  /** A directory was created in, moved into, moved out of or deleted from `node`. */
+  /** A directory was created in or deleted from `node`; or moved into or out of it, where that is two records. */
   directoryEntry(node: Node, entry: DirectoryEntry): void;
+
+  /** A directory was moved: one record for both sides. */
+  directoryMoved(move: DirectoryMove): void;
 
   /** A watched inode is no longer watched: the kernel took the mark away. */
   markGone(mark: Mark, reason: GoneReason): void;
@@ -59,14 +63,34 @@ export interface EventSink {
 export interface DirectoryEntry {
   readonly events: number;
   readonly name: Uint8Array;
-  /** The same for both halves of a move: inotify's cookie, or the mark of the directory that moves. */
+  /** The same for both halves of a move, where that is two records: inotify's cookie. */
   readonly key: MoveKey | null;
-  /** The directory's mark, null if it has none; undefined if the backend's records do not say it. */
-  readonly target: Mark | null | undefined;
-  /** What `Backend.add` has to find at the path; null if the records do not say it. */
+  /** The directory's mark, if the records name it by handle and it has one. */
+  readonly target: Mark | null;
+  /** Its handle, if the records say it. */
   readonly identity: Uint8Array | null;
   /** A half of a move, whose other half may have another key: only a look can tell. */
   readonly isUnsure?: boolean;
+}
+
+/** A record about both names of a directory. */
+export interface DirectoryMove {
+  /** Null if that side is not watched. */
+  readonly from: Side | null;
+  readonly to: Side | null;
+  readonly target: Mark | null;
+  readonly identity: Uint8Array;
+  /** Another queue may tell the other side: only a look can say where the directory is. */
+  readonly isUnsure?: boolean;
+}
+
+/** "cannot": handles are not for us, or not for opening; "no anchor": another path near it may serve. */
+export type NotOpened = "gone" | "cannot" | "no anchor";
+
+/** One side of a rename: a directory, wherever it is watched, and the entry's name in it. */
+export interface Side {
+  readonly nodes: readonly Node[];
+  readonly name: Uint8Array;
 }
 
 /** inotify's cookie, or the mark of the directory that moves. */
@@ -98,27 +122,61 @@ export interface Backend {
   readonly namesSubdirectories: boolean;
   /** Inodes watched. */
   readonly marks: number;
-  /** Bytes of records read so far: with FIONREAD it tells when a moment's queue is used up. */
-  readonly consumed: number;
   /** Bytes of records that wait in the kernel's queue. */
   readonly queuedBytes: number;
-  /** `consumed` as it was when the record in hand had just been read. */
+  /** Of all records, those that wait included: whatever has happened until now has one up to there. */
+  readonly end: number;
+  /** Of the records that are delivered: that in hand is the last of them. */
   readonly position: number;
+  /**
+   * Whatever happened until then has been delivered.
+   *
+   * @param inHand a record is being delivered, which counts as not delivered yet
+   */
+  passed(inHand: boolean): number;
+  /** Records were read ahead: there is something to deliver, whatever poll(2) says. */
+  readonly hasAhead: boolean;
   /**
    * Watch an inode, or widen what is asked of one that is watched already.
    *
    * @param path NUL-terminated
-   * @param identity what a record named; null for whatever is there
-   * @returns null if something else is at the path
    * @throws {SyscallError}
    */
-  add(path: Uint8Array, isDirectory: boolean, want: Want, identity: Uint8Array | null): Mark | null;
+  add(path: Uint8Array, isDirectory: boolean, want: Want): Mark;
+
+  /** The handle by which records name what is at a path, null where they do not. @throws {SyscallError} */
+  identityOf(path: Uint8Array): Uint8Array | null;
+
+  /** Whether it is the directory of a mark that is at a path. @throws {SyscallError} about the path */
+  recognizes(mark: Mark, path: Uint8Array): boolean;
+
+  /**
+   * Open a directory by its handle, wherever it is.
+   *
+   * @param near path of something on the same filesystem, NUL-terminated
+   */
+  openByIdentity(near: Uint8Array, identity: Uint8Array): Fd | NotOpened;
+
+  /** The mark of what is at a path, where records say handles. @throws {SyscallError} about the path */
+  markAt(path: Uint8Array): Mark | null;
+
+  /** Whether a record behind the one in hand may tell of another move of a directory. */
+  isMovedAhead(identity: Uint8Array): boolean;
+
+  /** Read what is queued without delivering it yet: `isLeftAhead` knows of it then. */
+  readAhead(): void;
+
+  /** Whether a record that is not delivered yet says that a directory has given up this name. */
+  isLeftAhead(directory: Mark, name: Uint8Array): boolean;
 
   /** Ask for exactly this from now on. @throws {SyscallError} */
   change(mark: Mark, path: Uint8Array, want: Want): void;
 
   /** Stop watching; what is queued already may still come and is dropped. */
   remove(mark: Mark, path: Uint8Array): void;
+
+  /** It is gone, and the kernel's mark with it. */
+  forget(mark: Mark): void;
 
   /** Read once and deliver. @returns bytes read, 0 if there was nothing */
   read(sink: EventSink): number;

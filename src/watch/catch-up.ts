@@ -5,9 +5,12 @@ import { DT_DIR, DT_REG, DT_UNKNOWN, listDirectory, S_IFDIR, S_IFREG } from "../
 import { isBeingWritten } from "../../ffi/lease.ts";
 import { eventBits, type SyntheticReason } from "../event.ts";
 import type { Interests } from "../rule/matcher.ts";
-import type { Backend, Place } from "./backend.ts";
+import type { Place } from "./backend.ts";
 import { statusOrNull } from "./own-outputs.ts";
-import { joined, type Node } from "./tree.ts";
+import { OpenDirectory } from "./open-directory.ts";
+import { type Node, pathForCall } from "./tree.ts";
+import type { Entry, Listing } from "./walk.ts";
+import type { WatchTable } from "./watch-table.ts";
 
 /** An entry that the look found, until it is clear whether the kernel told of it too. */
 interface Found {
@@ -30,9 +33,9 @@ interface Look {
   readonly node: Node;
   /** Who wants to hear of what is found. */
   readonly interests: Interests;
-  readonly backend: Backend;
+  readonly table: WatchTable;
   readonly found: Map<string, Found>;
-  /** When the backend has read this many bytes, every record from before the look has been seen. */
+  /** When `Backend.position` is there, every record from before the look has been seen. */
   readonly until: number;
 }
 
@@ -71,19 +74,24 @@ export class CatchUp {
    *
    * @param interests that are new there; absent: all of its interests are
    */
-  look(node: Node, backend: Backend, interests = node.interests): void {
+  look(
+    node: Node,
+    table: WatchTable,
+    {
+      listing,
+      interests = node.interests,
+    }: { listing: Listing | null; interests?: Interests | null },
+  ): void {
     if (interests === null) return;
+    using opened = listing === null ? openOrNull(node) : null;
+    const directory = listing?.directory ?? opened;
+    if (directory === null) return; // gone or closed to us
     const found = new Map<string, Found>();
     const wantsClosed = (interests.events & eventBits.close_write) !== 0;
-    try {
-      listDirectory(cString(node.path), (name, type) => {
-        found.set(latin1(name), this.#find(node, name, type, wantsClosed));
-      });
-    } catch (error) {
-      if (!(error instanceof SyscallError)) throw error; // Gone or closed to us: the walk says so.
-    }
-    const until = backend.consumed + backend.queuedBytes;
-    if (found.size > 0) this.#add({ node, interests, backend, found, until });
+    for (const { name, type } of listing?.entries ?? entriesOf(directory))
+      found.set(latin1(name), this.#find(directory.entry(name), name, type, wantsClosed));
+    const until = table.backend.end;
+    if (found.size > 0) this.#add({ node, interests, table, found, until });
   }
 
   /** The kernel told of an entry: it need not be told again. */
@@ -104,11 +112,20 @@ export class CatchUp {
     if ((events & gone) !== 0) look.found.delete(key);
   }
 
+  /**
+   * The directory is not ours any more. What is in it may have come to be elsewhere: it is opened by what
+   * it is, and not by where it was.
+   */
+  forget(node: Node): void {
+    if (this.#looks.size > 0) this.#looks.delete(node);
+  }
+
   /** Tell what the kernel did not, of each look whose records are all read. */
   tellDue(): void {
     if (this.#looks.size === 0) return;
     for (const [node, looks] of [...this.#looks]) {
-      const isDue = ({ backend, until }: Look): boolean => backend.consumed >= until;
+      const isDue = ({ table, until }: Look): boolean =>
+        table.backend.position >= until && !table.isAway(node);
       const left = looks.filter((look) => !isDue(look));
       if (left.length > 0) this.#looks.set(node, left);
       else this.#looks.delete(node);
@@ -118,21 +135,20 @@ export class CatchUp {
   }
 
   /** The same for a file that has come to be at a watched path. */
-  lookAtFile(node: Node, backend: Backend): void {
+  lookAtFile(node: Node, table: WatchTable): void {
     const { interests } = node;
     if (interests === null) return;
     const isComplete = !isBeingWritten(cString(node.path));
-    const until = backend.consumed + backend.queuedBytes; // not before: its close may come in between
+    const until = table.backend.end; // not before: its close may come in between
     const entry = { name: noName, isDirectory: false, isComplete, ...nothingTold };
-    this.#add({ node, interests, backend, found: new Map([["", entry]]), until });
+    this.#add({ node, interests, table, found: new Map([["", entry]]), until });
   }
 
   #add(look: Look): void {
     this.#looks.set(look.node, [...(this.#looks.get(look.node) ?? []), look]);
   }
 
-  #find(node: Node, name: Uint8Array, type: number, wantsClosed: boolean): Found {
-    const path = cString(joined(node, name));
+  #find(path: Uint8Array, name: Uint8Array, type: number, wantsClosed: boolean): Found {
     const status = type === DT_UNKNOWN ? statusOrNull(path, { followSymlink: false }) : null;
     const isDirectory = type === DT_DIR || status?.kind === S_IFDIR;
     const isFile = type === DT_REG || status?.kind === S_IFREG;
@@ -156,4 +172,23 @@ export class CatchUp {
     const events = isToldClosed ? arrivedEvents : arrivedEvents & ~eventBits.close_write;
     this.#tell({ node, name }, events, false, "appeared", interests);
   }
+}
+
+function openOrNull(node: Node): OpenDirectory | null {
+  try {
+    return OpenDirectory.follow(pathForCall(node));
+  } catch (error) {
+    if (error instanceof SyscallError) return null;
+    throw error;
+  }
+}
+
+function entriesOf(directory: OpenDirectory): Entry[] {
+  const entries: Entry[] = [];
+  try {
+    listDirectory(directory.path, (name, type) => entries.push({ name, type }));
+  } catch (error) {
+    if (!(error instanceof SyscallError)) throw error; // as far as it could be read
+  }
+  return entries;
 }

@@ -1,13 +1,18 @@
 /** The fanotify backend: inode marks, records named by directory handle, entry name and target handle. */
-import { bytesEqual, cString } from "../../ffi/bytes.ts";
+import { bytesEqual, latin1 } from "../../ffi/bytes.ts";
 import { entryEvents, eventBits, selfEvents } from "../event.ts";
-import { bytesReadable, type Fd, readNow } from "../../ffi/fd.ts";
+import { bytesReadable, type Fd, O, openFd, readNow } from "../../ffi/fd.ts";
 import { SyscallError } from "../../ffi/errno.ts";
 import {
   fanotifyInit,
   fanotifyMarkAdd,
   fanotifyMarkRemove,
   fileIdentity,
+  filesystemOf,
+  hasFilesystemId,
+  identityInParent,
+  isSameFilesystem,
+  openByIdentity,
 } from "../../ffi/fanotify/calls.ts";
 import { FanotifyReader, InfoReader } from "../../ffi/fanotify/reader.ts";
 import {
@@ -27,8 +32,8 @@ import {
   FAN_RENAME,
   metadataLayout,
 } from "../../ffi/fanotify/abi.ts";
-import type { Backend, EventSink, Want } from "./backend.ts";
-import { renamePlaces, type Side } from "./rename-places.ts";
+import type { Backend, EventSink, NotOpened, Side, Want } from "./backend.ts";
+import { renamePlaces } from "./rename-places.ts";
 import type { Mark } from "./tree.ts";
 import { viewAskers, viewRenamed } from "../rule/matcher.ts";
 import { HandleTable } from "./handle-table.ts";
@@ -37,9 +42,6 @@ import type { Node } from "./tree.ts";
 /** For all groups: none reads while the records of another are in hand. */
 const buffer = new Uint8Array(256 * 1024);
 const dot = 0x2e;
-const slash = 0x2f;
-/** An identity starts with the filesystem's id: struct fanotify_event_info_fid. */
-const fsidBytes = 8;
 
 /** Our bits that fanotify has under the same value; `rename` has another one, `unmount` is not there. */
 const sharedBits = 0x1fff;
@@ -48,7 +50,8 @@ const inodeBits = sharedBits & ~entryEvents;
 /** FIONREAD counts the metadata of an event and not what follows it (fanotify_ioctl, Linux 6.18). */
 const queuedBytesPerEvent = metadataLayout.size;
 
-const directoryChanges = FAN_CREATE | FAN_DELETE | FAN_MOVED_FROM | FAN_MOVED_TO;
+/** Moves of directories are told by FAN_RENAME. */
+const directoryChanges = FAN_CREATE | FAN_DELETE;
 
 interface FanotifyMark extends Mark {
   readonly identity: Uint8Array;
@@ -56,16 +59,18 @@ interface FanotifyMark extends Mark {
   alias: Uint8Array | null;
 }
 
-/** Marks by what records say of them. */
-export type KnownMarks = HandleTable<FanotifyMark>;
+/** What groups know whose records may speak of each other's directories. */
+export class KnownMarks {
+  /** By what records say of them. */
+  readonly byIdentity = new HandleTable<FanotifyMark>();
+  /** There are groups for other subvolumes of the same filesystem. */
+  hasSubvolumes = false;
+}
 
 export interface FanotifyOptions {
   /** fs.fanotify.max_user_marks does not count; needs CAP_SYS_ADMIN. Default: true. */
   readonly unlimitedMarks?: boolean;
-  /** Shared by groups whose records may speak of each other's directories. */
   readonly known?: KnownMarks;
-  /** There are groups for other subvolumes of the same filesystem. */
-  readonly isSibling?: boolean;
   /** Another backend's records tell what happens to the directories in this one. */
   readonly isNamedElsewhere?: (parent: Node) => boolean;
 }
@@ -79,13 +84,19 @@ export class FanotifyBackend implements Backend {
   readonly #buffer = buffer;
   readonly #events = new FanotifyReader(this.#buffer);
   readonly #info = new InfoReader(this.#events);
+  readonly #aheadEvents = new FanotifyReader(this.#buffer);
+  readonly #aheadInfo = new InfoReader(this.#aheadEvents);
+  #length = 0;
+  readonly #known: KnownMarks;
   readonly #markByIdentity: HandleTable<FanotifyMark>;
   readonly #isNamedElsewhere: (parent: Node) => boolean;
-  readonly #isSibling: boolean;
   #marks = 0;
   /** Marks on inodes that are no directories: only with them a target has to be looked up. */
   #fileMarks = 0;
-  consumed = 0;
+  readonly hasAhead = false;
+  #consumed = 0;
+  /** By fsid: whether directories can be opened by their handle. */
+  readonly #canOpen = new Map<string, boolean>();
   /** Events of the read in hand that are not delivered yet. */
   #left = 0;
 
@@ -104,8 +115,8 @@ export class FanotifyBackend implements Backend {
   /** @param ownPid what this process does is not reported. @throws {SyscallError} as `fanotifyInit` */
   constructor(ownPid: number, options: FanotifyOptions = {}) {
     this.#ownPid = ownPid;
-    this.#markByIdentity = options.known ?? new HandleTable();
-    this.#isSibling = options.isSibling ?? false;
+    this.#known = options.known ?? new KnownMarks();
+    this.#markByIdentity = this.#known.byIdentity;
     this.#isNamedElsewhere = options.isNamedElsewhere ?? (() => false);
     this.#fd = fanotifyInit({ unlimitedMarks: options.unlimitedMarks ?? true });
   }
@@ -126,37 +137,107 @@ export class FanotifyBackend implements Backend {
     this.#fd.close();
   }
 
+  get end(): number {
+    return this.#consumed + this.queuedBytes;
+  }
+
+  passed(inHand: boolean): number {
+    return this.position - (inHand ? 1 : 0);
+  }
+
   get position(): number {
-    return this.consumed - this.#left * queuedBytesPerEvent;
+    return this.#consumed - this.#left * queuedBytesPerEvent;
   }
 
   /** A want without events only makes the inode known, so that records about it find their place. */
-  add(
-    path: Uint8Array,
-    isDirectory: boolean,
-    want: Want,
-    expected: Uint8Array | null,
-  ): Mark | null {
+  add(path: Uint8Array, isDirectory: boolean, want: Want): Mark {
     const identity = fileIdentity(path);
-    if (expected !== null && !isSameHandle(expected, identity)) return null;
     const known = this.#find(identity);
     const mask = kernelMask(want, isDirectory);
     const missing = known === null ? mask : (mask & ~known.mask) >>> 0;
     if (missing !== 0) fanotifyMarkAdd(this.fd, path, missing);
     if (known !== null) {
+      if (isDirectory && this.#known.hasSubvolumes) this.#learnAlias(known, path);
       known.mask = (known.mask | missing) >>> 0;
       return known;
     }
     const mark: FanotifyMark = { identity, alias: null, isDirectory, mask, nodes: [] };
     this.#markByIdentity.set(identity, mark);
-    const alias = expected ?? this.#aliasOf(path, identity);
-    if (alias !== null && !bytesEqual(alias, identity)) {
-      mark.alias = alias;
-      this.#markByIdentity.set(alias, mark);
-    }
     this.#marks++;
     if (!isDirectory) this.#fileMarks++;
+    else if (this.#known.hasSubvolumes) this.#learnAlias(mark, path);
     return mark;
+  }
+
+  identityOf(path: Uint8Array): Uint8Array {
+    return fileIdentity(path);
+  }
+
+  recognizes(mark: Mark, path: Uint8Array): boolean {
+    return bytesEqual(fileIdentity(path), mark.identity!);
+  }
+
+  openByIdentity(near: Uint8Array, identity: Uint8Array): Fd | NotOpened {
+    try {
+      const nearest = fileIdentity(near);
+      if (!isSameFilesystem(nearest, identity)) return "no anchor";
+      if (!hasFilesystemId(identity)) return "cannot"; // it may be any that has none
+      using anchor = openFd(near, O.RDONLY | O.NONBLOCK);
+      if (!this.#opensHandles(anchor, nearest)) return "cannot";
+      return openByIdentity(anchor.number, identity);
+    } catch (error) {
+      if (!(error instanceof SyscallError)) throw error;
+      return error.syscall === "open_by_handle_at" ? "gone" : "no anchor";
+    }
+  }
+
+  /**
+   * Whether we may (CAP_DAC_READ_SEARCH), and the filesystem can: overlayfs and FUSE give handles that
+   * only tell files apart. Asked once for each filesystem, with what is known to be there.
+   */
+  #opensHandles(anchor: Fd, identity: Uint8Array): boolean {
+    const filesystem = latin1(filesystemOf(identity));
+    const known = this.#canOpen.get(filesystem);
+    if (known !== undefined) return known;
+    let can = true;
+    try {
+      openByIdentity(anchor.number, identity).close();
+    } catch (error) {
+      if (!(error instanceof SyscallError)) throw error;
+      can = false;
+    }
+    this.#canOpen.set(filesystem, can);
+    return can;
+  }
+
+  markAt(path: Uint8Array): Mark | null {
+    return this.#find(fileIdentity(path));
+  }
+
+  isMovedAhead(identity: Uint8Array): boolean {
+    const events = this.#aheadEvents;
+    events.reset(this.#length, this.#events.nextStart);
+    while (events.next()) if (this.#isMoveOf(events, identity)) return true;
+    return this.queuedBytes > 0; // it may be among those
+  }
+
+  #isMoveOf({ mask, infoStart, infoEnd }: FanotifyReader, identity: Uint8Array): boolean {
+    if ((mask & FAN_RENAME) === 0) return false;
+    const info = this.#aheadInfo;
+    info.reset(infoStart, infoEnd);
+    while (info.next()) {
+      if (info.type !== FAN_EVENT_INFO_TYPE_FID) continue;
+      const bytes = this.#buffer.subarray(info.identityStart, info.identityEnd);
+      return bytesEqual(bytes, identity);
+    }
+    return false;
+  }
+
+  /** Handles say what is meant: no names have to be known ahead. */
+  readAhead(): void {}
+
+  isLeftAhead(): boolean {
+    return false;
   }
 
   change(mark: Mark, path: Uint8Array, want: Want): void {
@@ -182,14 +263,19 @@ export class FanotifyBackend implements Backend {
     }
   }
 
+  forget(mark: Mark): void {
+    if (this.#find((mark as FanotifyMark).identity) === mark) this.#drop(mark as FanotifyMark);
+  }
+
   read(sink: EventSink): number {
     const length = readNow(this.fd, this.#buffer);
     if (length <= 0) return 0;
     const events = this.#events;
     events.reset(length);
+    this.#length = length;
     // All of them at once: a look that is made between two of them is behind the others as well.
     this.#left = events.remaining;
-    this.consumed += this.#left * queuedBytesPerEvent;
+    this.#consumed += this.#left * queuedBytesPerEvent;
     while (events.next()) {
       this.#left--;
       this.#deliver(sink);
@@ -276,10 +362,9 @@ export class FanotifyBackend implements Backend {
       sink.directoryEntry(node, {
         events: events & entryEvents,
         name: this.#buffer.slice(this.#nameStart, this.#nameEnd),
-        key: target,
-        target: this.#targetEnd === 0 ? undefined : target,
-        identity:
-          this.#targetEnd === 0 ? null : this.#buffer.slice(this.#targetStart, this.#targetEnd),
+        key: null,
+        target,
+        identity: this.#targetIdentity(),
       });
     }
   }
@@ -326,6 +411,12 @@ export class FanotifyBackend implements Backend {
         sink.child(node, events, isDirectory, name, 0, name.length, pid, viewAskers);
     }
     sink.endGroup();
+    if (isDirectory)
+      sink.directoryMoved({ from, to, target: this.#target, identity: this.#targetIdentity() });
+  }
+
+  #targetIdentity(): Uint8Array {
+    return this.#buffer.slice(this.#targetStart, this.#targetEnd);
   }
 
   #lose(sink: EventSink, mark: FanotifyMark): void {
@@ -341,13 +432,12 @@ export class FanotifyBackend implements Backend {
     if (!mark.isDirectory) this.#fileMarks--;
   }
 
-  /** Only where groups share what they know there are subvolumes. */
-  #aliasOf(path: Uint8Array, identity: Uint8Array): Uint8Array | null {
-    if (!this.#isSibling) return null;
-    const cut = path.lastIndexOf(slash, path.length - 2);
-    const alias = identity.slice();
-    alias.set(fileIdentity(cString(path.subarray(0, Math.max(cut, 1)))).subarray(0, fsidBytes));
-    return alias;
+  /** A subvolume has a name in the records of the directory that it is in as well. */
+  #learnAlias(mark: FanotifyMark, path: Uint8Array): void {
+    const alias = identityInParent(path, mark.identity);
+    if (mark.alias !== null) this.#markByIdentity.delete(mark.alias);
+    mark.alias = alias;
+    if (alias !== null) this.#markByIdentity.set(alias, mark);
   }
 
   #find(identity: Uint8Array): FanotifyMark | null {
@@ -355,11 +445,6 @@ export class FanotifyBackend implements Backend {
     new Uint8Array(words.buffer).set(identity);
     return this.#markByIdentity.get(words, 0, identity.length);
   }
-}
-
-/** A record has the fsid of the directory that reports, also where the entry is a subvolume with its own. */
-function isSameHandle(a: Uint8Array, b: Uint8Array): boolean {
-  return bytesEqual(a.subarray(fsidBytes), b.subarray(fsidBytes));
 }
 
 /** Marks are changed by path, and what is there by now may have a mark of its own. */

@@ -2,6 +2,7 @@
 import { entryEvents, eventBits } from "../event.ts";
 import { bytesReadable, type Fd, readNow } from "../../ffi/fd.ts";
 import { SyscallError } from "../../ffi/errno.ts";
+import { fileStatus } from "../../ffi/files.ts";
 import { POLLIN, pollOne } from "../../ffi/poll.ts";
 import { inotifyAddWatch, inotifyInit, inotifyRemoveWatch } from "../../ffi/inotify/calls.ts";
 import { InotifyReader } from "../../ffi/inotify/reader.ts";
@@ -17,8 +18,9 @@ import {
   IN_UNMOUNT,
 } from "../../ffi/inotify/abi.ts";
 import { viewRenamed } from "../rule/matcher.ts";
-import type { Backend, EventSink, Rename, Want } from "./backend.ts";
-import { renamePlaces, type Side } from "./rename-places.ts";
+import type { Backend, EventSink, Rename, Side, Want } from "./backend.ts";
+import { InotifyAhead } from "./inotify-ahead.ts";
+import { renamePlaces } from "./rename-places.ts";
 import type { Mark } from "./tree.ts";
 import type { Node } from "./tree.ts";
 
@@ -41,8 +43,13 @@ const directoryChanges = IN_CREATE | IN_DELETE | IN_MOVED_FROM | IN_MOVED_TO;
 
 interface InotifyMark extends Mark {
   readonly wd: number;
+  /** Of a directory, as `FileStatus.inode`. */
+  readonly inode: string;
   unmounted: boolean;
 }
+
+/** So much is read ahead at most: what the kernel's default queue holds. */
+const aheadBytesMax = 4 * 1024 * 1024;
 
 interface FirstHalf extends Side {
   readonly cookie: number;
@@ -59,8 +66,9 @@ export class InotifyBackend implements Backend {
   readonly #markByWd = new Map<number, InotifyMark>();
   /** The first half of a rename whose second is in the same read. */
   #first: FirstHalf | null = null;
-  consumed = 0;
+  #consumed = 0;
   #length = 0;
+  readonly #ahead = new InotifyAhead(readBytes);
 
   /** @throws {SyscallError} EMFILE at fs.inotify.max_user_instances */
   constructor() {
@@ -83,8 +91,56 @@ export class InotifyBackend implements Backend {
     this.#fd.close();
   }
 
+  get end(): number {
+    return this.#consumed + this.queuedBytes;
+  }
+
+  passed(inHand: boolean): number {
+    return this.position - (inHand ? 1 : 0);
+  }
+
   get position(): number {
-    return this.consumed - this.#length + this.#records.end;
+    return this.#consumed - this.#ahead.byteLength - this.#length + this.#records.end;
+  }
+
+  get hasAhead(): boolean {
+    return this.#ahead.byteLength > 0;
+  }
+
+  identityOf(): null {
+    return null;
+  }
+
+  recognizes(mark: Mark, path: Uint8Array): boolean {
+    return fileStatus(path).inode === (mark as InotifyMark).inode;
+  }
+
+  openByIdentity(): "cannot" {
+    return "cannot";
+  }
+
+  markAt(): null {
+    return null;
+  }
+
+  isMovedAhead(): boolean {
+    return false;
+  }
+
+  readAhead(): void {
+    while (this.#ahead.byteLength < aheadBytesMax) {
+      const length = this.#ahead.readFrom(this.fd, this.#consumed);
+      if (length === 0) return;
+      this.#consumed += length;
+    }
+  }
+
+  isLeftAhead(directory: Mark, name: Uint8Array): boolean {
+    return this.#ahead.isLeft((directory as InotifyMark).wd, name, this.position);
+  }
+
+  forget(mark: Mark): void {
+    this.remove(mark);
   }
 
   add(path: Uint8Array, isDirectory: boolean, want: Want): Mark {
@@ -96,7 +152,8 @@ export class InotifyBackend implements Backend {
       known.mask = (known.mask | mask) >>> 0;
       return known;
     }
-    const mark = { wd, isDirectory, mask, nodes: [], unmounted: false };
+    const inode = isDirectory ? fileStatus(path).inode : "";
+    const mark = { wd, inode, isDirectory, identity: null, mask, nodes: [], unmounted: false };
     this.#markByWd.set(wd, mark);
     return mark;
   }
@@ -123,14 +180,19 @@ export class InotifyBackend implements Backend {
   }
 
   read(sink: EventSink): number {
-    const length = readNow(this.fd, this.#mainRead);
+    const length = this.#ahead.take(this.#mainRead) || this.#readNow();
     if (length <= 0) return 0;
-    this.consumed += length;
     this.#length = length;
     const records = this.#records;
     records.reset(length);
     while (records.next()) this.#deliver(sink);
     return this.#length;
+  }
+
+  #readNow(): number {
+    const length = readNow(this.fd, this.#mainRead);
+    if (length > 0) this.#consumed += length;
+    return length;
   }
 
   #deliver(sink: EventSink): void {
@@ -163,7 +225,7 @@ export class InotifyBackend implements Backend {
         events: events & entryEvents,
         name: bytes.slice(nameStart, nameEnd),
         key: cookie === 0 ? null : cookie,
-        target: undefined,
+        target: null,
         identity: null,
       });
     }
@@ -198,14 +260,19 @@ export class InotifyBackend implements Backend {
 
   #readMore(): boolean {
     const room = this.#buffer.subarray(this.#length);
-    if (room.length < readMoreBytes || pollOne(this.fd, POLLIN, secondHalfWaitMs) === 0)
-      return false;
-    const length = readNow(this.fd, room);
+    if (room.length < readMoreBytes) return false;
+    const length = this.#ahead.take(room) || this.#readMoreNow(room);
     if (length <= 0) return false;
-    this.consumed += length;
     this.#length += length;
     this.#records.extend(this.#length);
     return true;
+  }
+
+  #readMoreNow(room: Uint8Array): number {
+    if (pollOne(this.fd, POLLIN, secondHalfWaitMs) === 0) return 0;
+    const length = readNow(this.fd, room);
+    if (length > 0) this.#consumed += length;
+    return length;
   }
 
   #lose(sink: EventSink, mark: InotifyMark, mask: number): void {

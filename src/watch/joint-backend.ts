@@ -2,13 +2,15 @@
 import { epollAdd, openEpoll } from "../../ffi/epoll.ts";
 import { Errno, SyscallError } from "../../ffi/errno.ts";
 import type { Fd } from "../../ffi/fd.ts";
-import { fileStatus } from "../../ffi/files.ts";
+import { latin1 } from "../../ffi/bytes.ts";
+import { fileStatus, readLink } from "../../ffi/files.ts";
 import type { BackendName } from "../rule/rule.ts";
-import type { Backend, EventSink, Want } from "./backend.ts";
+import type { Backend, EventSink, NotOpened, Want } from "./backend.ts";
 import { JointClock } from "./joint-clock.ts";
 import { JointSink } from "./joint-sink.ts";
 import { isLimit } from "./limits.ts";
 import type { Mark } from "./tree.ts";
+import { Unwatched } from "./unwatched.ts";
 
 /** Queues that are opened when they are needed. */
 export interface Spares {
@@ -54,7 +56,7 @@ export class JointBackend implements Backend {
   readonly #queueByDevice = new Map<string, Backend>();
   #other: Backend | null = null;
   #whyNoOther: SyscallError | null = null;
-  readonly #unwatched = new Set<Mark>();
+  readonly #unwatched = new Unwatched();
   #refusals: Refusal[] = [];
 
   constructor(first: Backend, spares: Spares) {
@@ -87,23 +89,32 @@ export class JointBackend implements Backend {
   }
 
   /** Directories that are in the tree, and that the kernel does not watch: a limit is reached. */
-  get unwatched(): ReadonlySet<Mark> {
+  get unwatched(): Unwatched {
     return this.#unwatched;
   }
 
-  get consumed(): number {
-    return this.#clock === null ? this.#first.consumed : this.#clock.consumed;
+  get queuedBytes(): number {
+    return this.#queues.reduce((sum, { queuedBytes }) => sum + queuedBytes, 0);
   }
 
-  get queuedBytes(): number {
-    const clock = this.#clock;
-    return clock === null ? this.#first.queuedBytes : clock.end - clock.consumed;
+  get hasAhead(): boolean {
+    return this.#queues.some(({ hasAhead }) => hasAhead);
+  }
+
+  get end(): number {
+    return this.#clock === null ? this.#first.end : this.#clock.end;
   }
 
   get position(): number {
     const clock = this.#clock;
     if (clock === null) return this.#first.position;
-    return this.#reading === null ? clock.consumed : clock.positionIn(this.#reading);
+    return this.#reading === null ? clock.position : clock.positionIn(this.#reading);
+  }
+
+  passed(inHand: boolean): number {
+    const clock = this.#clock;
+    if (clock === null) return this.#first.passed(inHand);
+    return this.#reading === null ? clock.position : clock.passedIn(this.#reading);
   }
 
   /** Refusals since the last time. */
@@ -117,19 +128,50 @@ export class JointBackend implements Backend {
     return !this.#queueByMark.has(mark);
   }
 
-  add(
-    path: Uint8Array,
-    isDirectory: boolean,
-    want: Want,
-    identity: Uint8Array | null,
-  ): Mark | null {
+  add(path: Uint8Array, isDirectory: boolean, want: Want): Mark {
     const queue = this.#preferred(path);
     try {
-      return this.#addTo(queue, path, isDirectory, want, identity);
+      return this.#addTo(queue, path, isDirectory, want);
     } catch (error) {
       if (!(error instanceof SyscallError) || !isRefusal(error)) throw error;
-      return this.#addElsewhere(error, path, isDirectory, want, identity);
+      return this.#addElsewhere(error, path, isDirectory, want);
     }
+  }
+
+  identityOf(path: Uint8Array): Uint8Array | null {
+    return this.#handleQueue(path)?.identityOf(path) ?? null;
+  }
+
+  recognizes(mark: Mark, path: Uint8Array): boolean {
+    if (this.#unwatched.has(mark)) return this.#unwatched.at(path) === mark;
+    return this.#queueOf(mark).recognizes(mark, path);
+  }
+
+  openByIdentity(near: Uint8Array, identity: Uint8Array): Fd | NotOpened {
+    const queue = this.#queues.length === 1 ? this.#first : this.#queues.find(saysHandles);
+    return queue?.openByIdentity(near, identity) ?? "cannot";
+  }
+
+  markAt(path: Uint8Array): Mark | null {
+    return this.#handleQueue(path)?.markAt(path) ?? null;
+  }
+
+  isMovedAhead(identity: Uint8Array): boolean {
+    return this.#queues.some((queue, at) =>
+      at === (this.#reading ?? 0) ? queue.isMovedAhead(identity) : queue.queuedBytes > 0,
+    );
+  }
+
+  readAhead(): void {
+    for (const queue of this.#queues) queue.readAhead();
+  }
+
+  isLeftAhead(directory: Mark, name: Uint8Array): boolean {
+    return this.#queueOf(directory).isLeftAhead(directory, name);
+  }
+
+  forget(mark: Mark): void {
+    if (!this.#unwatched.delete(mark)) this.#queueOf(mark).forget(mark);
   }
 
   change(mark: Mark, path: Uint8Array, want: Want): void {
@@ -161,36 +203,29 @@ export class JointBackend implements Backend {
     return this.#queueByMark.get(mark) ?? this.#first;
   }
 
+  /** Who knows directories at a path by handle, if anybody does. */
+  #handleQueue(path: Uint8Array): Backend | undefined {
+    const preferred = this.#preferred(path);
+    return saysHandles(preferred) ? preferred : this.#queues.find(saysHandles);
+  }
+
   #preferred(path: Uint8Array): Backend {
     if (this.#queueByDevice.size === 0) return this.#first;
     return this.#queueByDevice.get(deviceOf(path)) ?? this.#first;
   }
 
-  #addTo(
-    queue: Backend,
-    path: Uint8Array,
-    isDirectory: boolean,
-    want: Want,
-    identity: Uint8Array | null,
-  ): Mark | null {
-    // A queue of another kind has other records: nothing to compare with what they say.
-    const expected = queue.name === this.name ? identity : null;
-    const mark = queue.add(path, isDirectory, want, expected);
-    if (mark !== null && queue !== this.#first) this.#queueByMark.set(mark, queue);
+  #addTo(queue: Backend, path: Uint8Array, isDirectory: boolean, want: Want): Mark {
+    const mark = queue.add(path, isDirectory, want);
+    // Queues that share what they know may answer with a mark of each other's.
+    if (queue !== this.#first && mark.nodes.length === 0) this.#queueByMark.set(mark, queue);
     return mark;
   }
 
-  #addElsewhere(
-    error: SyscallError,
-    path: Uint8Array,
-    isDirectory: boolean,
-    want: Want,
-    identity: Uint8Array | null,
-  ): Mark | null {
+  #addElsewhere(error: SyscallError, path: Uint8Array, isDirectory: boolean, want: Want): Mark {
     let last = error;
     for (const queue of this.#others(error, path, want)) {
       try {
-        const mark = this.#addTo(queue, path, isDirectory, want, identity);
+        const mark = this.#addTo(queue, path, isDirectory, want);
         this.#note(path, error, queue);
         return mark;
       } catch (other) {
@@ -256,15 +291,15 @@ export class JointBackend implements Backend {
   }
 
   #say(path: Uint8Array, error: SyscallError, servedBy: BackendName | null): void {
-    this.#refusals.push({ path: path.subarray(0, -1), error, servedBy });
+    this.#refusals.push({ path: nameOf(path), error, servedBy });
   }
 
   /** It is in the tree all the same: what is below it is counted, and tried as well. */
   #leave(path: Uint8Array, isDirectory: boolean, error: SyscallError): Mark {
-    const mark = { isDirectory, mask: 0, nodes: [] };
-    this.#unwatched.add(mark);
+    const known = this.#unwatched.at(path);
+    if (known !== null) return known;
     this.#say(path, error, null);
-    return mark;
+    return this.#unwatched.add(path, isDirectory);
   }
 
   #sinkOf(queue: Backend, sink: EventSink): EventSink {
@@ -276,6 +311,20 @@ export class JointBackend implements Backend {
     }
     return known.to(sink);
   }
+}
+
+/** What is held open is named by its descriptor. */
+function nameOf(path: Uint8Array): Uint8Array {
+  try {
+    return latin1(path).startsWith("/proc/self/fd/") ? readLink(path) : path.subarray(0, -1);
+  } catch (error) {
+    if (error instanceof SyscallError) return path.subarray(0, -1);
+    throw error;
+  }
+}
+
+function saysHandles({ namesSubdirectories }: Backend): boolean {
+  return !namesSubdirectories;
 }
 
 /** It can be watched, and not by this queue. */

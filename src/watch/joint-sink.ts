@@ -1,6 +1,13 @@
 /** Where the queues of a joint backend meet: what a record says there is told as in the rest of the tree. */
 import { eventBits, selfEvents } from "../event.ts";
-import type { Backend, DirectoryEntry, EventSink, GoneReason, Rename } from "./backend.ts";
+import type {
+  Backend,
+  DirectoryEntry,
+  DirectoryMove,
+  EventSink,
+  GoneReason,
+  Rename,
+} from "./backend.ts";
 import type { Mark, Node } from "./tree.ts";
 
 const moves = eventBits.moved_from | eventBits.moved_to;
@@ -54,8 +61,17 @@ export class JointSink implements EventSink {
 
   /** The other half of a move may be another queue's, and name the directory otherwise. */
   directoryEntry(node: Node, entry: DirectoryEntry): void {
-    const isUnsure = (entry.events & moves) !== 0 && (entry.key === null || this.#isMixed());
+    const isUnsure = (entry.events & moves) !== 0 && this.#isMixed();
     this.#sink.directoryEntry(node, { ...entry, isUnsure });
+  }
+
+  /** Only one side of it is this queue's, and the directory is another's: a subvolume. */
+  directoryMoved(move: DirectoryMove): void {
+    const { from, to, target } = move;
+    const isWhole = from !== null && to !== null;
+    const isUnsure =
+      this.#isMixed() || (!isWhole && target !== null && this.#queueOf(target) !== this.#queue);
+    this.#sink.directoryMoved({ ...move, isUnsure });
   }
 
   markGone(mark: Mark, reason: GoneReason): void {

@@ -1,11 +1,10 @@
 /** Which backend serves a rule: the one its events name, or the best that works here. */
-import { hasFilesystemId } from "../../ffi/fanotify/calls.ts";
+import { fileIdentity, hasFilesystemId } from "../../ffi/fanotify/calls.ts";
 import { Errno, SyscallError } from "../../ffi/errno.ts";
 import type { BackendName } from "../rule/rule.ts";
 import type { Backend } from "./backend.ts";
 import { causeOf } from "./explain.ts";
-import { FanotifyBackend, type FanotifyOptions } from "./fanotify.ts";
-import { HandleTable } from "./handle-table.ts";
+import { FanotifyBackend, type FanotifyOptions, KnownMarks } from "./fanotify.ts";
 import { InotifyBackend } from "./inotify.ts";
 import { JointBackend, type Spares } from "./joint-backend.ts";
 
@@ -77,10 +76,14 @@ export class Ladder {
   readonly #openFanotify = (): JointBackend => this.#joinFanotify({ unlimitedMarks: true });
 
   #joinFanotify(options: FanotifyOptions): JointBackend {
-    const shared = { ...options, known: new HandleTable() } satisfies FanotifyOptions;
+    const known = new KnownMarks();
+    const shared = { ...options, known } satisfies FanotifyOptions;
     const spares: Spares = {
-      sibling: (path) =>
-        this.#open.fanotify(hasFilesystemId(path) ? { ...shared, isSibling: true } : options),
+      sibling: (path) => {
+        if (!hasFilesystemId(fileIdentity(path))) return this.#open.fanotify(options);
+        known.hasSubvolumes = true;
+        return this.#open.fanotify(shared);
+      },
       other: () => this.#open.inotify(),
     };
     return new JointBackend(this.#open.fanotify(shared), spares);

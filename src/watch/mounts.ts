@@ -1,8 +1,8 @@
 /** Filesystems that come and go below watched directories. */
 import { readFileSync, realpathSync } from "node:fs";
 import { fromLatin1, latin1 } from "../../ffi/bytes.ts";
-import type { Node, Root } from "./tree.ts";
-import { follows } from "./want.ts";
+import { childrenOf, isHiddenIn, type Node, type Root } from "./tree.ts";
+import { follows, isLeftOut } from "./want.ts";
 import type { WatchTable } from "./watch-table.ts";
 
 const mountTable = "/proc/self/mountinfo";
@@ -10,13 +10,18 @@ const mountTable = "/proc/self/mountinfo";
 interface MountPoint {
   /** Absolute, one char for one byte. */
   readonly path: string;
-  /** "major:minor", as in `FileStatus.inode`. */
+  /** "major:minor" of the filesystem. */
   readonly device: string;
 }
 
 /** What is mounted, by proc_pid_mountinfo(5). */
 export class Mounts {
   #known = readMounts();
+
+  /** Whether a filesystem is mounted anywhere, as of the last look. */
+  isMounted(device: string): boolean {
+    return this.#known.values().some((mount) => mount.device === device);
+  }
 
   /** Where something was mounted or unmounted since the last time. */
   changes(): { readonly came: readonly MountPoint[]; readonly went: readonly MountPoint[] } {
@@ -40,41 +45,41 @@ export function followMounts(tables: readonly WatchTable[], mounts: Mounts): voi
   for (const table of tables) {
     for (const root of table.roots.values()) {
       if (root.node === null || !root.node.isDirectory || !follows(root)) continue;
-      for (const point of came) lookAgainAt(table, root, point);
-      for (const point of went)
-        if (!lookAgainAt(table, root, point)) lookAgainOn(table, root, point);
-      if (went.some((point) => isBind(root, point)))
-        for (const node of nodesOf(root)) table.lookAgainIn(node);
+      for (const { path } of came) lookAgainAt(table, root, path, { isUnmounted: false });
+      for (const { path, device } of went) {
+        const isUnmounted = !mounts.isMounted(device);
+        const isFound = lookAgainAt(table, root, path, { isUnmounted });
+        // A directory above was renamed since, or the filesystem is in the tree at another place, too.
+        if (isFound === "elsewhere" || (isFound === "found" && !isUnmounted)) table.doubt();
+      }
     }
   }
 }
 
-/** The mount point is not the directory that it was. @returns whether it is in the tree */
-function lookAgainAt(table: WatchTable, root: Root, { path }: MountPoint): boolean {
+/** The mount point is not the directory that it was. */
+function lookAgainAt(
+  table: WatchTable,
+  root: Root,
+  path: string,
+  how: { readonly isUnmounted: boolean },
+): "outside" | "elsewhere" | "found" {
   const names = namesBelow(root.path, path);
   const name = names?.pop();
-  if (names === null || name === undefined) return false;
+  if (names === null || name === undefined) return "outside";
   let parent = root.node!;
   for (const one of names) {
-    const next = parent.child(fromLatin1(one));
-    if (next === null) return false;
-    parent = next;
+    const [next] = named(parent, one);
+    if (next !== undefined) parent = next;
+    else return isLeftOut(root, isHiddenIn(parent, fromLatin1(one))) ? "outside" : "elsewhere";
   }
-  const there = parent.child(fromLatin1(name));
-  if (there !== null) table.giveUp(there);
+  for (const there of named(parent, name)) table.giveUp(there, how);
   table.lookAgainIn(parent);
-  return true;
+  return "found";
 }
 
-/** A directory above the mount point was renamed since it was last read: its filesystem tells where it is. */
-function lookAgainOn(table: WatchTable, root: Root, { device }: MountPoint): void {
-  const isOn = ({ inode }: Node) => inode.startsWith(`${device}:`);
-  for (const node of [...nodesOf(root)]) {
-    const { parent } = node;
-    if (parent === null || !isOn(node) || isOn(parent)) continue;
-    table.giveUp(node);
-    table.lookAgainIn(parent);
-  }
+/** Almost always one, or none. */
+function named(parent: Node, name: string): Node[] {
+  return childrenOf(parent).filter((child) => latin1(child.name) === name);
 }
 
 /** @returns the names from the root to the path, null if it is not below the root */
@@ -93,19 +98,6 @@ function realPath(path: Uint8Array): string | null {
     return latin1(realpathSync(Buffer.from(path), { encoding: "buffer" }));
   } catch {
     return null; // gone by now
-  }
-}
-
-/** A directory that is in a tree twice has one place in it: it may be the one that has gone. */
-function isBind({ path, node }: Root, point: MountPoint): boolean {
-  return node!.inode.startsWith(`${point.device}:`) && namesBelow(path, point.path) !== null;
-}
-
-function* nodesOf({ node }: Root): Generator<Node> {
-  const rest = [node!];
-  for (let next = rest.pop(); next !== undefined; next = rest.pop()) {
-    yield next;
-    if (next.children !== null) rest.push(...next.children.values());
   }
 }
 

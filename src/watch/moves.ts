@@ -2,8 +2,8 @@
 import type { MoveKey } from "./backend.ts";
 import type { Node, Root } from "./tree.ts";
 
-/** The halves of a rename are almost adjacent (inotify(7)): with so much between there is no other. */
-const recordsBetweenMax = 64;
+/** A directory that has left for good is told apart when the queue is empty; so much is kept until then. */
+const recordsBetweenMax = 4096;
 
 /** Delivers a record that was held back. */
 export type Tell = () => void;
@@ -12,6 +12,10 @@ export class Moves {
   readonly #nodesByKey = new Map<MoveKey, Node[]>();
   /** What has happened in each of them since it left. */
   readonly #heldByNode = new Map<Node, Tell[]>();
+
+  get isEmpty(): boolean {
+    return this.#heldByNode.size === 0;
+  }
 
   /** A directory has left its place. */
   leave(node: Node, key: MoveKey): void {
@@ -40,17 +44,18 @@ export class Moves {
     return "not away";
   }
 
-  /** What was held back for a directory that has arrived. */
-  release(node: Node): Tell[] {
-    const held = this.#heldByNode.get(node) ?? [];
-    this.#heldByNode.delete(node);
-    return held;
+  /** Whether it has left, and not arrived. */
+  isAway(node: Node): boolean {
+    return this.#heldByNode.has(node);
   }
 
-  /** It is gone for good. */
-  forget(node: Node): void {
+  /** It has arrived, or is gone for good. @returns what was held back */
+  release(node: Node): Tell[] {
+    const held = this.#heldByNode.get(node);
+    if (held === undefined) return [];
     this.#heldByNode.delete(node);
     for (const [key, nodes] of this.#nodesByKey) if (nodes.includes(node)) this.#remove(node, key);
+    return held;
   }
 
   /** All that are still on their way; none is afterwards. */

@@ -1,12 +1,6 @@
 /** One rename, seen from each place where its directories are watched. */
-import type { Place } from "./backend.ts";
+import type { Place, Side } from "./backend.ts";
 import type { Node } from "./tree.ts";
-
-/** One side of a rename: a directory, wherever it is watched, and the entry's name in it. */
-export interface Side {
-  readonly nodes: readonly Node[];
-  readonly name: Uint8Array;
-}
 
 /** Each root tells it by its own names; where it sees one side only, another root's name stands for the other. */
 export function renamePlaces(from: Side, to: Side): { from: Place; to: Place }[] {

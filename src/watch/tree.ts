@@ -29,10 +29,20 @@ export interface Root {
 /** A watched inode, as the kernel knows it. */
 export interface Mark {
   readonly isDirectory: boolean;
+  /** The file handle by which records name it, and what is in it; null where they do not. */
+  readonly identity: Uint8Array | null;
   /** Where the inode is. Almost always one place. */
   readonly nodes: Node[];
   /** What the kernel was asked, in its own bits. */
   mask: number;
+}
+
+/** Where a look has found a directory. */
+export interface Sighting {
+  readonly parent: Node;
+  readonly name: Uint8Array;
+  /** `Backend.end` just before: records up to there are about what was before. */
+  readonly at: number;
 }
 
 let lastNodeId = 0;
@@ -42,16 +52,26 @@ export class Node {
   readonly id = ++lastNodeId;
   readonly root: Root;
   readonly isDirectory: boolean;
-  readonly mark: Mark;
+  /** That of a directory of which only the name is known yet has no places. */
+  mark: Mark;
   parent: Node | null;
-  /** Which file it is, as `FileStatus.inode`. */
+  /** Of a root: which file it is, as `FileStatus.inode`. */
   inode = "";
-  /** Records up to this position (`Backend.position`) are about another directory of that name. */
+  /**
+   * Records of its name up to this position (`Backend.position`) say nothing new: it was found here by
+   * a look, which is ahead of the records that are still queued.
+   */
   since = 0;
+  /** A look has found it elsewhere than the records that are read by now say. */
+  seen: Sighting | null = null;
+  /** Another directory has its name by now, as a look has found; its own leaving is still queued. */
+  isOutlived = false;
+  /** The next record of its name is about it, and not about the directory that has the name by now. */
+  leavesNext = false;
   /** Its name in `parent`; the whole path for a root. */
   name: Uint8Array;
-  /** Directories below that have marks too, by `latin1` of their name. */
-  children: Map<string, Node> | null = null;
+  /** Directories below that are in the tree too. */
+  children: Map<string | number, Node> | null = null;
   /** Names in this directory under which facron's own output lies: their events are dropped. */
   ownOutputs: Uint8Array[] | null = null;
   #isHidden: boolean | null = null;
@@ -99,23 +119,59 @@ export class Node {
   }
 
   /** Take a place below another directory, or under another name; paths below follow. */
-  moveTo(parent: Node, name: Uint8Array): void {
+  moveTo(parent: Node, name: Uint8Array, { isOutlived = false } = {}): void {
     this.detach();
     this.parent = parent;
     this.name = name;
-    (parent.children ??= new Map()).set(latin1(name), this);
+    this.isOutlived = isOutlived;
+    this.leavesNext = false;
+    this.attach();
     this.#forgetPaths();
+  }
+
+  /** Enter the parent's list. */
+  attach(): void {
+    (this.parent!.children ??= new Map()).set(this.#key, this);
   }
 
   /** Leave the parent's list; `parent` still says where it was. */
   detach(): void {
-    const siblings = this.parent?.children;
-    const key = latin1(this.name);
-    if (siblings?.get(key) === this) siblings.delete(key);
+    const siblings = this.parent?.children ?? null;
+    if (siblings !== null && siblings.get(this.#key) === this) siblings.delete(this.#key);
   }
 
-  child(name: Uint8Array): Node | null {
+  /**
+   * The directory that a record up to `position` means by a name in this one. Only where records say
+   * names and no handles.
+   */
+  child(name: Uint8Array, position: number): Node | null {
+    const key = latin1(name);
+    const latest = this.children?.get(key) ?? null;
+    const older = this.children?.get(outlivedKey(key)) ?? null;
+    const isOldNews = latest !== null && position <= latest.since;
+    return isOldNews || older?.leavesNext === true ? older : latest;
+  }
+
+  /** Another directory was found under its name. */
+  outlive(): void {
+    this.detach();
+    this.isOutlived = true;
+    this.attach();
+  }
+
+  /** The directory that has a name in this one now, as far as it is known. */
+  latestChild(name: Uint8Array): Node | null {
     return this.children?.get(latin1(name)) ?? null;
+  }
+
+  /**
+   * Records with handles may tell of two directories that had one name, one after the other, when a look
+   * has found the second already: it is the handles that keep them apart.
+   */
+  get #key(): string | number {
+    if (this.parent!.mark.identity !== null) return this.id;
+    const key = latin1(this.name);
+    return this.isOutlived ? outlivedKey(key) : key;
   }
 
   #forgetPaths(): void {
@@ -124,6 +180,16 @@ export class Node {
     this.#self = null;
     if (this.children !== null) for (const child of this.children.values()) child.#forgetPaths();
   }
+}
+
+/** No name has a slash. */
+function outlivedKey(key: string): string {
+  return `${key}/`;
+}
+
+/** Whether a place is not given up. */
+export function isInTree(node: Node): boolean {
+  return node.mark.nodes.includes(node);
 }
 
 /** A copy: the places may come and go while they are looked at. */
@@ -143,6 +209,11 @@ export function joined(directory: Node, name: Uint8Array): Uint8Array {
 /** The same with the NUL that a system call needs. */
 export function pathForCall(node: Node): Uint8Array {
   return cString(node.path);
+}
+
+/** Whether something of that name in a directory is below one whose name starts with a dot, or is one. */
+export function isHiddenIn(parent: Node, name: Uint8Array): boolean {
+  return name[0] === dot || parent.isHidden;
 }
 
 /** Whether `name` in `node` is facron's own output. */

@@ -5,8 +5,8 @@ import type { Mark, Root } from "./tree.ts";
 
 const nothing = { events: 0, children: false, directories: false } as const;
 
-const directoryUpkeep =
-  eventBits.create | eventBits.delete | eventBits.moved_from | eventBits.moved_to;
+/** What tells of directories' names. inotify makes a rename of its two halves. */
+const upkeep = eventBits.create | eventBits.delete | eventBits.rename;
 
 /** A watched path that is deleted or replaced must not leave a dead watch behind without a word. */
 const rootUpkeep = eventBits.delete_self | eventBits.move_self;
@@ -38,7 +38,7 @@ export function wantAt(root: Root, kind: PlaceKind): Want {
     // A file that is replaced by rename while somebody has it open: its link count changes at once,
     // delete_self comes only with the last close.
     (isTop && !isDirectory ? eventBits.attrib : 0) |
-    (tracks ? directoryUpkeep : 0) |
+    (tracks ? upkeep : 0) |
     (isDirectory && root.noticesNames ? eventBits.moved_to : 0) |
     (holdsOwnOutput ? eventBits.create : 0);
   return {

@@ -149,6 +149,11 @@ export class Faults {
     return [...this.#kinds.values()].reduce((sum, all) => sum + all.length, 0);
   }
 
+  /** How many of each kind. */
+  get summary(): string {
+    return [...this.#kinds].map(([kind, all]) => `${all.length} ${kind}`).join(", ");
+  }
+
   get examples(): string[] {
     return [...this.#kinds].flatMap(([kind, all]) => {
       const more = all.length > 5 ? [`${kind}: ${all.length - 5} more`] : [];

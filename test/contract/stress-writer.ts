@@ -43,11 +43,15 @@ const filesMax = 400;
 /** So few that a name is soon in use again. */
 const directoryNames = ["a", "b", "c", "d", "e"];
 
+let lastDirectory = 0;
+
 class Directory {
   parent: Directory | null;
   name: string;
   readonly directories = new Map<string, Directory>();
   readonly files = new Map<string, number>();
+  readonly number = ++lastDirectory;
+  readonly renames = new Set<string>();
 
   constructor(parent: Directory | null, name: string) {
     this.parent = parent;
@@ -187,9 +191,21 @@ class Writer {
     const isEmpty = there !== undefined && there.directories.size + there.files.size === 0;
     if (to.isIn(directory) || there === directory || (there !== undefined && !isEmpty)) return;
     const from = directory.path;
+    if (this.#isRepeated(directory, to, name)) return;
     renameSync(from, `${to.path}/${name}`);
     this.#place(directory, to, name);
     this.#done.push(["rename", from, directory.path, true]);
+  }
+
+  /**
+   * fanotify merges a rename into a record of the same rename that is still queued (same directories,
+   * names, target and process): there, back and there again reads as there and back.
+   */
+  #isRepeated(directory: Directory, to: Directory, name: string): boolean {
+    const key = `${directory.parent!.number}/${directory.name} ${to.number}/${name}`;
+    const isRepeated = directory.renames.has(key);
+    directory.renames.add(key);
+    return isRepeated;
   }
 
   #unlink(): void {
@@ -231,7 +247,8 @@ class Writer {
   #moveIn(): void {
     const [directory] = this.#outside.directories.values();
     if (directory === undefined) return;
-    const to = this.#anyDirectory();
+    // The kernel has no record of a move from outside into a directory that is not watched yet.
+    const to = this.#inside;
     const name = this.#random.pick(directoryNames);
     if (to.directories.has(name)) return;
     renameSync(directory.path, `${to.path}/${name}`);

@@ -106,8 +106,9 @@ describe.each(["fanotify", "inotify"] as const)("%s", (backend) => {
       const faults = model.faultsOf(lines, { merges: backend === "fanotify" });
       console.error(
         `${backend}: ${model.operations} operations, ${facron.events.length} lines, ` +
-          `${directories.length} directories at the end, ${faults.count} lines in doubt`,
+          `${directories.length} directories at the end, ${faults.count} lines in doubt ${faults.summary}`,
       );
+      if (process.env["FACRON_STRESS_EXAMPLES"]) console.error(faults.examples.join("\n"));
       expect(seq).toBe(true);
       expect(faults.count > lines.length * wrongShareMax ? faults.examples : []).toEqual([]);
       const untold = left.flatMap((one) => model.untold(one.name, one, lines));

@@ -3,14 +3,15 @@ import { afterAll, describe, expect, test } from "bun:test";
 import { existsSync, mkdirSync, readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { atTestEnd } from "./at-test-end.ts";
-import { mountTmpfs } from "./mount.ts";
+import { mountBindfs, mountTmpfs } from "./mount.ts";
 import { openPipe } from "./pipe.ts";
-import { needsRoot } from "./requires.ts";
+import { needsRoot, requires } from "./requires.ts";
 import { runBinary } from "./run-binary.ts";
 import { tempDir } from "./temp-dir.ts";
 import { waitFor } from "./wait-for.ts";
 
 const rootTest = needsRoot("mounts a filesystem");
+const bindfsTest = requires({ root: "mounts a filesystem", tools: ["bindfs"] });
 const shell = ["/bin/sh", "-c"];
 
 describe("atTestEnd", () => {
@@ -68,6 +69,16 @@ describe("tempDir", () => {
     const dir = tempDir();
     mountTmpfs(dir.join("a"));
     mountTmpfs(dir.join("a/b and c"), "size=1m");
+    dir[Symbol.dispose]();
+    expect(readFileSync("/proc/self/mountinfo", "utf8")).not.toContain(dir.path);
+    expect(existsSync(dir.path)).toBe(false);
+  });
+
+  bindfsTest("takes a mount away that lies on a FUSE mount without a server", () => {
+    const dir = tempDir();
+    mountBindfs(dir.join("a"));
+    mountTmpfs(dir.join("a/b"));
+    expect(Bun.spawnSync(["pkill", "-KILL", "-f", `bindfs.*${dir.path}`]).success).toBe(true);
     dir[Symbol.dispose]();
     expect(readFileSync("/proc/self/mountinfo", "utf8")).not.toContain(dir.path);
     expect(existsSync(dir.path)).toBe(false);

@@ -43,22 +43,28 @@ export function mountBindfs(path: string, source = `${path}.source`): Mount {
   return new Mount(path);
 }
 
-/** Unmount what is mounted at `path` or below it, the last first. */
+/**
+ * Unmount what is mounted at `path` or below it, the last first. A filesystem that is still in use is let
+ * go as soon as it no longer is, and takes with it what is mounted on it: nobody reaches a mount below a
+ * FUSE mount whose server was killed.
+ */
 export function unmountBelow(path: string): void {
-  for (const mountPoint of mountPoints().reverse()) {
-    if (mountPoint === path || mountPoint.startsWith(`${path}/`)) unmount(mountPoint);
+  for (const mountPoint of mountsBelow(path).reverse()) Bun.spawnSync(["umount", mountPoint]);
+  for (;;) {
+    const [first] = mountsBelow(path);
+    if (first === undefined) return;
+    run(["umount", "--lazy", first]);
   }
+}
+
+function mountsBelow(path: string): string[] {
+  return mountPoints().filter((mount) => mount === path || mount.startsWith(`${path}/`));
 }
 
 function mount(path: string, args: readonly string[]): Mount {
   mkdirSync(path, { recursive: true });
   run(["mount", ...args, path]);
   return new Mount(path);
-}
-
-/** A filesystem that is still in use is let go as soon as it no longer is. */
-function unmount(path: string): void {
-  if (!Bun.spawnSync(["umount", path]).success) run(["umount", "--lazy", path]);
 }
 
 /** Field 5 of /proc/self/mountinfo, where blanks and backslashes are octal (proc_pid_mountinfo(5)). */

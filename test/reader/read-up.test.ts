@@ -4,11 +4,10 @@ import type { WatchTable } from "../../src/watch/watch-table.ts";
 
 /** A table of which only the queue matters. */
 function fakeTable() {
-  const backend = { consumed: 0, queuedBytes: 0 };
+  const backend = { position: 0, end: 0 };
   const state = { backend, isUnsettled: false };
   const read = (bytes: number): void => {
-    backend.consumed += bytes;
-    backend.queuedBytes -= bytes;
+    backend.position += bytes;
   };
   return { state, read, table: state as unknown as WatchTable };
 }
@@ -25,14 +24,14 @@ describe("ReadUps", () => {
   test("answer when what was queued has been read, whatever has come since", () => {
     const { state, read, table } = fakeTable();
     const readUps = new ReadUps();
-    state.backend.queuedBytes = 100;
+    state.backend.end = 100;
     readUps.ask([table]);
     expect(readUps.next(settling(table))).toBe("wait");
-    state.backend.queuedBytes += 1000;
+    state.backend.end += 1000;
     read(100);
     expect(readUps.next(settling(table))).toBe("look"); // of what is queued by now
     expect(readUps.next(settling(table))).toBe("wait");
-    state.backend.queuedBytes += 1000;
+    state.backend.end += 1000;
     read(1000);
     expect(readUps.next(settling(table))).toBe("answer");
     expect(readUps.next(settling(table))).toBe("wait");
@@ -41,7 +40,7 @@ describe("ReadUps", () => {
   test("wait for each table", () => {
     const [one, other] = [fakeTable(), fakeTable()];
     const readUps = new ReadUps();
-    other.state.backend.queuedBytes = 16;
+    other.state.backend.end = 16;
     readUps.ask([one.table, other.table]);
     expect(readUps.next(settling(one.table, other.table))).toBe("wait");
     other.read(16);

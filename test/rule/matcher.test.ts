@@ -53,7 +53,7 @@ class Place {
   readonly #lines = new JsonLines(1024);
   readonly #triggers = new TriggerWriter();
   readonly #dispatch: Dispatch;
-  readonly #mark: Mark = { isDirectory: true, nodes: [], mask: 0 };
+  readonly #mark: Mark = { isDirectory: true, identity: null, nodes: [], mask: 0 };
   readonly node: Node;
   rules: RuleSet;
 

@@ -1,0 +1,432 @@
+/** The directories below the roots of one backend: found, followed when they move, given up. */
+import { bytesEqual, utf8 } from "../../ffi/bytes.ts";
+import { Errno, SyscallError } from "../../ffi/errno.ts";
+import { fileStatus, readLink } from "../../ffi/files.ts";
+import type { Log } from "../log.ts";
+import { quoted } from "../log.ts";
+import type { Backend } from "./backend.ts";
+import { Comparison } from "./comparison.ts";
+import { cannotWatchBelow, causeOf } from "./explain.ts";
+import { Moves, type Tell } from "./moves.ts";
+import { OpenDirectory } from "./open-directory.ts";
+import type { OwnOutputs } from "./own-outputs.ts";
+import {
+  childrenOf,
+  isHiddenIn,
+  isInTree,
+  joined,
+  type Mark,
+  Node,
+  pathForCall,
+  type Root,
+  type Sighting,
+} from "./tree.ts";
+import { follows, isLeftOut, wantAt, wantOf } from "./want.ts";
+import { type Listing, type Step, type Visit, Walk } from "./walk.ts";
+
+export interface DirectoriesOptions {
+  readonly log: Log;
+  readonly ownOutputs: OwnOutputs;
+  /** The directory is new, and watched since a moment ago: what is in it has to be told. */
+  readonly onNew: (node: Node, listing: Listing) => void;
+  /** A place was given up. */
+  readonly onDropped: (node: Node) => void;
+}
+
+/** A place for a directory that is held open. */
+export interface Opening {
+  readonly parent: Node;
+  readonly name: Uint8Array;
+  readonly directory: OpenDirectory;
+  /** `Backend.end` from before the look, or the record's position. */
+  readonly at: number;
+}
+
+export interface Placed {
+  readonly node: Node;
+  /** It was not in the tree before. */
+  readonly isNew: boolean;
+}
+
+const dotDot = utf8("..");
+const slash = 0x2f;
+
+/** <linux/limits.h>, the NUL included: the kernel takes no longer path in one call. */
+const PATH_MAX = 4096;
+
+/** How often a name is looked up again because records came in while it was. */
+const looksMax = 4;
+
+export class Directories {
+  readonly backend: Backend;
+  readonly moves = new Moves();
+  /** Records are lost, or did not help: all has to be looked at again. */
+  isInDoubt = false;
+  readonly #options: DirectoriesOptions;
+  readonly #walk: Walk;
+  #comparisons: Comparison[] = [];
+  /** Seen elsewhere than they are in the tree, which the records will tell, or have told in part. */
+  readonly #sighted = new Set<Node>();
+  /** Left, and not found until the records come to `at`: it went to where nothing is watched. */
+  #away: { readonly node: Node; readonly at: number }[] = [];
+  /** Not found by a comparison. */
+  #gone: { readonly node: Node; readonly at: number }[] = [];
+
+  constructor(backend: Backend, options: DirectoriesOptions) {
+    this.backend = backend;
+    this.#options = options;
+    this.#walk = new Walk({
+      open: (node) => this.open(node),
+      listed: ({ node, isNew }, listing) => {
+        if (isNew) options.onNew(node, listing);
+      },
+      found: (visit, directory, name) => this.#found(visit, directory, name),
+      failed: ({ node, comparison }, error) => {
+        comparison?.seeBelow(node);
+        this.#sayCannot(node.path, error);
+      },
+    });
+  }
+
+  get isWalking(): boolean {
+    return !this.#walk.isOver;
+  }
+
+  /** Something is known of a moment that the records have not reached yet. */
+  get isAhead(): boolean {
+    return this.#sighted.size > 0 || this.#gone.length > 0 || this.#away.length > 0;
+  }
+
+  /** Find the directories below a node. @param isNew what is in it came into being with it */
+  add(node: Node, { isNew, directory }: { isNew: boolean; directory?: OpenDirectory }): void {
+    this.#walk.add({ node, isNew, comparison: null }, directory ?? null);
+  }
+
+  /** Go on finding for a while. @param directories are listed at most */
+  walk(directories: number): void {
+    this.#walk.run(directories);
+    if (this.#comparisons.length === 0) return;
+    const at = this.backend.end;
+    for (const comparison of this.#comparisons)
+      if (comparison.isOver) for (const node of comparison.unseen()) this.#gone.push({ node, at });
+    this.#comparisons = this.#comparisons.filter(({ isOver }) => !isOver);
+  }
+
+  /** Records were lost: look at everything below a root again. */
+  compare({ node }: Root): void {
+    if (node === null || !node.isDirectory || !follows(node.root)) return;
+    const comparison = new Comparison(node, this.backend.position);
+    this.#comparisons.push(comparison);
+    this.#walk.add({ node, isNew: false, comparison });
+  }
+
+  /**
+   * The records have come as far as the looks: what these have seen is true by now.
+   *
+   * @param inHand a record is being delivered, which may be from before a look that ends with it
+   */
+  advance({ inHand }: { readonly inHand: boolean }): void {
+    const position = this.backend.passed(inHand);
+    for (const node of this.#sighted) {
+      const { seen } = node;
+      if (seen !== null && seen.at > position) continue;
+      this.#sighted.delete(node);
+      if (seen !== null) this.#settleAt(node, seen.parent, seen.name);
+    }
+    if (this.#away.length > 0 && !this.isWalking && !this.isInDoubt) this.#dropAway(position);
+    if (this.#gone.length === 0) return;
+    for (const { node, at } of this.#gone) if (at <= position && isInTree(node)) this.drop(node);
+    this.#gone = this.#gone.filter(({ at }) => at > position);
+  }
+
+  #dropAway(position: number): void {
+    for (const { node, at } of this.#away)
+      if (at <= position && node.seen === null && this.moves.isAway(node)) this.drop(node);
+    this.#away = this.#away.filter(({ at, node }) => at > position || node.seen !== null);
+  }
+
+  #settleAt(node: Node, parent: Node, name: Uint8Array): void {
+    node.seen = null;
+    if (!isInTree(node) || !isInTree(parent)) return;
+    if (node.parent !== parent || !bytesEqual(node.name, name) || this.moves.isAway(node))
+      this.move(node, parent, name);
+  }
+
+  /**
+   * The directory is no longer where it was, but where nothing was watched at that moment: outside, or in
+   * a directory that is found by a look or by a record which is queued already. What happens in it waits.
+   */
+  leave(node: Node): void {
+    const at = this.backend.end;
+    const mayBeFound = at > this.backend.position || node.seen !== null;
+    if (!mayBeFound && !this.isWalking && !this.isInDoubt) return this.drop(node);
+    node.detach();
+    this.moves.leave(node, node.mark);
+    this.#away.push({ node, at });
+  }
+
+  /** A directory is at another place of the same root. */
+  move(node: Node, parent: Node, name: Uint8Array, { isOutlived = false } = {}): void {
+    this.#breakCycle(node, parent);
+    const wasHidden = node.isHidden;
+    node.since = this.backend.position;
+    node.moveTo(parent, name, { isOutlived });
+    if (isLeftOut(node.root, node.isHidden)) return this.drop(node);
+    if (node.isHidden !== wasHidden) this.refreshBelow(node);
+    for (const tell of this.moves.release(node)) tell();
+  }
+
+  /** Whether a directory, or one that it is in, is on its way. */
+  isAway(node: Node): boolean {
+    if (this.moves.isEmpty) return false;
+    for (let at: Node | null = node; at !== null; at = at.parent)
+      if (this.moves.isAway(at)) return true;
+    return false;
+  }
+
+  /**
+   * What is said to come below itself: something between has left before, and no record told. A look at
+   * everything finds where it is.
+   */
+  #breakCycle(node: Node, parent: Node): void {
+    for (let at = parent; at.parent !== null; at = at.parent) {
+      if (at.parent !== node) continue;
+      this.isInDoubt = true;
+      this.leave(at);
+      at.parent = node.root.node;
+      return;
+    }
+  }
+
+  /** Keep a record of what happened in a directory that is on its way. @returns whether it is */
+  holdBack(node: Node, tell: Tell): boolean {
+    if (!isInTree(node)) return true; // since a moment ago: this is from elsewhere
+    const answer = this.moves.hold(node, tell);
+    if (typeof answer !== "object") return answer === "held";
+    this.drop(answer.nowhere);
+    return true;
+  }
+
+  /** A sub-directory that a walk has come upon. */
+  #found(
+    { node: parent, isNew, comparison }: Visit,
+    base: OpenDirectory,
+    name: Uint8Array,
+  ): Step | null {
+    if (isLeftOut(parent.root, isHiddenIn(parent, name))) return null;
+    const opening = this.#look(parent, base, name);
+    if (opening === null) return null;
+    const { directory } = opening;
+    const placed = this.place(opening);
+    const isFirst = placed !== null && (comparison?.see(placed.node) ?? placed.isNew);
+    if (isFirst && parent.root.below !== null) {
+      const isNewHere = isNew || (comparison !== null && placed.isNew);
+      return { visit: { node: placed.node, isNew: isNewHere, comparison }, directory };
+    }
+    directory[Symbol.dispose]();
+    return null;
+  }
+
+  /** Open an entry at a moment at which no record comes in, so that it is known what is older. */
+  #look(parent: Node, base: OpenDirectory, name: Uint8Array): Opening | null {
+    const { backend } = this;
+    const needsQuiet = parent.mark.identity === null;
+    for (let look = 1; ; look++) {
+      const at = backend.end;
+      const directory = this.#openEntry(parent, base, name);
+      if (directory === null) return null;
+      if (!needsQuiet || look === looksMax || backend.end === at)
+        return { parent, name, directory, at };
+      directory[Symbol.dispose]();
+    }
+  }
+
+  #openEntry(parent: Node, base: OpenDirectory, name: Uint8Array): OpenDirectory | null {
+    try {
+      return OpenDirectory.at(base.entry(name));
+    } catch (error) {
+      if (!(error instanceof SyscallError)) throw error;
+      this.#sayCannot(joined(parent, name), error);
+      return null;
+    }
+  }
+
+  /**
+   * Make a place for a directory, or find the one that it has.
+   *
+   * @returns null if it cannot be watched, or is the root itself
+   */
+  place({ parent, name, directory, at }: Opening): Placed | null {
+    const { root } = parent;
+    try {
+      const ownOutputs = this.#options.ownOutputs.namesIn(() => fileStatus(directory.path).inode);
+      const isHidden = isHiddenIn(parent, name);
+      const holdsOwnOutput = ownOutputs !== null;
+      const kind = { isTop: false, isHidden, isDirectory: true, holdsOwnOutput };
+      const mark = this.backend.add(directory.path, true, wantAt(root, kind));
+      const known = mark.nodes.find((node) => node.root === root);
+      if (known !== undefined) {
+        if (known.parent === null) return null;
+        if (!this.#isStillAt(known, parent, name)) this.sight(known, { parent, name, at });
+        return { node: known, isNew: false };
+      }
+      const node = new Node(root, mark, { parent, name, isDirectory: true });
+      node.since = at;
+      node.ownOutputs = ownOutputs;
+      mark.nodes.push(node);
+      this.#attach(node);
+      return { node, isNew: true };
+    } catch (error) {
+      if (!(error instanceof SyscallError)) throw error;
+      this.#sayCannot(joined(parent, name), error);
+      return null;
+    }
+  }
+
+  /** A bind mount shows it here as well: it has one place in the tree. */
+  #isStillAt(known: Node, parent: Node, name: Uint8Array): boolean {
+    const isHere = known.parent === parent && bytesEqual(known.name, name);
+    if (isHere || known.seen !== null || this.moves.isAway(known)) return false;
+    try {
+      return this.backend.recognizes(known.mark, pathForCall(known));
+    } catch (error) {
+      if (error instanceof SyscallError) return false;
+      throw error;
+    }
+  }
+
+  /** A new place takes the name from the directory that still has it in the tree. */
+  #attach(node: Node): void {
+    const { parent, name } = node;
+    const older = parent!.mark.identity === null ? parent!.latestChild(name) : null;
+    older?.outlive();
+    node.attach();
+  }
+
+  /** A look has found a directory that is known. */
+  sight(node: Node, { parent, name, at }: Sighting): void {
+    const isHere = node.parent === parent && bytesEqual(node.name, name);
+    const isThere = isHere && !this.moves.isAway(node);
+    node.seen = isThere ? null : { parent, name, at };
+    if (!isThere) this.#sighted.add(node);
+  }
+
+  /** Where a directory is by now, if that is in a directory of the same root. */
+  whereabouts(node: Node, identity: Uint8Array): Omit<Sighting, "at"> | null {
+    using directory = this.openByIdentity(node.parent ?? node, identity);
+    if (directory === null) return null;
+    try {
+      const path = readLink(directory.path);
+      const mark = this.backend.markAt(directory.entry(dotDot));
+      const parent = mark?.nodes.find(({ root }) => root === node.root);
+      return parent === undefined
+        ? null
+        : { parent, name: path.slice(path.lastIndexOf(slash) + 1) };
+    } catch (error) {
+      if (error instanceof SyscallError) return null;
+      throw error;
+    }
+  }
+
+  /** The directory of a node, wherever it is by now; null if it is not to be found. */
+  open(node: Node): OpenDirectory | null {
+    const { identity } = node.mark;
+    try {
+      const directory = this.#openAtPath(node);
+      if (directory !== null && this.backend.recognizes(node.mark, directory.path))
+        return directory;
+      directory?.[Symbol.dispose]();
+    } catch (error) {
+      if (!(error instanceof SyscallError)) throw error;
+      if (error.errno === Errno.EACCES || error.errno === Errno.EMFILE) {
+        this.#sayCannot(node.path, error);
+        return null;
+      }
+    }
+    if (identity === null) return null;
+    return this.openByIdentity(node.parent ?? node, identity);
+  }
+
+  /** @throws {SyscallError} as open(2) */
+  #openAtPath(node: Node): OpenDirectory | null {
+    const path = pathForCall(node);
+    if (node.parent === null) return OpenDirectory.follow(path); // it may be a symbolic link
+    if (path.length <= PATH_MAX) return OpenDirectory.at(path);
+    using parent = this.open(node.parent);
+    return parent && OpenDirectory.at(parent.entry(node.name));
+  }
+
+  /**
+   * @param near something on the same filesystem, or below it
+   * @returns null if it is gone, or cannot be found so: then all is looked at when the records are read
+   */
+  openByIdentity(near: Node, identity: Uint8Array): OpenDirectory | null {
+    for (let at: Node | null = near; at !== null; at = at.parent) {
+      const found = this.backend.openByIdentity(pathForCall(at), identity);
+      if (typeof found === "object") return new OpenDirectory(found);
+      if (found === "gone") return null;
+      if (found === "cannot") break;
+    }
+    this.isInDoubt = true;
+    return null;
+  }
+
+  /** Give up a place and all below it; a mark goes with its last place. */
+  drop(node: Node, { isDeleted = false } = {}): void {
+    for (const child of childrenOf(node)) this.drop(child, { isDeleted });
+    const { mark } = node;
+    const index = mark.nodes.indexOf(node);
+    if (index >= 0) {
+      mark.nodes.splice(index, 1);
+      if (mark.nodes.length > 0) this.refresh(mark.nodes[0]!);
+      else if (isDeleted) this.backend.forget(mark);
+      else this.#remove(node);
+    }
+    node.detach();
+    this.#sighted.delete(node);
+    this.moves.release(node);
+    this.#options.onDropped(node);
+  }
+
+  #remove(node: Node): void {
+    const { mark } = node;
+    if (!mark.isDirectory || mark.identity === null)
+      return this.backend.remove(mark, pathForCall(node));
+    using directory = this.open(node);
+    if (directory === null) this.backend.forget(mark);
+    else this.backend.remove(mark, directory.path);
+  }
+
+  /** The same for all places below. */
+  refreshBelow(node: Node): void {
+    this.refresh(node);
+    for (const child of childrenOf(node)) this.refreshBelow(child);
+  }
+
+  /** Ask the kernel for what is wanted of a place now. */
+  refresh(node: Node): void {
+    const { mark } = node;
+    if (!isInTree(node)) return; // only its name is known
+    try {
+      if (!mark.isDirectory) return this.backend.change(mark, pathForCall(node), wantOf(mark));
+      using directory = this.open(node);
+      if (directory !== null) this.backend.change(mark, directory.path, wantOf(mark));
+    } catch (error) {
+      if (!(error instanceof SyscallError)) throw error;
+      const cause = causeOf(error, this.backend.name);
+      this.#options.log.warn(`Cannot change the watch on ${quoted(node.path)}: ${cause}`);
+    }
+  }
+
+  /** Gone since, or another thing: its own records say so. Anything else hides a part of the tree. */
+  #sayCannot(path: Uint8Array, error: SyscallError): void {
+    const { errno } = error;
+    if (errno === Errno.ENOENT || errno === Errno.ENOTDIR || errno === Errno.ELOOP) return;
+    this.#options.log.warn(cannotWatchBelow(path, error, this.backend.name));
+  }
+}
+
+/** The place of an inode below a root. */
+export function placeOf(mark: Mark | null, root: Root): Node | null {
+  return mark?.nodes.find((node) => node.root === root && node.parent !== null) ?? null;
+}

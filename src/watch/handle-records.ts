@@ -1,0 +1,114 @@
+/** Records of directories that name them by handle (fanotify): which one is meant is never in doubt. */
+import { bytesEqual, cString } from "../../ffi/bytes.ts";
+import { SyscallError } from "../../ffi/errno.ts";
+import { eventBits } from "../event.ts";
+import type { DirectoryEntry, DirectoryMove } from "./backend.ts";
+import { type Directories, placeOf } from "./directories.ts";
+import { OpenDirectory } from "./open-directory.ts";
+import { isHiddenIn, isInTree, joined, type Node, pathForCall } from "./tree.ts";
+import { follows, isLeftOut } from "./want.ts";
+
+/** Sub-directories of a new directory that are looked into before the next record: `mkdir -p` and more. */
+const directoriesAtOnce = 64;
+
+export class HandleRecords {
+  readonly #directories: Directories;
+
+  constructor(directories: Directories) {
+    this.#directories = directories;
+  }
+
+  /**
+   * One record may say that a directory was made and deleted: it is gone then, since a handle is never
+   * used again. Moves have a record of their own.
+   */
+  entry(parent: Node, { events, name, target, identity }: DirectoryEntry): void {
+    const known = placeOf(target, parent.root);
+    if ((events & eventBits.delete) !== 0) {
+      if (known === null) return;
+      this.#wasAt(known, parent, name);
+      this.#directories.drop(known, { isDeleted: true });
+    } else if ((events & eventBits.create) !== 0 && known === null && identity !== null)
+      this.#arrive(parent, name, identity);
+  }
+
+  /** FAN_RENAME: each root sees both sides of it, or one. */
+  moved({ from, to, target, identity, isUnsure }: DirectoryMove): void {
+    const nodes = [...(from?.nodes ?? []), ...(to?.nodes ?? [])];
+    for (const root of new Set(nodes.map((node) => node.root))) {
+      if (!follows(root)) continue;
+      const known = placeOf(target, root);
+      if (known !== null && this.#directories.backend.position <= known.since) continue;
+      const before = from?.nodes.find((node) => node.root === root);
+      if (known !== null && before !== undefined) {
+        // Its arrival has been told by another queue.
+        if (isUnsure === true && known.parent !== before) continue;
+        this.#wasAt(known, before, from!.name);
+      }
+      const parent = to?.nodes.find((node) => node.root === root);
+      if (parent === undefined) {
+        if (known !== null) this.#directories.leave(known);
+      } else if (known === null) this.#arrive(parent, to!.name, identity);
+      else {
+        this.#directories.move(known, parent, to!.name);
+        this.#verify(known, identity);
+      }
+    }
+  }
+
+  /** The record says where the directory was until now: it came there without one. */
+  #wasAt(known: Node, parent: Node, name: Uint8Array): void {
+    const { moves } = this.#directories;
+    const isThere = known.parent === parent && bytesEqual(known.name, name);
+    if (!isThere || moves.isAway(known)) this.#directories.move(known, parent, name);
+  }
+
+  /**
+   * The kernel merges a move into an earlier record that says the same (there, back and there again by
+   * one process). So the directory may be elsewhere, and no record will tell.
+   */
+  #verify(node: Node, identity: Uint8Array): void {
+    if (!isInTree(node) || this.#isAt(node, identity)) return;
+    const at = this.#directories.backend.end;
+    const found = this.#directories.whereabouts(node, identity);
+    if (found === null || (found.parent === node.parent && bytesEqual(found.name, node.name)))
+      return;
+    const isTold = this.#directories.backend.isMovedAhead(identity);
+    if (isTold) this.#directories.sight(node, { ...found, at });
+    else this.#directories.move(node, found.parent, found.name);
+  }
+
+  #isAt(node: Node, identity: Uint8Array): boolean {
+    try {
+      const found = this.#directories.backend.identityOf(pathForCall(node));
+      return found !== null && bytesEqual(found, identity);
+    } catch (error) {
+      if (error instanceof SyscallError) return false;
+      throw error;
+    }
+  }
+
+  #arrive(parent: Node, name: Uint8Array, identity: Uint8Array): void {
+    if (isLeftOut(parent.root, isHiddenIn(parent, name))) return;
+    const directory = this.#open(parent, name, identity);
+    if (directory === null) return; // gone by now
+    const at = this.#directories.backend.position;
+    const placed = this.#directories.place({ parent, name, directory, at });
+    if (placed === null || parent.root.below === null) return directory[Symbol.dispose]();
+    this.#directories.add(placed.node, { isNew: true, directory });
+    this.#directories.walk(directoriesAtOnce);
+  }
+
+  /** By its path; or by its handle, if it has another one by now. */
+  #open(parent: Node, name: Uint8Array, identity: Uint8Array): OpenDirectory | null {
+    try {
+      const directory = OpenDirectory.at(cString(joined(parent, name)));
+      const found = this.#directories.backend.identityOf(directory.path);
+      if (found !== null && bytesEqual(found, identity)) return directory;
+      directory[Symbol.dispose]();
+    } catch (error) {
+      if (!(error instanceof SyscallError)) throw error;
+    }
+    return this.#directories.openByIdentity(parent, identity);
+  }
+}

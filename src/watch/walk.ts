@@ -1,0 +1,132 @@
+/** Finds the directories below watched ones, a slice at a time. */
+import { SyscallError } from "../../ffi/errno.ts";
+import { DT_DIR, DT_UNKNOWN, listDirectory } from "../../ffi/files.ts";
+import type { OpenDirectory } from "./open-directory.ts";
+import type { Comparison } from "./comparison.ts";
+import { isInTree, type Node } from "./tree.ts";
+
+/** A directory that is being walked. */
+export interface Visit {
+  readonly node: Node;
+  /** What is in the directory came into being, or into the tree, with it. */
+  readonly isNew: boolean;
+  /** The tree is compared with what is there; null if only what is new is looked for. */
+  readonly comparison: Comparison | null;
+}
+
+/** An entry of a directory: its name and the kernel's DT_* type. */
+export interface Entry {
+  readonly name: Uint8Array;
+  readonly type: number;
+}
+
+/** A directory that is held open, and all that is in it. */
+export interface Listing {
+  readonly directory: OpenDirectory;
+  readonly entries: readonly Entry[];
+}
+
+/** What the walk asks of the tree. */
+export interface WalkHands {
+  /** The directory of a node, wherever it is; null if it cannot be found. */
+  open(node: Node): OpenDirectory | null;
+  /** All that is in a directory. */
+  listed(visit: Visit, listing: Listing): void;
+  /** Make a place for a sub-directory. @returns what to walk next, null if that is nothing */
+  found(visit: Visit, directory: OpenDirectory, name: Uint8Array): Step | null;
+  /** The directory could not be read. */
+  failed(visit: Visit, error: SyscallError): void;
+}
+
+/** A visit to a directory that is open already. */
+export interface Step {
+  readonly visit: Visit;
+  readonly directory: OpenDirectory;
+}
+
+interface Frame {
+  readonly visit: Visit;
+  /** Null until it is opened, and again while it is far above. */
+  directory: OpenDirectory | null;
+  /** Null until it is listed. */
+  names: readonly Uint8Array[] | null;
+  next: number;
+}
+
+/** Directories kept open: those above are opened again when the walk comes back to them. */
+const openMax = 32;
+
+export class Walk {
+  readonly #frames: Frame[] = [];
+  readonly #hands: WalkHands;
+
+  constructor(hands: WalkHands) {
+    this.#hands = hands;
+  }
+
+  get isOver(): boolean {
+    return this.#frames.length === 0;
+  }
+
+  /** Walk this next, before all that is still to be walked. */
+  add(visit: Visit, directory: OpenDirectory | null = null): void {
+    const tooMany = this.#frames.at(-openMax);
+    if (tooMany !== undefined) close(tooMany);
+    this.#frames.push({ visit, directory, names: null, next: 0 });
+  }
+
+  /** Go on for a while. @param directories are listed at most */
+  run(directories: number): void {
+    for (let left = directories; left > 0;) {
+      const frame = this.#frames.at(-1);
+      if (frame === undefined) return;
+      const isListed = frame.names !== null;
+      if (!this.#step(frame)) this.#pop(frame);
+      if (!isListed) left--;
+    }
+    // Until the next slice nothing is kept from being unmounted.
+    for (const frame of this.#frames.slice(-openMax)) close(frame);
+  }
+
+  /** @returns false when the directory is done with */
+  #step(frame: Frame): boolean {
+    const { visit } = frame;
+    if (!isInTree(visit.node)) return false;
+    frame.directory ??= this.#hands.open(visit.node);
+    const { directory } = frame;
+    if (directory === null) return false;
+    frame.names ??= this.#list(visit, directory);
+    const name = frame.names[frame.next++];
+    if (name === undefined) return false;
+    const step = this.#hands.found(visit, directory, name);
+    if (step !== null) this.add(step.visit, step.directory);
+    return true;
+  }
+
+  #list(visit: Visit, directory: OpenDirectory): readonly Uint8Array[] {
+    const entries: Entry[] = [];
+    try {
+      listDirectory(directory.path, (name, type) => {
+        if (visit.isNew || type === DT_DIR || type === DT_UNKNOWN) entries.push({ name, type });
+      });
+    } catch (error) {
+      if (!(error instanceof SyscallError)) throw error;
+      this.#hands.failed(visit, error);
+      return [];
+    }
+    this.#hands.listed(visit, { directory, entries });
+    const mayBeDirectory = ({ type }: Entry): boolean => type === DT_DIR || type === DT_UNKNOWN;
+    return entries.filter(mayBeDirectory).map(({ name }) => name);
+  }
+
+  #pop(frame: Frame): void {
+    close(frame);
+    this.#frames.pop();
+    frame.visit.comparison?.leave(frame.visit.node);
+  }
+}
+
+function close(frame: Frame): void {
+  frame.directory?.[Symbol.dispose]();
+  frame.directory = null;
+}
