@@ -7,8 +7,13 @@ export function watchReportText(report: WatchReport): string {
   const { rules, watched, marks, unwatched, waiting } = report;
   const paths = watched.fanotify + watched.inotify;
   const backends = (["fanotify", "inotify"] as const satisfies BackendName[])
-    .filter((name) => watched[name] > 0)
-    .map((name) => `${name} ${watched[name]} (${counted(marks[name], "mark")})`);
+    .filter((name) => watched[name] + marks[name] > 0)
+    .toSorted((a, b) => Number(watched[b] > 0) - Number(watched[a] > 0))
+    .map((name) => {
+      const ofName = counted(marks[name], "mark");
+      // Below the paths of another backend, which has come to a limit.
+      return watched[name] === 0 ? `${ofName} of ${name}` : `${name} ${watched[name]} (${ofName})`;
+    });
   const how = backends.length === 0 ? "" : `: ${backends.join(", ")}`;
   const missing = unwatched === 0 ? "" : `, ${unwatched} not watched`;
   const rest = waiting === 0 ? "" : `, waiting for ${counted(waiting, "path")}`;

@@ -146,7 +146,7 @@ export class Watcher {
   /** There may be room by now for what a limit has kept from being watched. */
   #retry(table: WatchTable): void {
     const parents = new Set<Node>();
-    for (const mark of this.#ladder.jointOf(table.backend)?.unwatched.marks ?? []) {
+    for (const mark of this.#ladder.jointOf(table.backend)?.unwatched.all ?? []) {
       for (const node of [...mark.nodes]) {
         if (node.parent !== null) parents.add(node.parent);
         table.giveUp(node);
@@ -167,7 +167,7 @@ export class Watcher {
   }
 
   #marksOf(name: BackendName): number {
-    return this.#ladder.opened.reduce((sum, one) => sum + (one.name === name ? one.marks : 0), 0);
+    return this.#ladder.opened.reduce((sum, one) => sum + one.marksOf(name), 0);
   }
 
   #isWatched(key: string): boolean {
@@ -372,11 +372,10 @@ export class Watcher {
   /** What is watched now: complete when no directory is left to walk. */
   report(plan: Plan): WatchReport {
     const watched = { inotify: 0, fanotify: 0 };
-    const marks = { inotify: 0, fanotify: 0 };
+    const marks = { inotify: this.#marksOf("inotify"), fanotify: this.#marksOf("fanotify") };
     let unwatched = this.#refused.length;
     for (const { backend, roots } of this.tables) {
       watched[backend.name] += roots.size;
-      marks[backend.name] += backend.marks;
       unwatched += this.#ladder.jointOf(backend)?.unwatched.size ?? 0;
     }
     return {

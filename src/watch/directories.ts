@@ -69,6 +69,7 @@ export class Directories {
   readonly #sighted = new Set<Node>();
   /** Left, and not found until the records come to `at`: it went to where nothing is watched. */
   #away: { readonly node: Node; readonly at: number }[] = [];
+  #saidOpenFiles = false;
   /** Not found by a comparison. */
   #gone: { readonly node: Node; readonly at: number }[] = [];
 
@@ -422,6 +423,10 @@ export class Directories {
   #sayCannot(path: Uint8Array, error: SyscallError): void {
     const { errno } = error;
     if (errno === Errno.ENOENT || errno === Errno.ENOTDIR || errno === Errno.ELOOP) return;
+    if (errno === Errno.EMFILE) {
+      if (this.#saidOpenFiles) return;
+      this.#saidOpenFiles = true; // it is the same for each directory
+    }
     this.#options.log.warn(cannotWatchBelow(path, error, this.backend.name));
   }
 }

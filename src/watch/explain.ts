@@ -22,7 +22,8 @@ export function cannotWatchBelow(
   error: SyscallError,
   backend: BackendName,
 ): string {
-  return `${cannotWatch(path, error, backend)}; nothing in it will be seen`;
+  const [why, ...cure] = cannotWatch(path, error, backend).split("\n");
+  return [`${why}; nothing in it will be seen`, ...cure].join("\n");
 }
 
 /** The state and the cure, after the colon. */

@@ -6,11 +6,11 @@ import { latin1 } from "../../ffi/bytes.ts";
 import { fileStatus, readLink } from "../../ffi/files.ts";
 import type { BackendName } from "../rule/rule.ts";
 import type { Backend, EventSink, NotOpened, Want } from "./backend.ts";
+import { InodeMarks } from "./inode-marks.ts";
 import { JointClock } from "./joint-clock.ts";
 import { JointSink } from "./joint-sink.ts";
 import { isLimit } from "./limits.ts";
 import type { Mark } from "./tree.ts";
-import { Unwatched } from "./unwatched.ts";
 
 /** Queues that are opened when they are needed. */
 export interface Spares {
@@ -56,7 +56,9 @@ export class JointBackend implements Backend {
   readonly #queueByDevice = new Map<string, Backend>();
   #other: Backend | null = null;
   #whyNoOther: SyscallError | null = null;
-  readonly #unwatched = new Unwatched();
+  readonly #unwatched = new InodeMarks();
+  /** Those of the other kind: there may be room again for their directories in the queue that goes first. */
+  readonly #strays = new InodeMarks();
   #refusals: Refusal[] = [];
 
   constructor(first: Backend, spares: Spares) {
@@ -88,8 +90,13 @@ export class JointBackend implements Backend {
     return this.#queues.reduce((sum, { marks }) => sum + marks, 0);
   }
 
+  /** Of the queues of one kind. */
+  marksOf(name: BackendName): number {
+    return this.#queues.reduce((sum, one) => sum + (one.name === name ? one.marks : 0), 0);
+  }
+
   /** Directories that are in the tree, and that the kernel does not watch: a limit is reached. */
-  get unwatched(): Unwatched {
+  get unwatched(): InodeMarks {
     return this.#unwatched;
   }
 
@@ -143,7 +150,7 @@ export class JointBackend implements Backend {
   }
 
   recognizes(mark: Mark, path: Uint8Array): boolean {
-    if (this.#unwatched.has(mark)) return this.#unwatched.at(path) === mark;
+    if (this.#unwatched.has(mark)) return this.#unwatched.at(fileStatus(path).inode) === mark;
     return this.#queueOf(mark).recognizes(mark, path);
   }
 
@@ -171,6 +178,7 @@ export class JointBackend implements Backend {
   }
 
   forget(mark: Mark): void {
+    this.#strays.delete(mark);
     if (!this.#unwatched.delete(mark)) this.#queueOf(mark).forget(mark);
   }
 
@@ -179,6 +187,7 @@ export class JointBackend implements Backend {
   }
 
   remove(mark: Mark, path: Uint8Array): void {
+    this.#strays.delete(mark);
     if (!this.#unwatched.delete(mark)) this.#queueOf(mark).remove(mark, path);
   }
 
@@ -210,14 +219,19 @@ export class JointBackend implements Backend {
   }
 
   #preferred(path: Uint8Array): Backend {
-    if (this.#queueByDevice.size === 0) return this.#first;
-    return this.#queueByDevice.get(deviceOf(path)) ?? this.#first;
+    if (this.#queueByDevice.size === 0 && this.#strays.size === 0) return this.#first;
+    const { inode } = fileStatus(path);
+    const stray = this.#strays.at(inode);
+    if (stray !== null) return this.#queueOf(stray);
+    return this.#queueByDevice.get(deviceOf(inode)) ?? this.#first;
   }
 
   #addTo(queue: Backend, path: Uint8Array, isDirectory: boolean, want: Want): Mark {
     const mark = queue.add(path, isDirectory, want);
     // Queues that share what they know may answer with a mark of each other's.
-    if (queue !== this.#first && mark.nodes.length === 0) this.#queueByMark.set(mark, queue);
+    if (queue === this.#first || mark.nodes.length > 0) return mark;
+    this.#queueByMark.set(mark, queue);
+    if (queue === this.#other) this.#strays.add(mark, fileStatus(path).inode);
     return mark;
   }
 
@@ -284,7 +298,7 @@ export class JointBackend implements Backend {
 
   #note(path: Uint8Array, error: SyscallError, queue: Backend): void {
     if (isLimit(error)) return this.#say(path, error, queue.name);
-    const device = deviceOf(path);
+    const device = deviceOf(fileStatus(path).inode);
     const isKnown = this.#queueByDevice.get(device) === queue;
     this.#queueByDevice.set(device, queue);
     if (!isKnown && queue.name !== this.name) this.#say(path, error, queue.name);
@@ -296,10 +310,13 @@ export class JointBackend implements Backend {
 
   /** It is in the tree all the same: what is below it is counted, and tried as well. */
   #leave(path: Uint8Array, isDirectory: boolean, error: SyscallError): Mark {
-    const known = this.#unwatched.at(path);
+    const { inode } = fileStatus(path);
+    const known = this.#unwatched.at(inode);
     if (known !== null) return known;
     this.#say(path, error, null);
-    return this.#unwatched.add(path, isDirectory);
+    const mark: Mark = { isDirectory, identity: null, mask: 0, nodes: [] };
+    this.#unwatched.add(mark, inode);
+    return mark;
   }
 
   #sinkOf(queue: Backend, sink: EventSink): EventSink {
@@ -342,7 +359,6 @@ export function isUnsupportedFilesystem({ errno }: SyscallError): boolean {
   );
 }
 
-function deviceOf(path: Uint8Array): string {
-  const { inode } = fileStatus(path);
+function deviceOf(inode: string): string {
   return inode.slice(0, inode.lastIndexOf(":"));
 }
