@@ -1,13 +1,13 @@
 /** At the kernel's limits: what can be watched is, and what is missing is said once, with the cure. */
 import { describe, expect } from "bun:test";
-import { writeFileSync } from "node:fs";
+import { chmodSync, renameSync, writeFileSync } from "node:fs";
 import { Errno, SyscallError } from "../../ffi/errno.ts";
 import { limitText, sysctlValue } from "../../src/watch/limits.ts";
 import { Quiet } from "../contract/quiet.ts";
 import { requires } from "../helpers/requires.ts";
 import { binaryPath, runBinary, type RunningBinary } from "../helpers/run-binary.ts";
 import { type TempDir, tempDir } from "../helpers/temp-dir.ts";
-import { answerTo } from "./support.ts";
+import { answerTo, nobody } from "./support.ts";
 
 /** /proc/sys/user: each user namespace has limits of its own, so nobody else meets those of a test. */
 type Limits = Readonly<Record<string, number>>;
@@ -122,6 +122,25 @@ describe("at a limit of inotify", () => {
     expect(await toldIn(facron, places, "n")).toEqual(places);
     expect(facron.log).toContain("user.max_inotify_instances is reached (1)\n");
   });
+
+  for (const [backend, limits] of [
+    ["inotify", {}],
+    ["fanotify", { max_inotify_instances: 1 }],
+  ] as const) {
+    limitTest(`nobody is served by ${backend}, which does not say who did it`, async () => {
+      const { dir, top, places } = tree();
+      for (const path of [dir.path, ...places]) chmodSync(path, 0o777);
+      const options = { ...nobody, ...within(limits) };
+      await using facron = await runBinary(["watch", "-r", top], options).ready();
+      expect(facron.log).toMatch(new RegExp(`: ${backend} 1 \\(8 marks\\)$`, "m"));
+      using quiet = new Quiet(facron.pid);
+      renameSync(dir.mkdir("top/a/x"), `${top}/b/y`);
+      await quiet.wait();
+      writeFileSync(`${top}/b/y/f`, "");
+      await facron.waitForEvent("f", ({ path }) => path === `${top}/b/y/f`);
+      expect(facron.events.filter((event) => "pid" in event)).toEqual([]);
+    });
+  }
 
   limitTest("with no queue at all the start fails, with the sysctl", async () => {
     const { top } = tree();
