@@ -22,15 +22,19 @@ export const S_IFSOCK = 0o140000;
 /** struct statx (statx(2)). */
 export const statxLayout = {
   size: 256,
+  stx_mask: 0,
   stx_mode: 28,
   stx_ino: 32,
   stx_size: 40,
   stx_ctime: 96,
   stx_dev_major: 136,
   stx_dev_minor: 140,
+  stx_mnt_id: 144,
 } as const;
 
 export const STATX_BASIC_STATS = 0x7ff;
+/** Linux 6.8. */
+export const STATX_MNT_ID_UNIQUE = 0x4000;
 
 /** Enough to know a file again, and what it is. */
 export interface FileStatus {
@@ -65,6 +69,22 @@ export function fileStatus(
     inode: `${major}:${minor}:${ino}`,
     size: Number(statxView.getBigUint64(statxLayout.stx_size, true)),
   };
+}
+
+/**
+ * Which mount a path leads to: a later mount has a higher number, and none is used again. The ids of
+ * proc_pid_mountinfo(5) are: unmounted and mounted again, a filesystem most likely has the one it had.
+ *
+ * @param path NUL-terminated
+ * @returns null before Linux 6.8, or if nothing is there
+ */
+export function mountNumber(path: Uint8Array): number | null {
+  const flags = AT.NO_AUTOMOUNT | AT.STATX_DONT_SYNC;
+  if (libc.syscall(numbers.statx, AT.FDCWD, path, flags, STATX_MNT_ID_UNIQUE, statxBuffer) < 0)
+    return null;
+  const answered = statxView.getUint32(statxLayout.stx_mask, true);
+  if ((answered & STATX_MNT_ID_UNIQUE) === 0) return null;
+  return Number(statxView.getBigUint64(statxLayout.stx_mnt_id, true));
 }
 
 /** The file behind a descriptor. @throws {SyscallError} EBADF */

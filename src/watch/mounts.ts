@@ -1,9 +1,13 @@
 /** Filesystems that come and go below watched directories. */
 import { readFileSync, realpathSync } from "node:fs";
-import { fromLatin1, latin1 } from "../../ffi/bytes.ts";
+import { cString, fromLatin1, latin1 } from "../../ffi/bytes.ts";
+import { mountNumber } from "../../ffi/files.ts";
 import { childrenOf, isHiddenIn, type Node, type Root } from "./tree.ts";
 import { follows, isLeftOut } from "./want.ts";
 import type { WatchTable } from "./watch-table.ts";
+
+/** Types of filesystem, as proc_pid_mountinfo(5) has them. */
+const remote = /^(nfs|cifs|smb|ncp|9p|ceph|afs|coda|lustre|gfs|ocfs|fuse|autofs)/;
 
 const mountTable = "/proc/self/mountinfo";
 
@@ -12,26 +16,41 @@ interface MountPoint {
   readonly path: string;
   /** "major:minor" of the filesystem. */
   readonly device: string;
+  /** Another machine or process answers for it, or does not. */
+  readonly isRemote: boolean;
 }
 
 /** What is mounted, by proc_pid_mountinfo(5). */
 export class Mounts {
   #known = readMounts();
+  /** The highest `mountNumber` at the last look: one that is higher was made since. */
+  #latest = latestOf(this.#known.values());
 
   /** Whether a filesystem is mounted anywhere, as of the last look. */
   isMounted(device: string): boolean {
     return this.#known.values().some((mount) => mount.device === device);
   }
 
-  /** Where something was mounted or unmounted since the last time. */
-  changes(): { readonly came: readonly MountPoint[]; readonly went: readonly MountPoint[] } {
+  /**
+   * Where something was mounted or unmounted since the last time. One that looks as before may be another:
+   * unmounted and mounted again between two looks.
+   *
+   * @param matters whether something is watched above or below a path
+   */
+  changes(matters: (path: string) => boolean): {
+    readonly came: readonly MountPoint[];
+    readonly went: readonly MountPoint[];
+  } {
     const before = this.#known;
     const now = readMounts();
     this.#known = now;
-    const isNot = (other: ReadonlyMap<string, MountPoint>) => (id: string) => !other.has(id);
+    const latest = this.#latest;
+    const isAgain = ({ path }: MountPoint): boolean => matters(path) && numberOf(path) > latest;
+    const came = [...now].filter(([id, mount]) => !before.has(id) || isAgain(mount));
+    this.#latest = Math.max(latest, latestOf(now.values()));
     return {
-      came: [...now.keys()].filter(isNot(before)).map((id) => now.get(id)!),
-      went: [...before.keys()].filter(isNot(now)).map((id) => before.get(id)!),
+      came: came.map(([, mount]) => mount),
+      went: [...before].filter(([id]) => !now.has(id)).map(([, mount]) => mount),
     };
   }
 }
@@ -41,17 +60,25 @@ export class Mounts {
  * They were there before, so nothing is told of them.
  */
 export function followMounts(tables: readonly WatchTable[], mounts: Mounts): void {
-  const { came, went } = mounts.changes();
-  for (const table of tables) {
-    for (const root of table.roots.values()) {
-      if (root.node === null || !root.node.isDirectory || !follows(root)) continue;
-      for (const { path } of came) lookAgainAt(table, root, path, { isUnmounted: false });
-      for (const { path, device } of went) {
-        const isUnmounted = !mounts.isMounted(device);
-        const isFound = lookAgainAt(table, root, path, { isUnmounted });
-        // A directory above was renamed since, or the filesystem is in the tree at another place, too.
-        if (isFound === "elsewhere" || (isFound === "found" && !isUnmounted)) table.doubt();
-      }
+  const roots = tables.flatMap((table) =>
+    [...table.roots.values()]
+      .filter(({ node }) => node !== null)
+      .map((root) => ({ table, root, paths: pathsOf(root) })),
+  );
+  const { came, went } = mounts.changes((path) =>
+    roots.some(({ paths }) => paths.some((one) => isBelow(path, one) || isBelow(one, path))),
+  );
+  for (const { table, root, paths } of roots) {
+    // Its marks are gone with the mount, though it may be the same inode again.
+    const isOnNew = came.some(({ path }) => paths.some((one) => isBelow(one, path)));
+    if (isOnNew) table.checkRoot(root, "unmounted");
+    if (isOnNew || root.node === null || !root.node.isDirectory || !follows(root)) continue;
+    for (const { path } of came) lookAgainAt(table, root, path, { isUnmounted: false });
+    for (const { path, device } of went) {
+      const isUnmounted = !mounts.isMounted(device);
+      const isFound = lookAgainAt(table, root, path, { isUnmounted });
+      // A directory above was renamed since, or the filesystem is in the tree at another place, too.
+      if (isFound === "elsewhere" || (isFound === "found" && !isUnmounted)) table.doubt();
     }
   }
 }
@@ -63,7 +90,7 @@ function lookAgainAt(
   path: string,
   how: { readonly isUnmounted: boolean },
 ): "outside" | "elsewhere" | "found" {
-  const names = namesBelow(root.path, path);
+  const names = namesBelow(root, path);
   const name = names?.pop();
   if (names === null || name === undefined) return "outside";
   let parent = root.node!;
@@ -83,13 +110,25 @@ function named(parent: Node, name: string): Node[] {
 }
 
 /** @returns the names from the root to the path, null if it is not below the root */
-function namesBelow(rootPath: Uint8Array, path: string): string[] | null {
-  const direct = latin1(rootPath);
-  for (const root of [direct, realPath(rootPath) ?? direct]) {
-    const start = root === "/" ? root : `${root}/`;
-    if (path.startsWith(start)) return path.slice(start.length).split("/");
-  }
-  return null;
+function namesBelow(root: Root, path: string): string[] | null {
+  const start = pathsOf(root).find((one) => one !== path && isBelow(path, one));
+  return start === undefined ? null : path.slice(withSlash(start).length).split("/");
+}
+
+/** Whether a path is another, or leads below it. */
+function isBelow(path: string, other: string): boolean {
+  return path === other || path.startsWith(withSlash(other));
+}
+
+function withSlash(path: string): string {
+  return path.endsWith("/") ? path : `${path}/`;
+}
+
+/** As configured, and without symbolic links. */
+function pathsOf({ path }: Root): string[] {
+  const direct = latin1(path);
+  const real = realPath(path) ?? direct;
+  return real === direct ? [direct] : [direct, real];
 }
 
 /** The mount table has no symbolic links in its paths. */
@@ -101,16 +140,28 @@ function realPath(path: Uint8Array): string | null {
   }
 }
 
+function numberOf(path: string): number {
+  return mountNumber(cString(fromLatin1(path))) ?? 0;
+}
+
+/** Nobody waits for a server that is gone because of a mount that is nobody's concern. */
+function latestOf(mounts: Iterable<MountPoint>): number {
+  let latest = 0;
+  for (const { path, isRemote } of mounts) if (!isRemote) latest = Math.max(latest, numberOf(path));
+  return latest;
+}
+
 /** By mount id and place: an id is used again once it is free. */
 function readMounts(): ReadonlyMap<string, MountPoint> {
   const mounts = new Map<string, MountPoint>();
   for (const line of mountLines()) {
-    const [id, , device, , escaped] = line.split(" ");
+    const [id, , device, , escaped, ...rest] = line.split(" ");
     if (escaped === undefined) continue;
+    const isRemote = remote.test(rest[rest.indexOf("-") + 1] ?? "");
     const path = escaped.replace(/\\([0-7]{3})/g, (_, octal: string) =>
       String.fromCharCode(Number.parseInt(octal, 8)),
     );
-    mounts.set(`${id} ${path}`, { path, device: device! });
+    mounts.set(`${id} ${path}`, { path, device: device!, isRemote });
   }
   return mounts;
 }
