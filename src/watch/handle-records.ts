@@ -94,7 +94,9 @@ export class HandleRecords {
     if (directory === null) return; // gone by now
     const at = this.#directories.backend.position;
     const placed = this.#directories.place({ parent, name, directory, at });
-    if (placed === null || parent.root.below === null) return directory[Symbol.dispose]();
+    // A subvolume that comes from another queue's directory has another handle here, and is in the tree.
+    const isNew = placed !== null && placed.isNew;
+    if (!isNew || parent.root.below === null) return directory[Symbol.dispose]();
     this.#directories.add(placed.node, { isNew: true, directory });
     this.#directories.walk(directoriesAtOnce);
   }
