@@ -77,6 +77,11 @@ export function fileIdentity(path: Uint8Array): Uint8Array {
   return identity;
 }
 
+/** The mount of what `fileIdentity` was asked about last, as proc_pid_mountinfo(5) numbers it. */
+export function mountOfIdentity(): number {
+  return mountId[0]!;
+}
+
 /**
  * Fills `handleBuffer`. fanotify needs handles that only tell files apart, and so do we: AT_HANDLE_FID
  * (Linux 6.5) also answers where nothing can be opened by handle, overlayfs above all. Older kernels

@@ -2,7 +2,8 @@
 import { bytesEqual, latin1 } from "../../ffi/bytes.ts";
 import { entryEvents, eventBits, selfEvents } from "../event.ts";
 import { bytesReadable, type Fd, O, openFd, readNow } from "../../ffi/fd.ts";
-import { SyscallError } from "../../ffi/errno.ts";
+import { Errno, SyscallError } from "../../ffi/errno.ts";
+import { fileStatus } from "../../ffi/files.ts";
 import {
   fanotifyInit,
   fanotifyMarkAdd,
@@ -12,6 +13,7 @@ import {
   hasFilesystemId,
   identityInParent,
   isSameFilesystem,
+  mountOfIdentity,
   openByIdentity,
 } from "../../ffi/fanotify/calls.ts";
 import { FanotifyReader, InfoReader } from "../../ffi/fanotify/reader.ts";
@@ -34,7 +36,7 @@ import {
 } from "../../ffi/fanotify/abi.ts";
 import type { Backend, EventSink, NotOpened, Side, Want } from "./backend.ts";
 import { renamePlaces } from "./rename-places.ts";
-import type { Mark } from "./tree.ts";
+import { type Mark, pathForCall } from "./tree.ts";
 import { viewAskers, viewRenamed } from "../rule/matcher.ts";
 import { HandleTable } from "./handle-table.ts";
 import type { Node } from "./tree.ts";
@@ -42,6 +44,8 @@ import type { Node } from "./tree.ts";
 /** For all groups: none reads while the records of another are in hand. */
 const buffer = new Uint8Array(256 * 1024);
 const dot = 0x2e;
+/** Stands for the call in the error that says that a filesystem is a copy. */
+const copyCall = "name_to_handle_at";
 
 /** Our bits that fanotify has under the same value; `rename` has another one, `unmount` is not there. */
 const sharedBits = 0x1fff;
@@ -55,6 +59,8 @@ const directoryChanges = FAN_CREATE | FAN_DELETE;
 
 interface FanotifyMark extends Mark {
   readonly identity: Uint8Array;
+  /** Where it was found first. */
+  readonly mount: number;
   /** Of the root of a subvolume: as the records of the directory that it is in name it. */
   alias: Uint8Array | null;
 }
@@ -73,6 +79,11 @@ export interface FanotifyOptions {
   readonly known?: KnownMarks;
   /** Another backend's records tell what happens to the directories in this one. */
   readonly isNamedElsewhere?: (parent: Node) => boolean;
+}
+
+/** Whether it is a copy of another filesystem, whose marks must not be known where it is served. */
+export function isCopyRefused({ errno, syscall }: SyscallError): boolean {
+  return errno === Errno.EXDEV && syscall === copyCall;
 }
 
 export class FanotifyBackend implements Backend {
@@ -152,7 +163,9 @@ export class FanotifyBackend implements Backend {
   /** A want without events only makes the inode known, so that records about it find their place. */
   add(path: Uint8Array, isDirectory: boolean, want: Want): Mark {
     const identity = fileIdentity(path);
+    const mount = mountOfIdentity();
     const known = this.#find(identity);
+    if (known !== null && known.mount !== mount) refuseCopy(known, path);
     const mask = kernelMask(want, isDirectory);
     const missing = known === null ? mask : (mask & ~known.mask) >>> 0;
     if (missing !== 0) fanotifyMarkAdd(this.fd, path, missing);
@@ -161,7 +174,7 @@ export class FanotifyBackend implements Backend {
       known.mask = (known.mask | missing) >>> 0;
       return known;
     }
-    const mark: FanotifyMark = { identity, alias: null, isDirectory, mask, nodes: [] };
+    const mark: FanotifyMark = { identity, mount, alias: null, isDirectory, mask, nodes: [] };
     this.#markByIdentity.set(identity, mark);
     this.#marks++;
     if (!isDirectory) this.#fileMarks++;
@@ -444,6 +457,29 @@ export class FanotifyBackend implements Backend {
     const words = new Int32Array(((identity.length + 3) & ~3) >> 2);
     new Uint8Array(words.buffer).set(identity);
     return this.#markByIdentity.get(words, 0, identity.length);
+  }
+}
+
+/**
+ * A copy of a filesystem has its id and its handles: records do not tell them apart. On another mount of
+ * one filesystem it is the same inode.
+ *
+ * @throws {SyscallError} EXDEV: a group of its own can serve the copy
+ */
+function refuseCopy({ nodes }: FanotifyMark, path: Uint8Array): void {
+  const [node] = nodes;
+  if (node === undefined || isSameDevice(path, pathForCall(node))) return;
+  throw new SyscallError(copyCall, Errno.EXDEV);
+}
+
+/** What is not there any more is not another filesystem. */
+function isSameDevice(path: Uint8Array, known: Uint8Array): boolean {
+  const deviceOf = (at: Uint8Array): string => fileStatus(at).inode.replace(/:\d+$/, "");
+  try {
+    return deviceOf(path) === deviceOf(known);
+  } catch (error) {
+    if (error instanceof SyscallError) return true;
+    throw error;
   }
 }
 

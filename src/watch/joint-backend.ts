@@ -19,8 +19,9 @@ export interface Spares {
    * kind has no such rule.
    *
    * @param path NUL-terminated, on that filesystem
+   * @param why the others refused it
    */
-  readonly sibling: ((path: Uint8Array) => Backend) | null;
+  readonly sibling: ((path: Uint8Array, why: SyscallError) => Backend) | null;
   /** A queue of another kind. */
   readonly other: (joint: JointBackend) => Backend;
 }
@@ -257,7 +258,7 @@ export class JointBackend implements Backend {
       if (want.isStrict) return;
     } else if (this.#spares.sibling !== null) {
       for (const queue of this.#queues) if (queue.name === this.name) yield queue;
-      const sibling = this.#openSibling(path);
+      const sibling = this.#openSibling(path, error);
       if (sibling !== null) yield sibling;
     }
     if (want.isTop) return; // a path of a rule falls as a whole
@@ -265,9 +266,9 @@ export class JointBackend implements Backend {
     if (other !== null) yield other;
   }
 
-  #openSibling(path: Uint8Array): Backend | null {
+  #openSibling(path: Uint8Array, why: SyscallError): Backend | null {
     try {
-      return this.#join(this.#spares.sibling!(path));
+      return this.#join(this.#spares.sibling!(path, why));
     } catch (error) {
       if (error instanceof SyscallError) return null; // a limit: the other kind has to do
       throw error;

@@ -4,7 +4,7 @@ import { Errno, SyscallError } from "../../ffi/errno.ts";
 import type { BackendName } from "../rule/rule.ts";
 import type { Backend } from "./backend.ts";
 import { causeOf } from "./explain.ts";
-import { FanotifyBackend, type FanotifyOptions, KnownMarks } from "./fanotify.ts";
+import { FanotifyBackend, type FanotifyOptions, isCopyRefused, KnownMarks } from "./fanotify.ts";
 import { InotifyBackend } from "./inotify.ts";
 import { JointBackend, type Spares } from "./joint-backend.ts";
 
@@ -79,8 +79,9 @@ export class Ladder {
     const known = new KnownMarks();
     const shared = { ...options, known } satisfies FanotifyOptions;
     const spares: Spares = {
-      sibling: (path) => {
-        if (!hasFilesystemId(fileIdentity(path))) return this.#open.fanotify(options);
+      sibling: (path, why) => {
+        if (isCopyRefused(why) || !hasFilesystemId(fileIdentity(path)))
+          return this.#open.fanotify(options);
         known.hasSubvolumes = true;
         return this.#open.fanotify(shared);
       },

@@ -1,6 +1,6 @@
 /** Where fanotify cannot serve, inotify does, and the log says where and why. */
 import { expect } from "bun:test";
-import { rmSync, writeFileSync } from "node:fs";
+import { copyFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { mountBindfs, mountImage, mountTmpfs } from "../helpers/mount.ts";
 import { requires } from "../helpers/requires.ts";
 import { runBinary } from "../helpers/run-binary.ts";
@@ -9,6 +9,7 @@ import { Quiet } from "./quiet.ts";
 
 const root = "mounts a filesystem";
 const fuseTest = requires({ root, tools: ["bindfs"] });
+const ext4Test = requires({ root, tools: ["mkfs.ext4"] });
 const btrfsTest = requires({ root, tools: ["mkfs.btrfs", "btrfs"] });
 
 // The kernel's rule (fanotify_mark(2), EXDEV, Linux 6.8): a group that reports handles takes marks on a
@@ -99,6 +100,64 @@ btrfsTest(
     ]);
   },
 );
+
+btrfsTest("a subvolume that moves between subvolumes takes along what is in it", async () => {
+  const dir = tempDir();
+  const top = mountImage(dir.join("btrfs"), "btrfs").path;
+  const act = (...command: string[]) => expect(Bun.spawnSync(command).success).toBe(true);
+  for (const name of ["one", "two"]) act("btrfs", "subvolume", "create", `${top}/${name}`);
+  const [one, there, plain] = [`${top}/one`, `${top}/two/one`, dir.mkdir("btrfs/plain/x")];
+  dir.mkdir("btrfs/one/a/b");
+  await using facron = await runBinary(["watch", "-r", "-e", "create", top]).ready();
+  using quiet = new Quiet(facron.pid);
+  const paths: string[] = [];
+  const touch = (path: string) => {
+    writeFileSync(path, "");
+    paths.push(path);
+  };
+  for (const [from, to] of [
+    [one, there],
+    [there, `${plain}/one`],
+    [`${plain}/one`, one],
+  ] as const) {
+    renameSync(from, to);
+    await quiet.wait();
+    touch(`${to}/a/b/${paths.length}`);
+    await quiet.wait();
+  }
+  facron.signal("SIGSTOP");
+  renameSync(one, there);
+  renameSync(there, one);
+  renameSync(one, there);
+  facron.signal("SIGCONT");
+  await quiet.wait();
+  touch(`${there}/a/b/last`);
+  await quiet.wait();
+  await facron.stop();
+  expect(facron.events.map(({ path }) => path!)).toEqual(paths);
+});
+
+ext4Test("copies of a filesystem, with one id and the same inodes, are told apart", async () => {
+  const dir = tempDir();
+  const top = dir.mkdir("top");
+  using first = mountImage(dir.join("first"), "ext4");
+  dir.mkdir("first/sub");
+  first[Symbol.dispose]();
+  const places = ["a", "b", "c"].map((name) => {
+    dir.mkdir(`top/${name}`);
+    copyFileSync(dir.join("first.ext4"), dir.join(`${name}.ext4`));
+    const copy = ["mount", "-o", "loop", dir.join(`${name}.ext4`), `${top}/${name}`];
+    expect(Bun.spawnSync(copy).success).toBe(true);
+    return `${top}/${name}`;
+  });
+  const all = places.flatMap((place) => [place, `${place}/sub`]);
+  for (const args of [["-r", top], all]) {
+    const { lines, log } = await told(args, all);
+    expect(lines).toEqual(all.map((path) => `${path}/f fanotify`));
+    expect(log).not.toContain("warning");
+    for (const path of all) rmSync(`${path}/f`);
+  }
+});
 
 fuseTest("FUSE that is mounted and unmounted below a recursive root is followed", async () => {
   const dir = tempDir();
