@@ -33,12 +33,14 @@ export class Shortages {
    * directory.
    *
    * @param watched how many are watched by a backend, to know how many are needed
+   * @param unwatched how many are not watched now: what was refused before may be gone, or found again
    */
-  say(log: Log, watched: (backend: BackendName) => number): void {
+  say(log: Log, watched: (backend: BackendName) => number, unwatched: number): void {
     if (!this.#isNew) return;
     this.#isNew = false;
     for (const shortage of this.#byLimit.values()) {
-      if (shortage.count < shortage.said * 2) continue;
+      if (shortage.servedBy === null) shortage.count = Math.min(shortage.count, unwatched);
+      if (shortage.count < Math.max(shortage.said * 2, 1)) continue;
       shortage.said = shortage.count;
       log.warn(shortageText(shortage, watched(whoseLimit(shortage.error))));
     }

@@ -163,7 +163,12 @@ export class Watcher {
         else this.#options.log.warn(fallText(refusal));
       }
     }
-    this.#shortages.say(this.#options.log, (name) => this.#marksOf(name));
+    this.#shortages.say(this.#options.log, (name) => this.#marksOf(name), this.#unwatched);
+  }
+
+  get #unwatched(): number {
+    const below = this.#ladder.opened.reduce((sum, { unwatched }) => sum + unwatched.size, 0);
+    return this.#refused.length + below;
   }
 
   #marksOf(name: BackendName): number {
@@ -373,17 +378,15 @@ export class Watcher {
   report(plan: Plan): WatchReport {
     const watched = { inotify: 0, fanotify: 0 };
     const marks = { inotify: this.#marksOf("inotify"), fanotify: this.#marksOf("fanotify") };
-    let unwatched = this.#refused.length;
     for (const { backend, roots } of this.tables) {
       watched[backend.name] += roots.size;
-      unwatched += this.#ladder.jointOf(backend)?.unwatched.size ?? 0;
     }
     return {
       rules: plan.rules.length,
       watched,
       marks,
       failed: this.#failed.size + this.#refused.length,
-      unwatched,
+      unwatched: this.#unwatched,
       waiting: this.#claims.waiting,
     };
   }
