@@ -43,6 +43,8 @@ export interface FileStatus {
   /** "major:minor:inode": the same file has the same, until it is deleted. */
   readonly inode: string;
   readonly size: number;
+  /** st_ctime, in microseconds since 1970: a change of the file or of what is known of it. */
+  readonly changed: number;
 }
 
 const statxBuffer = new Uint8Array(statxLayout.size);
@@ -68,6 +70,9 @@ export function fileStatus(
     kind: statxView.getUint16(statxLayout.stx_mode, true) & S_IFMT,
     inode: `${major}:${minor}:${ino}`,
     size: Number(statxView.getBigUint64(statxLayout.stx_size, true)),
+    changed:
+      Number(statxView.getBigInt64(statxLayout.stx_ctime, true)) * 1e6 +
+      Math.floor(statxView.getUint32(statxLayout.stx_ctime + 8, true) / 1000),
   };
 }
 

@@ -11,10 +11,12 @@ import { eventBits } from "../event.ts";
 import { quoted } from "../log.ts";
 import type { Rule } from "../rule/rule.ts";
 import { shellWords } from "../rule/shell-words.ts";
+import { RealDisk } from "../watch/disk.ts";
 import { type Shape, strictArguments } from "./arguments.ts";
 import { configurationArgs, configurationLists, configurationLoader } from "./configuration.ts";
 import type { Context } from "./context.ts";
 import type { ExitCode } from "./exit-code.ts";
+import { StderrLog } from "./log.ts";
 import { print } from "./print.ts";
 
 const args = {
@@ -44,10 +46,13 @@ export function explain({ words, cwd }: Context): ExitCode {
   if (given._.length === 0)
     throw new UsageError("No PATH for the event: facron explain --event close_write /srv/in/a.csv");
   const { rules } = configurationLoader(given, { cwd })();
+  const log = new StderrLog();
+  const disk = new RealDisk(log);
   const answers = given._.map((path) => {
     const happening = happeningAt(path, { cwd, events: given.event!, ...given });
-    return { path, outcomes: simulate(rules, happening) };
+    return { path, outcomes: simulate(rules, happening, disk) };
   });
+  log.close();
   const isJson = given.json === true;
   return print(
     isJson

@@ -61,6 +61,11 @@ Options:
   -r, --recursive      directories below PATH too, also those that come later
   -e, --events LIST    only these events; may be given more than once
                        (default: all that change something, so not open, access, close_nowrite)
+  -i, --include PATTERN  only names like "*.csv", or paths below PATH like "in/**/*.csv"
+  -x, --exclude PATTERN  not these, nor what is in such directories: "*.part", "node_modules/"
+  -t, --type TYPE      only file, dir or symlink
+      --ignore-file NAME  not what such files in the directories list: .gitignore; or one PATH
+                       (these may be given more than once)
   -b, --backend NAME   auto (default: fanotify with privilege, else inotify), fanotify, inotify
   -h, --help           this help
 
@@ -70,6 +75,7 @@ Events: access modify attrib close_write close_nowrite open open_exec create del
 Examples:
   facron watch /etc
   facron watch -r -e close_write,moved_to /srv/in
+  facron watch -r -t file -x .git/ --ignore-file .gitignore .
   facron watch -e create . | head -1
 `;
 

@@ -2,6 +2,8 @@
 import { type ArgsDef, parseArgs } from "citty";
 import { latin1, lossyText, utf8 } from "../../ffi/bytes.ts";
 import { parseEventList } from "../config/event-names.ts";
+import { filterPatternMistake } from "../config/filter-pattern.ts";
+import { ignoreFileOf } from "../config/ignore-file-name.ts";
 import { absolutePath } from "../config/watch-path.ts";
 import { type DaemonEnd, runDaemon } from "../daemon/daemon.ts";
 import { commandLine } from "../environment.ts";
@@ -9,22 +11,37 @@ import { UsageError } from "../errors.ts";
 import { changeEvents } from "../event.ts";
 import { quoted } from "../log.ts";
 import type { BackendChoice, Rule } from "../rule/rule.ts";
-import { type Shape, strictArguments } from "./arguments.ts";
+import type { FileType } from "../rule/subject.ts";
+import { betweenWords, type Shape, strictArguments } from "./arguments.ts";
 import type { DaemonContext } from "./context.ts";
 
 const args = {
   recursive: { type: "boolean", alias: "r" },
   events: { type: "string", alias: ["e", "event"], valueHint: "EVENT[,EVENT]" },
+  include: { type: "string", alias: "i", valueHint: "PATTERN" },
+  exclude: { type: "string", alias: "x", valueHint: "PATTERN" },
+  type: { type: "string", alias: "t", valueHint: "file|dir|symlink" },
+  "ignore-file": { type: "string", valueHint: "NAME" },
   backend: { type: "string", alias: "b", valueHint: "auto|fanotify|inotify" },
 } satisfies ArgsDef;
 
-export const watchShape: Shape = { args, words: "PATH", lists: { events: "," } };
+const lists = {
+  events: ",",
+  include: betweenWords,
+  exclude: betweenWords,
+  type: ",",
+  "ignore-file": betweenWords,
+};
+
+export const watchShape: Shape = { args, words: "PATH", lists };
+
+const types = ["file", "dir", "symlink"] as const satisfies FileType[];
 
 const backends = ["auto", "fanotify", "inotify"] as const satisfies BackendChoice[];
 
 /** @param context its words are those behind `watch` */
 export function watch(context: DaemonContext): Promise<DaemonEnd> {
-  const given = parseArgs(strictArguments(context.words, watchShape), args);
+  const given = parseArgs<typeof args>(strictArguments(context.words, watchShape), args);
   const paths = given._;
   if (paths.length === 0) throw new UsageError("No PATH to watch: facron watch /srv/in");
   const rule: Rule = {
@@ -36,6 +53,7 @@ export function watch(context: DaemonContext): Promise<DaemonEnd> {
     backend: backendOf(given.backend),
     condition: [{ groups: [eventsOf(given.events)], children: true, directories: true }],
     command: null,
+    ...filterOf(given, context.cwd),
   };
   return runDaemon({
     ...context.daemon,
@@ -49,6 +67,46 @@ function eventsOf(list: string | undefined): number {
   return list === undefined ? changeEvents : parseEventList(list);
 }
 
+interface GivenFilter {
+  readonly include?: string | undefined;
+  readonly exclude?: string | undefined;
+  readonly type?: string | undefined;
+  readonly "ignore-file"?: string | undefined;
+}
+
+function filterOf(given: GivenFilter, cwd: string): Pick<Rule, "filter"> {
+  const { include, exclude, type, "ignore-file": ignoreFile } = given;
+  const filter = {
+    ...(include === undefined ? {} : { include: patternsOf(include) }),
+    ...(exclude === undefined ? {} : { exclude: patternsOf(exclude) }),
+    ...(type === undefined ? {} : { types: type.split(",").map(typeOf) }),
+    ...(ignoreFile === undefined ? {} : { ignoreFiles: ignoreFilesOf(ignoreFile, cwd) }),
+  };
+  return Object.keys(filter).length === 0 ? {} : { filter };
+}
+
+function patternsOf(words: string): Uint8Array[] {
+  return words.split(betweenWords).map((pattern) => {
+    const mistake = filterPatternMistake(pattern);
+    if (mistake !== null) throw new UsageError(mistake);
+    return typedBytes(pattern);
+  });
+}
+
+function typeOf(name: string): FileType {
+  const known = types.find((type) => type === name);
+  if (known !== undefined) return known;
+  throw new UsageError(`Unknown type ${quoted(name)}: use file, dir or symlink`);
+}
+
+function ignoreFilesOf(words: string, cwd: string): Uint8Array[] {
+  return words.split(betweenWords).map((text) => {
+    const file = ignoreFileOf(text, cwd);
+    if (typeof file === "string") throw new UsageError(file);
+    return file;
+  });
+}
+
 function backendOf(name: string | undefined): BackendChoice {
   const known = backends.find((backend) => backend === (name ?? "auto"));
   if (known !== undefined) return known;
@@ -57,10 +115,10 @@ function backendOf(name: string | undefined): BackendChoice {
 
 /** The bytes that were typed: JavaScript's copy of an argument has lost what is not UTF-8. */
 function pathBytes(path: string, cwd: string): Uint8Array {
-  const bytes = path.includes("\uFFFD") ? (typedBytes(path) ?? utf8(path)) : utf8(path);
-  return absolutePath(latin1(bytes), latin1(utf8(cwd)));
+  return absolutePath(latin1(typedBytes(path)), latin1(utf8(cwd)));
 }
 
-function typedBytes(path: string): Uint8Array | null {
-  return commandLine().find((word) => lossyText(word) === path) ?? null;
+function typedBytes(text: string): Uint8Array {
+  if (!text.includes("\uFFFD")) return utf8(text);
+  return commandLine().find((word) => lossyText(word) === text) ?? utf8(text);
 }

@@ -2,6 +2,7 @@
 import { textOrNull, utf8 } from "../../ffi/bytes.ts";
 import { entryEvents, type EventName, eventBits, namesOf } from "../event.ts";
 import { quoted } from "../log.ts";
+import { filterTexts } from "../rule/filter-text.ts";
 import type { Alternative, Rule, WatchPath } from "../rule/rule.ts";
 import { shellWords } from "../rule/shell-words.ts";
 import type { Command } from "../rule/template.ts";
@@ -118,8 +119,8 @@ function commandText({ words }: Command): string {
   return texts.join(" ");
 }
 
-function how({ backend, once, whenBusy, runAs }: Rule): string {
-  const said: string[] = [];
+function how({ backend, once, whenBusy, runAs, filter = {} }: Rule): string {
+  const said: string[] = filterTexts(filter);
   if (backend !== "auto") said.push(backend === "fanotify" ? "fanotify, needs root" : "inotify");
   if (once === true) said.push("once, and then no more");
   if (whenBusy === "skip") said.push("not while its command runs");

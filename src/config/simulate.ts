@@ -2,9 +2,12 @@
 import { latin1 } from "../../ffi/bytes.ts";
 import { eventBits, namesOf } from "../event.ts";
 import { eventEnvironment } from "../rule/event-environment.ts";
+import { RuleFilter } from "../rule/filter.ts";
+import { leftOutText } from "../rule/filter-text.ts";
 import { componentsOf, type NamePattern } from "../rule/glob.ts";
 import { type Interest, Interests, RuleSet, viewDirectory, viewSelf } from "../rule/matcher.ts";
 import { eventsOf, type Rule, type WatchPath } from "../rule/rule.ts";
+import { type Disk, isDeparture, isEndOfWatch, type Subject } from "../rule/subject.ts";
 import { Counters, fillCommand } from "../rule/template.ts";
 
 /** Something that happens. */
@@ -30,8 +33,9 @@ export interface Run {
   readonly variables: readonly Uint8Array[];
 }
 
-export function simulate(rules: readonly Rule[], happening: Happening): Outcome[] {
-  return rules.map((rule) => outcomeFor(rule, happening));
+/** @param disk for filters that look at the file: it may be there, as it would be when that happened */
+export function simulate(rules: readonly Rule[], happening: Happening, disk: Disk): Outcome[] {
+  return rules.map((rule) => outcomeFor(rule, happening, disk));
 }
 
 /** How a path lies to a watched one. */
@@ -40,11 +44,15 @@ interface Relation {
   /** 0: it is the watched path; 1: it is in it; more: below. */
   readonly depth: number;
   readonly isHidden: boolean;
+  /** Of the path, the part that is not the watched one's begins here. */
+  readonly rootLength: number;
+  /** The path, or the old path of a rename. */
+  readonly path: Uint8Array;
   /** The last component of a pattern, if the path is what it matches. */
   readonly pattern: NamePattern | null;
 }
 
-function outcomeFor(rule: Rule, happening: Happening): Outcome {
+function outcomeFor(rule: Rule, happening: Happening, disk: Disk): Outcome {
   const places = [happening.path, ...(happening.from === null ? [] : [happening.from])];
   const relations = places.flatMap((path) =>
     rule.watch.flatMap((watch) => relationOf(watch, path) ?? []),
@@ -53,7 +61,7 @@ function outcomeFor(rule: Rule, happening: Happening): Outcome {
     return { rule, fires: false, why: `it watches ${pathsOf(rule)}, and the path is not in there` };
   const whys: string[] = [];
   for (const relation of relations) {
-    const why = whyNot(rule, relation, happening);
+    const why = whyNot(rule, relation, happening) ?? whyFiltered(rule, relation, happening, disk);
     if (why === null) return { rule, fires: true, run: runOf(rule, relation, happening) };
     whys.push(why);
   }
@@ -85,7 +93,31 @@ function relationOf(watch: WatchPath, path: Uint8Array): Relation | null {
   const last = components?.at(-1);
   const pattern = depth === 0 && last !== undefined && "pattern" in last ? last.pattern : null;
   const isHidden = names.slice(wanted.length, -1).some((name) => name.startsWith("."));
-  return { watch, depth, isHidden, pattern };
+  const above = names.slice(0, depth === 0 ? -1 : wanted.length);
+  const rootLength = above.reduce((length, name) => length + name.length + 1, 1);
+  return { watch, depth, isHidden, rootLength, path, pattern };
+}
+
+/** Null if the rule has no filter, or one that lets it through. */
+function whyFiltered(
+  { filter }: Rule,
+  relation: Relation,
+  { path, events, isDirectory }: Happening,
+  disk: Disk,
+): string | null {
+  if (filter === undefined) return null;
+  const cut = relation.path.lastIndexOf(slash) + 1;
+  const subject: Subject = {
+    directory: { raw: relation.path.subarray(0, cut) },
+    rootLength: relation.rootLength,
+    name: relation.path.subarray(cut),
+    isDirectory,
+    isOfWatch: isEndOfWatch(events, { isDirectory, isWatched: relation.depth === 0 }),
+    facts: isDeparture(events) ? null : disk.facts(path, { followSymlink: relation.depth === 0 }),
+  };
+  const compiled = new RuleFilter(filter, disk);
+  const reason = compiled.judgeName(subject) ?? compiled.judgeState(subject);
+  return reason === null ? null : `left out by ${leftOutText(reason, filter)}`;
 }
 
 /** Null if the rule fires. */
@@ -146,4 +178,5 @@ function runOf(rule: Rule, relation: Relation, happening: Happening): Run | null
   return { argv, variables: eventEnvironment(filling, source) };
 }
 
+const slash = 0x2f;
 const noBytes = new Uint8Array(0);

@@ -39,7 +39,7 @@ export class TomlFaults {
     const value = this.#valueAt(path);
     if (value === undefined) return this.#error(path, missing(path));
     const isOfThis = (branch: readonly Issue[]) =>
-      !branch.some((issue) => issue.code === "invalid_type" && issue.path.length === 0);
+      !branch.some((issue) => isOfAnotherType(issue, value) && issue.path.length === 0);
     const nearest = branches.find(isOfThis);
     if (nearest === undefined) return this.#error(path, wrongType(path, value));
     for (const issue of nearest) this.#tellOne(issue, path);
@@ -58,6 +58,7 @@ export class TomlFaults {
       case "too_big":
         return `Value of ${nameOf(path)} is too large: ${String(issue.maximum)} is the most`;
       case "invalid_value":
+        if (typeof value !== "string") return wrongType(path, value);
         return wrongChoice(path, value, issue.values.map(String));
       default:
         return `Cannot use this for ${nameOf(path)}: ${issue.message}`;
@@ -90,13 +91,22 @@ export class TomlFaults {
   }
 }
 
+function isOfAnotherType({ code }: Issue, value: unknown): boolean {
+  return code === "invalid_type" || (code === "invalid_value" && typeof value !== "string");
+}
+
 const examples: Readonly<Record<string, string>> = {
   watch: 'watch = "/srv/in"',
   on: 'on = "close_write"',
   run: 'run = ["/usr/local/bin/import", "{path}"]',
   include: 'include = ["/etc/facron.d/*.toml"]',
   user: 'user = "importer"',
+  exclude: 'exclude = "*.part"',
+  type: 'type = "file"',
+  ignore_files: 'ignore_files = ".gitignore"',
 };
+
+const aSize = 'a size in quotes, e.g. "64MiB", or a number of bytes';
 
 /** What may stand there, as a sentence says it. */
 const kinds: Readonly<Record<string, string>> = {
@@ -106,6 +116,11 @@ const kinds: Readonly<Record<string, string>> = {
   include: "a list of paths, each in quotes",
   user: "a user's name in quotes, or a uid",
   max_running: "a whole number from 1 to 999999",
+  exclude: "a pattern in quotes, or a list of them",
+  type: '"file", "dir" or "symlink", or a list of them',
+  min_size: aSize,
+  max_size: aSize,
+  ignore_files: "a name or a path in quotes, or a list of them",
   facron: "a table: write [facron] alone in a line",
   rule: "a list of tables: write [[rule]], with two brackets, above each rule",
 };
@@ -122,6 +137,12 @@ function missing(path: TomlPath): string {
   return `Missing key ${name} in this rule: add it, e.g. ${examples[name] ?? `${name} = ...`}`;
 }
 
+/** `include` is a key of rules and of [facron]. */
+function kindFor(path: TomlPath): string | undefined {
+  const name = nameOf(path);
+  return kinds[name === "include" && path[0] === "rule" ? "exclude" : name];
+}
+
 function wrongType(path: TomlPath, value: unknown): string {
   const name = nameOf(path);
   const isElement = typeof path.at(-1) === "number";
@@ -130,7 +151,7 @@ function wrongType(path: TomlPath, value: unknown): string {
   if (isElement)
     return `Unexpected ${kindOf(value)} in ${name}: each of its values is a text in quotes`;
   const wanted =
-    kinds[name] ?? (flags.includes(name) ? "true or false, without quotes" : "a text in quotes");
+    kindFor(path) ?? (flags.includes(name) ? "true or false, without quotes" : "a text in quotes");
   return `Unexpected ${kindOf(value)} for ${name}: it is ${wanted}`;
 }
 
@@ -143,14 +164,14 @@ function kindOf(value: unknown): string {
 
 function tooSmall(path: TomlPath): string {
   const name = nameOf(path);
-  if (name === "max_running" || name === "user")
+  if (["max_running", "user", "min_size", "max_size"].includes(name))
     return `Value of ${name} is too small: it is ${kinds[name]}`;
-  return `Empty list for ${name}: write at least one, e.g. ${examples[name] ?? `${name} = [...]`}`;
+  const example = name === "include" ? 'include = ["*.csv"]' : examples[name];
+  return `Empty list for ${name}: write at least one, e.g. ${example ?? `${name} = [...]`}`;
 }
 
-function wrongChoice(path: TomlPath, value: unknown, choices: readonly string[]): string {
+function wrongChoice(path: TomlPath, written: string, choices: readonly string[]): string {
   const name = nameOf(path);
-  const written = String(value);
   if (name === "when_busy" && laterWhenBusy.includes(written))
     return `Cannot use ${quoted(written)} for when_busy: it is not built yet; write "queue" or "skip"`;
   const meant = didYouMean(written, choices);

@@ -1,16 +1,9 @@
 /** Keys that facron is to have and that this version has not: someone may well write one. */
 
-const filters = 'name the files in the path instead, e.g. watch = "/srv/in/*.csv"';
 const remove = "remove it";
 
 /** What to do instead, by key. */
 export const laterRuleKeys: Readonly<Record<string, string>> = {
-  include: filters,
-  exclude: filters,
-  type: remove,
-  min_size: remove,
-  max_size: remove,
-  ignore_files: filters,
   actor: "the event's pid is in {pid} and FACRON_PID",
   scope: remove,
   poll_interval: remove,

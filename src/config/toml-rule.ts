@@ -11,6 +11,7 @@ import type { PlacedRule } from "./source.ts";
 import type { Span } from "./span.ts";
 import type { TomlPath, TomlPlaces } from "./toml-places.ts";
 import type { TomlRule } from "./toml-schema.ts";
+import { filterOf } from "./toml-filter.ts";
 import { templateOf } from "./toml-template.ts";
 import { absolutePath } from "./watch-path.ts";
 
@@ -55,6 +56,11 @@ class RuleReader {
     const paths = watch.map((one) => this.#watchPath(one));
     const on = this.#texts("on");
     const mask = this.#mask(on);
+    const filter = filterOf(this.#given, {
+      ...this.#context,
+      watch: paths,
+      spanOf: (...keys) => this.#span(...keys) ?? this.#head,
+    });
     const command = this.#command();
     const runAs = this.#runAs(command);
     if (when_busy === "skip" && command === null) this.#needs("when_busy", "run or shell");
@@ -70,6 +76,7 @@ class RuleReader {
       ...(runAs === null ? {} : { runAs }),
       ...(when_busy === "skip" ? { whenBusy: when_busy } : {}),
       ...(once === true ? { once } : {}),
+      ...filter,
     };
     const places = {
       head: this.#head,

@@ -4,6 +4,34 @@ import { z } from "zod";
 const text = z.string().min(1);
 const textOrList = z.union([text, z.array(text).min(1)]);
 
+const fileType = z.enum(["file", "dir", "symlink"]);
+const size = z.union([z.int().min(0), text]);
+
+/** Which files a rule is for; see `Filter`. */
+const filterKeys = {
+  include: textOrList
+    .optional()
+    .describe(
+      'Only these: names, e.g. "*.csv", or with a slash paths below the watch, e.g. "in/**/*.csv"; "in/" is a directory and what is in it',
+    ),
+  exclude: textOrList
+    .optional()
+    .describe("Not these, nor what is in a directory that is called so: patterns as for include"),
+  type: z
+    .union([fileType, z.array(fileType).min(1)])
+    .optional()
+    .describe("Only these kinds of files"),
+  min_size: size
+    .optional()
+    .describe('Only files of at least this size: "64MiB", "1kB", or a number of bytes'),
+  max_size: size.optional().describe("Only files of at most this size"),
+  ignore_files: textOrList
+    .optional()
+    .describe(
+      'Not what these files list, as git reads them: a name is looked for in each directory, e.g. ".gitignore"; a path is one file for the whole rule',
+    ),
+};
+
 export const ruleSchema = z
   .strictObject({
     name: text
@@ -33,6 +61,7 @@ export const ruleSchema = z
     on: textOrList.describe(
       'Any of these events, e.g. ["close_write", "moved_to"]. "modify|close_write" means both. FAN_ and IN_ names pick fanotify and inotify',
     ),
+    ...filterKeys,
     backend: z
       .enum(["auto", "fanotify", "inotify"])
       .optional()

@@ -1,5 +1,5 @@
 /** Records meet rules here: what a backend delivers becomes JSON lines and triggers. */
-import { latin1 } from "../../ffi/bytes.ts";
+import { bytesEqual, latin1 } from "../../ffi/bytes.ts";
 import { eventBits, selfEvents, type SyntheticReason } from "../event.ts";
 import type { JsonLines } from "../output/json-lines.ts";
 import { type PathPrefix, pathPrefix } from "../output/json-text.ts";
@@ -21,9 +21,12 @@ import type {
   Place,
   Rename,
 } from "../watch/backend.ts";
+import type { RealDisk } from "../watch/disk.ts";
 import type { Mark } from "../watch/tree.ts";
-import { isOwnOutput, joined, type Node } from "../watch/tree.ts";
+import { isOwnOutput, joined, type Node, type Root } from "../watch/tree.ts";
+import { contentChanges } from "../watch/want.ts";
 import type { WatchTable } from "../watch/watch-table.ts";
+import { Sieve } from "./sieve.ts";
 import type { TriggerWriter } from "./trigger.ts";
 
 const noName = new Uint8Array(0);
@@ -48,6 +51,8 @@ export interface DispatchHooks {
   linesAreMany(): void;
   /** The kernel said that records are lost. */
   overflow(backend: Backend): void;
+  /** Other directories may be left out than before. */
+  ignoreFileChanged(root: Root, table: WatchTable): void;
   /** A record came through about an entry in a new directory, or, without a name, about a place itself. */
   entrySeen(node: Node, events: number, name: Uint8Array, start: number, end: number): void;
 }
@@ -59,6 +64,8 @@ export class Dispatch implements EventSink {
   readonly lines: JsonLines;
   readonly triggers: TriggerWriter;
   readonly #hooks: DispatchHooks;
+  readonly #disk: RealDisk;
+  readonly #sieve: Sieve;
   /** The table that the records come from. */
   #table: WatchTable | null = null;
   #rules: RuleSet | null = null;
@@ -66,7 +73,13 @@ export class Dispatch implements EventSink {
   /** Directories whose entries `entrySeen` wants to hear of; almost always none. */
   watchedEntries = 0;
 
-  constructor(lines: JsonLines, triggers: TriggerWriter, hooks: DispatchHooks) {
+  constructor(
+    lines: JsonLines,
+    triggers: TriggerWriter,
+    { disk, ...hooks }: DispatchHooks & { readonly disk: RealDisk },
+  ) {
+    this.#disk = disk;
+    this.#sieve = new Sieve(disk);
     this.lines = lines;
     this.triggers = triggers;
     this.#hooks = hooks;
@@ -80,6 +93,7 @@ export class Dispatch implements EventSink {
   /** Read once from a table's backend. @returns bytes read */
   read(table: WatchTable): number {
     this.#table = table;
+    this.#disk.moment++;
     return table.backend.read(this);
   }
 
@@ -109,10 +123,18 @@ export class Dispatch implements EventSink {
     const interests = node.interests;
     if (interests === null) return;
     const table = this.#table!;
+    const { ignoreNames } = interests;
+    if (ignoreNames !== null && (events & contentChanges) !== 0) {
+      const changed = name.subarray(start, end);
+      if (ignoreNames.some((one) => bytesEqual(one, changed)))
+        this.#hooks.ignoreFileChanged(node.root, table);
+    }
     if (table.isUnsettled) {
-      const copy = name.slice(start, end);
-      const again = () => this.child(node, events, isDirectory, copy, 0, copy.length, pid, view);
-      if (table.holdBack(node, again)) return;
+      const tell = () => {
+        const copy = name.slice(start, end);
+        return () => this.child(node, events, isDirectory, copy, 0, copy.length, pid, view);
+      };
+      if (table.holdBack(node, tell)) return;
     }
     if ((events & namings) !== 0) table.noticeName(node, events, name, start, end);
     if (node.ownOutputs !== null && isOwnOutput(node, name, start, end)) return;
@@ -135,6 +157,7 @@ export class Dispatch implements EventSink {
   ): void {
     const { node, name } = place;
     if (interests === null) return;
+    this.#disk.moment++;
     const isSelf = name.length === 0;
     const kind = events | (isSelf ? viewSelf : 0) | (isDirectory ? viewDirectory : 0);
     const prefix = isSelf ? node.self : node.prefix;
@@ -144,19 +167,21 @@ export class Dispatch implements EventSink {
   renamed(rename: Rename): void {
     const { from, to, isDirectory, pid } = rename;
     const table = this.#table!;
-    if (table.isUnsettled && table.holdBack(to.node, () => this.renamed(rename))) return;
+    if (table.isUnsettled && table.holdBack(to.node, () => () => this.renamed(rename))) return;
     const kind = eventBits.rename | (isDirectory ? viewDirectory : 0);
     const met = new Set<number>();
     const partial = new Map<object, Verdict["partial"][number]>();
     for (const { node, name } of [to, from]) {
-      const verdict = node.interests?.verdict(kind, name, 0, name.length);
+      const interests = node.interests;
+      const heard = interests && this.#sieve.pass(interests, kind, node, name, 0, name.length, to);
+      const verdict = heard?.verdict(kind, name, 0, name.length);
       for (const rule of verdict?.met ?? []) met.add(rule);
       for (const one of verdict?.partial ?? []) partial.set(one.memory, one);
     }
     const path = `${to.node.id}/${latin1(to.name)}`;
-    for (const { rule, memory, groups } of partial.values()) {
+    for (const { rule, memory, groups, isMuted } of partial.values()) {
       memory.forget(path); // of the file that had the name before
-      if (memory.add(path, groups)) met.add(rule);
+      if (memory.add(path, groups) && !isMuted) met.add(rule);
     }
     if (met.size === 0) return;
     const sighting: Sighting = {
@@ -231,7 +256,11 @@ export class Dispatch implements EventSink {
     pid: number,
     synthetic: SyntheticReason | null,
   ): void {
-    const verdict = interests.verdict(kind, name, start, end);
+    const heard =
+      interests.hearings === null
+        ? interests
+        : this.#sieve.pass(interests, kind, node, name, start, end);
+    const verdict = heard.verdict(kind, name, start, end);
     if (verdict.isNothing) return;
     const isDirectory = (kind & viewDirectory) !== 0;
     const plain = verdict.partial.length === 0 && verdict.forgetting.length === 0;
@@ -296,8 +325,8 @@ function remember(verdict: Verdict, kind: number, path: string): readonly number
   const isNewFile = (kind & eventBits.moved_to) !== 0;
   if (isNewFile) for (const memory of verdict.forgetting) memory.forget(path);
   const met = new Set(verdict.met);
-  for (const { rule, memory, groups } of verdict.partial) {
-    if (memory.add(path, groups)) met.add(rule);
+  for (const { rule, memory, groups, isMuted } of verdict.partial) {
+    if (memory.add(path, groups) && !isMuted) met.add(rule);
   }
   if (!isNewFile) for (const memory of verdict.forgetting) memory.forget(path);
   return [...met].sort((a, b) => a - b);

@@ -12,6 +12,7 @@ import { Writer } from "../output/writer.ts";
 import { type Interests, RuleSet } from "../rule/matcher.ts";
 import { CatchUp } from "../watch/catch-up.ts";
 import { ConfigurationWatch } from "../watch/configuration-watch.ts";
+import { RealDisk } from "../watch/disk.ts";
 import { overflowText } from "../watch/explain.ts";
 import type { Listing } from "../watch/walk.ts";
 import { Ladder } from "../watch/ladder.ts";
@@ -79,6 +80,7 @@ export class ReaderLoop {
   readonly #poll = new PollSet(slots);
   readonly #lines = new JsonLines(linesCapacity);
   readonly #triggers = new TriggerWriter();
+  readonly #disk = new RealDisk({ warn: (text) => this.#log.warn(text) });
   readonly #dispatch: Dispatch;
   readonly #catchUp: CatchUp;
   readonly #watcher: Watcher;
@@ -86,6 +88,8 @@ export class ReaderLoop {
   readonly #mountTable = openMountTable();
   readonly #mounts = new Mounts();
   readonly #configuration = new ConfigurationWatch();
+  /** Roots whose ignore files are no longer what they were. */
+  readonly #ignoreChanged = new Map<Root, WatchTable>();
   /** A root has gone, or a path that is waited for may be there. */
   #somethingCameOrWent = false;
   readonly #readUps = new ReadUps();
@@ -109,6 +113,8 @@ export class ReaderLoop {
       linesAreMany: () => this.#stdout.write(this.#lines.take()),
       overflow: (backend) => this.#log.warn(overflowText(backend.name)),
       entrySeen: (...seen) => this.#catchUp.entrySeen(...seen),
+      disk: this.#disk,
+      ignoreFileChanged: (root, table) => void this.#ignoreChanged.set(root, table),
     });
     this.#catchUp = new CatchUp((...event) => this.#dispatch.synthetic(...event));
     const observer = {
@@ -251,9 +257,17 @@ export class ReaderLoop {
     this.#lines.setTime(nowMicroseconds());
     this.#dispatch.watchedEntries = this.#catchUp.openLooks;
     const length = this.#dispatch.read(table);
+    this.#followIgnoreFiles();
     this.#catchUp.tellDue();
     this.#handOver();
     return length;
+  }
+
+  /** Once for a read, however often they were written. */
+  #followIgnoreFiles(): void {
+    if (this.#ignoreChanged.size === 0) return;
+    for (const [{ node }, table] of this.#ignoreChanged) if (node !== null) table.reconsider(node);
+    this.#ignoreChanged.clear();
   }
 
   /** Triggers first: a command takes longer to start than a line to be written. */
@@ -305,7 +319,7 @@ export class ReaderLoop {
   /** What happened before the reload meets the rules from before it. */
   #apply(plan: Plan): void {
     this.#readWhatIsQueued();
-    const rules = new RuleSet(plan.rules, this.#rules);
+    const rules = new RuleSet(plan.rules, this.#rules, this.#disk);
     try {
       this.#watcher.apply(plan, rules);
       this.#plan = plan;

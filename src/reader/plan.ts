@@ -1,5 +1,6 @@
 /** What crosses the two threads: plain data only, copied or transferred. */
 import type { MessagePort } from "node:worker_threads";
+import type { Filter } from "../rule/filter.ts";
 import type { Alternative, BackendChoice, BackendName, Rule, WatchPath } from "../rule/rule.ts";
 
 /** The whole compiled rule set, as the reader needs it. */
@@ -19,15 +20,19 @@ export interface PlannedRule {
   /** Whether its triggers are wanted by the main thread. */
   readonly runs: boolean;
   readonly once?: boolean;
+  readonly filter?: Filter;
 }
 
 export function planOf(
   rules: readonly Rule[],
   { generation, everyPathMustWork }: { generation: number; everyPathMustWork: boolean },
 ): Plan {
-  const planned = rules.map(({ name, watch, backend, condition, command, once = false }) => {
-    return { name, watch, backend, condition, runs: command !== null, once };
-  });
+  const planned = rules.map(
+    ({ name, watch, backend, condition, command, once = false, filter }) => {
+      const rest = filter === undefined ? {} : { filter };
+      return { name, watch, backend, condition, runs: command !== null, once, ...rest };
+    },
+  );
   return { generation, rules: planned, everyPathMustWork };
 }
 

@@ -4,6 +4,7 @@ import { SyscallError } from "../../ffi/errno.ts";
 import { namesOf } from "../event.ts";
 import { WatchError } from "../errors.ts";
 import { type Log, quoted } from "../log.ts";
+import { whyNeverHeard } from "../rule/filter-text.ts";
 import { Interests, type RuleSet } from "../rule/matcher.ts";
 import { whyNeverMet } from "../rule/reach.ts";
 import { type BackendName, eventsOf } from "../rule/rule.ts";
@@ -359,8 +360,11 @@ export class Watcher {
   }
 
   #warnIfNeverMet({ planned, names }: Claim, { path, node }: Root): void {
+    if (node === null || names !== null) return;
+    const { condition, filter } = planned;
+    const isHeard = node.isDirectory || filter === undefined;
     const why =
-      node === null || names !== null ? null : whyNeverMet(planned.condition, node.isDirectory);
+      whyNeverMet(condition, node.isDirectory) ?? (isHeard ? null : whyNeverHeard(filter, path));
     if (why === null) return;
     this.#options.log.warn(`Rule ${quoted(planned.name)} never fires for ${quoted(path)}: ${why}`);
   }

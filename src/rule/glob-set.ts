@@ -57,24 +57,35 @@ export function isMember({ isNegated, ranges }: CharacterSet, character: number)
   return isInside !== isNegated;
 }
 
+interface FoundSet {
+  readonly set: CharacterSet;
+  /** The place behind it. */
+  readonly end: number;
+  readonly hasUnknownClass: boolean;
+}
+
 /**
  * The set whose bracket is at `start`.
  *
- * A `]` that comes first is a member; a range that runs backwards has none.
+ * A `]` that comes first is a member; a range that runs backwards has none, to git its first.
  *
- * @returns with the place behind it; null if it is never closed: then the bracket means itself
+ * @returns null if it is never closed: then the bracket means itself
  */
 export function setAt(
   pattern: ArrayLike<number>,
   start: number,
-): { readonly set: CharacterSet; readonly end: number } | null {
+  { isOfGit = false } = {},
+): FoundSet | null {
   const isNegated = pattern[start + 1] === exclamation || pattern[start + 1] === caret;
   const first = start + (isNegated ? 2 : 1);
   const ranges: Range[] = [];
+  let hasUnknownClass = false;
   for (let at = first; at < pattern.length;) {
-    if (pattern[at] === close && at > first) return { set: { isNegated, ranges }, end: at + 1 };
+    if (pattern[at] === close && at > first)
+      return { set: { isNegated, ranges }, end: at + 1, hasUnknownClass };
     const named = classAt(pattern, at);
-    const part = named ?? rangeAt(pattern, at);
+    hasUnknownClass ||= named?.isKnown === false;
+    const part = named ?? rangeAt(pattern, at, isOfGit);
     ranges.push(...part.ranges);
     at = part.end;
   }
@@ -87,13 +98,18 @@ interface Part {
 }
 
 /** `[:digit:]`. A class that is not known has no members. */
-function classAt(pattern: ArrayLike<number>, at: number): Part | null {
+function classAt(
+  pattern: ArrayLike<number>,
+  at: number,
+): (Part & { readonly isKnown: boolean }) | null {
   if (pattern[at] !== open || pattern[at + 1] !== colon) return null;
   let name = "";
   for (let next = at + 2; next + 1 < pattern.length; next++) {
     const character = pattern[next]!;
-    if (character === colon && pattern[next + 1] === close)
-      return { ranges: Object.hasOwn(classes, name) ? classes[name]! : [], end: next + 2 };
+    if (character === colon && pattern[next + 1] === close) {
+      const isKnown = Object.hasOwn(classes, name);
+      return { ranges: isKnown ? classes[name]! : [], end: next + 2, isKnown };
+    }
     if (character < lower[0] || character > lower[1]) return null;
     name += String.fromCharCode(character);
   }
@@ -101,14 +117,14 @@ function classAt(pattern: ArrayLike<number>, at: number): Part | null {
 }
 
 /** `a`, or `a-z`; a hyphen at the end is a member. */
-function rangeAt(pattern: ArrayLike<number>, start: number): Part {
+function rangeAt(pattern: ArrayLike<number>, start: number, keepsFirst: boolean): Part {
   const first = memberAt(pattern, start);
   const { end } = first;
   const isRange = pattern[end] === hyphen && end + 1 < pattern.length && pattern[end + 1] !== close;
   const last = isRange ? memberAt(pattern, end + 1) : first;
-  const ranges: Range[] =
-    last.character < first.character ? [] : [[first.character, last.character]];
-  return { ranges, end: last.end };
+  if (first.character <= last.character)
+    return { ranges: [[first.character, last.character]], end: last.end };
+  return { ranges: keepsFirst ? [[first.character, first.character]] : [], end: last.end };
 }
 
 function memberAt(

@@ -2,7 +2,7 @@
 import { fromLatin1, latin1 } from "../../ffi/bytes.ts";
 import { alternativesOf } from "./glob-braces.ts";
 import { codePointsOf } from "./glob-characters.ts";
-import { type CharacterSet, isMember, setAt } from "./glob-set.ts";
+import { isCharacter, matchesTokens, type Token, tokensOf } from "./glob-tokens.ts";
 
 /** One component of a path. */
 export type Component =
@@ -23,7 +23,7 @@ export function componentsOf(pattern: Uint8Array): Component[] {
 }
 
 function componentOf(text: string): Component {
-  const alternatives = alternativesOf(text).map((one) => tokensOf(fromLatin1(one)));
+  const alternatives = alternativesOf(text).map((one) => tokensOf(codePointsOf(fromLatin1(one))));
   const isLiteral = alternatives.length === 1 && alternatives[0]!.every(isCharacter);
   return isLiteral
     ? { literal: fromLatin1(unescaped(text)) }
@@ -35,39 +35,7 @@ function unescaped(text: string): string {
   return text.replace(/\\(.)/gs, "$1");
 }
 
-/** A character that means itself, or stands for others. */
-type Token = number | CharacterSet;
-
-const anyCharacter = -1;
-const anyText = -2;
-
-const asterisk = 0x2a;
-const question = 0x3f;
-const bracket = 0x5b;
-const backslash = 0x5c;
 const dot = 0x2e;
-
-function isCharacter(token: Token): boolean {
-  return typeof token === "number" && token >= 0;
-}
-
-function tokensOf(text: Uint8Array): Token[] {
-  const characters = codePointsOf(text);
-  const tokens: Token[] = [];
-  for (let at = 0; at < characters.length; at++) {
-    const character = characters[at]!;
-    const set = character === bracket ? setAt(characters, at) : null;
-    if (character === asterisk) tokens.push(anyText);
-    else if (character === question) tokens.push(anyCharacter);
-    else if (set !== null) {
-      tokens.push(set.set);
-      at = set.end - 1;
-    } else if (character === backslash && at + 1 < characters.length)
-      tokens.push(characters[++at]!);
-    else tokens.push(character);
-  }
-  return tokens;
-}
 
 /** The names that a component with wildcards stands for. */
 export class NamePattern {
@@ -99,34 +67,8 @@ export class NamePattern {
   }
 }
 
-/**
- * Back to the last `*` only: what an earlier one could still give, the last one can take as well. So a
- * pattern of an untrusted user costs no more than its length times the name's.
- */
+/** No wildcard matches a dot at the start. */
 function matchesOne(tokens: readonly Token[], name: ArrayLike<number>): boolean {
   if (name[0] === dot && tokens[0] !== dot) return false;
-  let token = 0;
-  let at = 0;
-  let afterStar = -1;
-  let starEnd = 0;
-  while (at < name.length) {
-    const wanted = tokens[token];
-    if (wanted === anyText) {
-      afterStar = ++token;
-      starEnd = at;
-    } else if (wanted !== undefined && accepts(wanted, name[at]!)) {
-      token++;
-      at++;
-    } else if (afterStar >= 0) {
-      token = afterStar;
-      at = ++starEnd;
-    } else return false;
-  }
-  while (tokens[token] === anyText) token++;
-  return token === tokens.length;
-}
-
-function accepts(token: Token, character: number): boolean {
-  if (typeof token === "object") return isMember(token, character);
-  return token === character || token === anyCharacter;
+  return matchesTokens(tokens, name);
 }

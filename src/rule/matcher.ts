@@ -1,11 +1,14 @@
 /** Which rules a record meets: decided once for each kind of record on a place, then looked up. */
 import { type EventName, entryEvents, eventBits, moveEvents, namesOf } from "../event.ts";
 import { latin1, utf8 } from "../../ffi/bytes.ts";
+import { type Filter, RuleFilter } from "./filter.ts";
 import type { NamePattern } from "./glob.ts";
+import { type Answer, Hearings } from "./hearings.ts";
 import { Memory, type Remembering } from "./memory.ts";
 import { NameFilters } from "./name-filters.ts";
 import { Once, type Spending } from "./once.ts";
 import { type Alternative, eventsOf, forgettingEvents, remembers, type WatchPath } from "./rule.ts";
+import { type DirectoryPath, type Disk, noDisk } from "./subject.ts";
 
 /** What the matcher needs of a rule; its index in the plan is its identity. */
 export interface MatchedRule {
@@ -14,6 +17,7 @@ export interface MatchedRule {
   readonly condition: readonly Alternative[];
   readonly runs: boolean;
   readonly once?: boolean;
+  readonly filter?: Filter;
 }
 
 /** What one rule wants to hear about one place. */
@@ -25,6 +29,8 @@ export interface Interest {
   readonly children: boolean;
   /** Only of what has such a name, which then counts as watched itself. Absent: of everything. */
   readonly names?: NamePattern;
+  /** What the record says is remembered, and the rule is not met by it: the file is not as it has to be. */
+  readonly isMuted?: boolean;
 }
 
 /** How a record looks from a place: bits above the events' own. */
@@ -58,6 +64,8 @@ interface Partial {
   readonly memory: Remembering;
   /** Bit n: group n of the alternative happened. */
   readonly groups: number;
+  /** `Interest.isMuted` */
+  readonly isMuted: boolean;
 }
 
 /** The rules of one plan: shared by all places, and owner of what the rules remember. */
@@ -71,18 +79,29 @@ export class RuleSet {
   readonly #spendingByRule = new Map<MatchedRule, Spending>();
   readonly #onceByAlternative = new Map<Alternative, Once>();
   readonly #twins = new Map<string, number>();
+  readonly #filterByRule = new Map<MatchedRule, RuleFilter>();
   /** Counts the rules that were spent: verdicts from before are of no more use. */
   age = 0;
 
-  /** @param before the plan until now: a rule that is still there keeps what it remembers */
-  constructor(rules: readonly MatchedRule[], before: RuleSet | null = null) {
+  /**
+   * @param before the plan until now: a rule that is still there keeps what it remembers
+   * @param disk where filters find ignore files
+   */
+  constructor(rules: readonly MatchedRule[], before: RuleSet | null = null, disk: Disk = noDisk) {
     this.rules = rules;
     for (const rule of rules) {
       for (const alternative of rule.condition) {
         if (alternative.groups.length > 1) this.#remember(rule, alternative, before);
       }
       if (rule.once === true) this.#limitToOnce(rule, before);
+      if (rule.filter !== undefined)
+        this.#filterByRule.set(rule, new RuleFilter(rule.filter, disk));
     }
+  }
+
+  /** Null: everything reaches the rule. */
+  filterOf(rule: number): RuleFilter | null {
+    return this.#filterByRule.get(this.rules[rule]!) ?? null;
   }
 
   /** Whether the rule was to be met once, and was. */
@@ -103,6 +122,11 @@ export class RuleSet {
     return (
       this.#onceByAlternative.get(alternative) ?? this.#memoryByAlternative.get(alternative) ?? null
     );
+  }
+
+  /** The same for a record by which the rule is not met. */
+  memoryOf(alternative: Alternative): Memory | null {
+    return this.#memoryByAlternative.get(alternative) ?? null;
   }
 
   get memories(): Iterable<Memory> {
@@ -181,6 +205,10 @@ export class Interests {
   readonly directories: boolean;
   /** Of the interests in certain names; null if there are none, as almost always. */
   readonly #filters: NameFilters<Verdict> | null;
+  /** Of the rules with filters; null if there are none, as almost always. */
+  readonly hearings: Hearings<Interests> | null;
+  /** Names of files that decide which directories are left out; null if there are none. */
+  readonly ignoreNames: readonly Uint8Array[] | null;
   /** `RuleSet.age` of the verdicts. */
   #age: number;
 
@@ -199,6 +227,39 @@ export class Interests {
       this.#filters !== null ||
       (list.some((interest) => interest.children) && alternatives.some((a) => a.children));
     this.directories = alternatives.some((a) => a.directories);
+    const filtered = new Set(list.map(({ rule }) => rule).filter((rule) => rules.filterOf(rule)));
+    this.hearings = filtered.size === 0 ? null : new Hearings<Interests>([...filtered], this);
+    const names = [...filtered].flatMap((rule) => rules.filterOf(rule)!.ignoreNames);
+    this.ignoreNames = names.length === 0 ? null : names;
+  }
+
+  /** For what a rule's filter does not let through: without the rule, or with it as one that only remembers. */
+  heardBy(answers: ReadonlyMap<number, Answer>): Interests {
+    const list = this.list.flatMap((interest) => {
+      const answer = answers.get(interest.rule) ?? "heard";
+      if (answer === "left out") return [];
+      return answer === "heard" ? [interest] : [{ ...interest, isMuted: true }];
+    });
+    return new Interests(this.#rules, list);
+  }
+
+  /** Whether no rule here hears of a directory called so, nor of anything in it. */
+  excludesAllIn(directory: DirectoryPath, rootLength: number, name: Uint8Array): boolean {
+    if (this.hearings === null) return false;
+    return this.list.every(
+      ({ rule }) => this.filterOf(rule)?.excludesAllIn(directory, rootLength, name) === true,
+    );
+  }
+
+  /** The same for rules that exclude the same. */
+  get exclusions(): string {
+    if (this.hearings === null) return "";
+    return this.list.map(({ rule }) => this.filterOf(rule)?.exclusions ?? "").join("\n");
+  }
+
+  /** `RuleSet.filterOf` */
+  filterOf(rule: number): RuleFilter | null {
+    return this.#rules.filterOf(rule);
   }
 
   /** @param kind event bits, with `viewSelf`, `viewDirectory` and `viewRenamed` */
@@ -240,13 +301,16 @@ export class Interests {
       seen |= own;
       lookedAt |= eventsOf(condition);
       for (const alternative of condition) {
-        const memory = this.#rules.rememberingOf(alternative);
+        const isMuted = interest.isMuted === true;
+        const memory = isMuted
+          ? this.#rules.memoryOf(alternative)
+          : this.#rules.rememberingOf(alternative);
         const groups = groupsIn(alternative, own);
-        if (memory === null && groups === 1) met.add(rule);
+        if (memory === null && groups === 1 && !isMuted) met.add(rule);
         if (memory !== null && groups !== 0) {
           // Several patterns of one rule may let the name through: it has happened once.
           const before = partial.get(memory)?.groups ?? 0;
-          partial.set(memory, { rule, memory, groups: before | groups });
+          partial.set(memory, { rule, memory, groups: before | groups, isMuted });
         }
         if (memory !== null && forgets(alternative, kind)) forgetting.add(memory);
       }

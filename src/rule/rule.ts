@@ -1,5 +1,6 @@
 /** The one neutral rule that every dialect becomes: what to watch, for which events, what to run. */
 import { eventBits } from "../event.ts";
+import type { Filter } from "./filter.ts";
 import type { Command } from "./template.ts";
 
 export interface Rule {
@@ -17,6 +18,8 @@ export interface Rule {
   readonly whenBusy?: WhenBusy;
   /** Met once, and then not again before facron is started anew. */
   readonly once?: boolean;
+  /** Absent: it is for everything that happens there. */
+  readonly filter?: Filter;
 }
 
 export type WhenBusy = "queue" | "skip";

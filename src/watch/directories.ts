@@ -70,8 +70,8 @@ export class Directories {
   /** Left, and not found until the records come to `at`: it went to where nothing is watched. */
   #away: { readonly node: Node; readonly at: number }[] = [];
   #saidOpenFiles = false;
-  /** Not found by a comparison. */
-  #gone: { readonly node: Node; readonly at: number }[] = [];
+  /** Gone from the disk: each is given up when the records come to `at`, the lowest first. */
+  readonly #gone: { readonly node: Node; readonly at: number; readonly isDeleted: boolean }[] = [];
 
   constructor(backend: Backend, options: DirectoriesOptions) {
     this.backend = backend;
@@ -107,9 +107,8 @@ export class Directories {
   walk(directories: number): void {
     this.#walk.run(directories);
     if (this.#comparisons.length === 0) return;
-    const at = this.backend.end;
     for (const comparison of this.#comparisons)
-      if (comparison.isOver) for (const node of comparison.unseen()) this.#gone.push({ node, at });
+      if (comparison.isOver) for (const node of comparison.unseen()) this.end(node);
     this.#comparisons = this.#comparisons.filter(({ isOver }) => !isOver);
   }
 
@@ -135,15 +134,30 @@ export class Directories {
       if (seen !== null) this.#settleAt(node, seen.parent, seen.name);
     }
     if (this.#away.length > 0 && !this.isWalking && !this.isInDoubt) this.#dropAway(position);
-    if (this.#gone.length === 0) return;
-    for (const { node, at } of this.#gone) if (at <= position && isInTree(node)) this.drop(node);
-    this.#gone = this.#gone.filter(({ at }) => at > position);
+    if (this.#gone.length > 0) this.#dropGone(position);
+  }
+
+  /**
+   * A directory is gone, and what happened in it before may be queued still: a look has not found it, or
+   * the kernel has added its deletion to an earlier record.
+   */
+  end(node: Node, { isDeleted = false } = {}): void {
+    const at = this.backend.end;
+    if (at > this.backend.position) this.#gone.push({ node, at, isDeleted });
+    else this.drop(node, { isDeleted });
+  }
+
+  #dropGone(position: number): void {
+    const later = this.#gone.findIndex(({ at }) => at > position);
+    if (later === 0) return;
+    const due = this.#gone.splice(0, later < 0 ? this.#gone.length : later);
+    for (const { node, isDeleted } of due) if (isInTree(node)) this.drop(node, { isDeleted });
   }
 
   #dropAway(position: number): void {
     for (const { node, at } of this.#away)
       if (at <= position && node.seen === null && this.moves.isAway(node)) this.drop(node);
-    this.#away = this.#away.filter(({ at, node }) => at > position || node.seen !== null);
+    this.#away = this.#away.filter(({ node }) => this.moves.isAway(node));
   }
 
   #settleAt(node: Node, parent: Node, name: Uint8Array): void {
@@ -172,9 +186,9 @@ export class Directories {
     const wasHidden = node.isHidden;
     node.since = this.backend.position;
     node.moveTo(parent, name, { isOutlived });
-    if (isLeftOut(node.root, node.isHidden)) return this.drop(node);
+    if (isLeftOut(parent, name)) return this.drop(node);
     if (node.isHidden !== wasHidden) this.refreshBelow(node);
-    for (const tell of this.moves.release(node)) tell();
+    for (const tell of this.moves.arrive(node)) tell();
   }
 
   /** Whether a directory, or one that it is in, is on its way. */
@@ -183,6 +197,18 @@ export class Directories {
     for (let at: Node | null = node; at !== null; at = at.parent)
       if (this.moves.isAway(at)) return true;
     return false;
+  }
+
+  /** Whether it, or a directory that it is in, has no place now, or not the one that it has in the tree. */
+  isUnderway(node: Node): boolean {
+    for (let at: Node | null = node; at !== null; at = at.parent)
+      if (at.seen !== null || this.moves.isAway(at)) return true;
+    return false;
+  }
+
+  /** No record is queued: what is away, and was not found, went to where nothing is watched. */
+  dropLost(): void {
+    for (const node of this.moves.nodes) if (node.seen === null) this.drop(node);
   }
 
   /**
@@ -200,9 +226,10 @@ export class Directories {
   }
 
   /** Keep a record of what happened in a directory that is on its way. @returns whether it is */
-  holdBack(node: Node, tell: Tell): boolean {
-    if (!isInTree(node)) return true; // since a moment ago: this is from elsewhere
-    const answer = this.moves.hold(node, tell);
+  holdBack(node: Node, tell: () => Tell): boolean {
+    if (!isInTree(node) && !node.wasDeleted) return true; // since a moment ago: this is from elsewhere
+    if (!this.isAway(node)) return false;
+    const answer = this.moves.hold(node, tell());
     if (typeof answer !== "object") return answer === "held";
     this.drop(answer.nowhere);
     return true;
@@ -214,7 +241,7 @@ export class Directories {
     base: OpenDirectory,
     name: Uint8Array,
   ): Step | null {
-    if (isLeftOut(parent.root, isHiddenIn(parent, name))) return null;
+    if (isLeftOut(parent, name)) return null;
     const opening = this.#look(parent, base, name);
     if (opening === null) return null;
     const { directory } = opening;
@@ -384,8 +411,10 @@ export class Directories {
       else this.#remove(node);
     }
     node.detach();
+    node.wasDeleted = isDeleted;
+    node.seen = null;
     this.#sighted.delete(node);
-    this.moves.release(node);
+    this.moves.forget(node);
     this.#options.onDropped(node);
   }
 

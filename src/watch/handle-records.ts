@@ -5,7 +5,7 @@ import { eventBits } from "../event.ts";
 import type { DirectoryEntry, DirectoryMove } from "./backend.ts";
 import { type Directories, placeOf } from "./directories.ts";
 import { OpenDirectory } from "./open-directory.ts";
-import { isHiddenIn, isInTree, joined, type Node, pathForCall } from "./tree.ts";
+import { isInTree, joined, type Node, pathForCall } from "./tree.ts";
 import { follows, isLeftOut } from "./want.ts";
 
 /** Sub-directories of a new directory that are looked into before the next record: `mkdir -p` and more. */
@@ -19,15 +19,15 @@ export class HandleRecords {
   }
 
   /**
-   * One record may say that a directory was made and deleted: it is gone then, since a handle is never
-   * used again. Moves have a record of their own.
+   * One record may say that a directory came, by whatever way, and that it was deleted, which happened
+   * later: it is gone for good, since a handle is never used again. Moves have a record of their own.
    */
   entry(parent: Node, { events, name, target, identity }: DirectoryEntry): void {
     const known = placeOf(target, parent.root);
     if ((events & eventBits.delete) !== 0) {
       if (known === null) return;
       this.#wasAt(known, parent, name);
-      this.#directories.drop(known, { isDeleted: true });
+      this.#directories.end(known, { isDeleted: true });
     } else if ((events & eventBits.create) !== 0 && known === null && identity !== null)
       this.#arrive(parent, name, identity);
   }
@@ -89,7 +89,7 @@ export class HandleRecords {
   }
 
   #arrive(parent: Node, name: Uint8Array, identity: Uint8Array): void {
-    if (isLeftOut(parent.root, isHiddenIn(parent, name))) return;
+    if (isLeftOut(parent, name)) return;
     const directory = this.#open(parent, name, identity);
     if (directory === null) return; // gone by now
     const at = this.#directories.backend.position;

@@ -2,7 +2,7 @@
 import { readFileSync, realpathSync } from "node:fs";
 import { cString, fromLatin1, latin1 } from "../../ffi/bytes.ts";
 import { mountNumber } from "../../ffi/files.ts";
-import { childrenOf, isHiddenIn, type Node, type Root } from "./tree.ts";
+import { childrenOf, type Node, type Root } from "./tree.ts";
 import { follows, isLeftOut } from "./want.ts";
 import type { WatchTable } from "./watch-table.ts";
 
@@ -97,7 +97,7 @@ function lookAgainAt(
   for (const one of names) {
     const [next] = named(parent, one);
     if (next !== undefined) parent = next;
-    else return isLeftOut(root, isHiddenIn(parent, fromLatin1(one))) ? "outside" : "elsewhere";
+    else return isLeftOut(parent, fromLatin1(one)) ? "outside" : "elsewhere";
   }
   for (const there of named(parent, name)) table.giveUp(there, how);
   table.lookAgainIn(parent);

@@ -8,19 +8,25 @@ const recordsBetweenMax = 4096;
 /** Delivers a record that was held back. */
 export type Tell = () => void;
 
+interface Held {
+  readonly about: Node;
+  readonly tell: Tell;
+}
+
 export class Moves {
   readonly #nodesByKey = new Map<MoveKey, Node[]>();
   /** What has happened in each of them since it left. */
-  readonly #heldByNode = new Map<Node, Tell[]>();
+  readonly #heldByNode = new Map<Node, Held[]>();
 
   get isEmpty(): boolean {
     return this.#heldByNode.size === 0;
   }
 
-  /** A directory has left its place. */
+  /** A directory has left its place, maybe in one that is on its way. */
   leave(node: Node, key: MoveKey): void {
     this.#nodesByKey.set(key, [...(this.#nodesByKey.get(key) ?? []), node]);
-    this.#heldByNode.set(node, []);
+    const held = this.#takeAbout(node);
+    this.#heldByNode.set(node, held);
   }
 
   /** The directory whose other half this is, if it comes from the same root. */
@@ -39,7 +45,7 @@ export class Moves {
     for (let at: Node | null = node; at !== null; at = at.parent) {
       const held = this.#heldByNode.get(at);
       if (held === undefined) continue;
-      return held.push(tell) > recordsBetweenMax ? { nowhere: at } : "held";
+      return held.push({ about: node, tell }) > recordsBetweenMax ? { nowhere: at } : "held";
     }
     return "not away";
   }
@@ -49,20 +55,45 @@ export class Moves {
     return this.#heldByNode.has(node);
   }
 
-  /** It has arrived, or is gone for good. @returns what was held back */
-  release(node: Node): Tell[] {
-    const held = this.#heldByNode.get(node);
-    if (held === undefined) return [];
-    this.#heldByNode.delete(node);
-    for (const [key, nodes] of this.#nodesByKey) if (nodes.includes(node)) this.#remove(node, key);
-    return held;
+  /** It has arrived, maybe from a directory that is on its way. @returns what was held back about it */
+  arrive(node: Node): Tell[] {
+    if (this.isEmpty) return [];
+    const held = this.#takeAbout(node);
+    this.forget(node);
+    return held.map(({ tell }) => tell);
   }
 
-  /** All that are still on their way; none is afterwards. */
-  takeAll(): Node[] {
-    const nodes = [...this.#nodesByKey.values()].flat();
-    this.#nodesByKey.clear();
-    return nodes;
+  /** It is gone for good, and what was held back about it. */
+  forget(node: Node): void {
+    if (!this.#heldByNode.delete(node)) return;
+    for (const [key, nodes] of this.#nodesByKey) if (nodes.includes(node)) this.#remove(node, key);
+  }
+
+  /** All that are still on their way. */
+  get nodes(): Node[] {
+    return [...this.#heldByNode.keys()];
+  }
+
+  /** What is held back about a directory and all below it, the oldest first. */
+  #takeAbout(node: Node): Held[] {
+    const own = this.#heldByNode.get(node) ?? [];
+    const others: Held[] = [];
+    for (const [away, held] of this.#heldByNode) {
+      if (away === node || held.length === 0) continue;
+      const kept: Held[] = [];
+      for (const one of held) (this.#isIn(node, one.about) ? others : kept).push(one);
+      if (kept.length < held.length) this.#heldByNode.set(away, kept);
+    }
+    return [...others, ...own];
+  }
+
+  /** Whether `node` is `directory` or in it. What has left still has the parent that it had. */
+  #isIn(directory: Node, node: Node): boolean {
+    for (let at: Node | null = node; at !== null; at = at.parent) {
+      if (at === directory) return true;
+      if (this.isAway(at)) return false;
+    }
+    return false;
   }
 
   #remove(node: Node, key: MoveKey): void {

@@ -10,7 +10,7 @@ import { entryEvents, eventBits } from "../event.ts";
 import type { DirectoryEntry, MoveKey } from "./backend.ts";
 import type { Directories, Opening } from "./directories.ts";
 import { OpenDirectory } from "./open-directory.ts";
-import { isHiddenIn, isInTree, type Mark, Node } from "./tree.ts";
+import { isInTree, type Mark, Node } from "./tree.ts";
 import { isLeftOut } from "./want.ts";
 
 const arrivals = eventBits.create | eventBits.moved_to;
@@ -78,7 +78,7 @@ export class NameRecords {
       if (isOldNews) this.#outlived.add(known);
       return this.#directories.move(known, parent, name, { isOutlived: isOldNews });
     }
-    if (isLeftOut(parent.root, isHiddenIn(parent, name))) return;
+    if (isLeftOut(parent, name)) return;
     const node = new Node(parent.root, noMark(), { parent, name, isDirectory: true });
     node.since = backend.position;
     node.attach();
@@ -93,8 +93,14 @@ export class NameRecords {
   /** No record is queued: what cannot be found now is gone, or not ours to see. */
   settle(): void {
     this.step();
-    for (const node of this.#expected) node.detach();
-    this.#expected.clear();
+    const { backend } = this.#directories;
+    backend.readAhead();
+    if (backend.hasAhead) return; // they may say why it was not found
+    for (const node of this.#expected) {
+      if (this.#directories.isUnderway(node)) continue;
+      node.detach();
+      this.#expected.delete(node);
+    }
     for (const node of this.#outlived) if (node.isOutlived) this.#directories.drop(node);
     this.#outlived.clear();
   }
@@ -105,6 +111,7 @@ export class NameRecords {
     const { parent, name } = node;
     if (parent === null || !isInTree(parent)) return true;
     if (this.#directories.moves.isAway(node)) return false;
+    if (!node.isAttached) return true; // it has left for good
     backend.readAhead();
     if (backend.isLeftAhead(parent.mark, name)) return false;
     using base = this.#directories.open(parent);

@@ -26,6 +26,11 @@ export interface Root {
   readonly noticesNames: boolean;
 }
 
+/** Where in the path of something below a root the part begins that is not the root's. */
+export function pathBelow({ path }: Root): number {
+  return path.at(-1) === slash ? path.length : path.length + 1;
+}
+
 /** A watched inode, as the kernel knows it. */
 export interface Mark {
   readonly isDirectory: boolean;
@@ -66,6 +71,8 @@ export class Node {
   seen: Sighting | null = null;
   /** Another directory has its name by now, as a look has found; its own leaving is still queued. */
   isOutlived = false;
+  /** Given up because it was deleted, so it never was anywhere else: what happened in it did happen here. */
+  wasDeleted = false;
   /** The next record of its name is about it, and not about the directory that has the name by now. */
   leavesNext = false;
   /** Its name in `parent`; the whole path for a root. */
@@ -138,6 +145,11 @@ export class Node {
   detach(): void {
     const siblings = this.parent?.children ?? null;
     if (siblings !== null && siblings.get(this.#key) === this) siblings.delete(this.#key);
+  }
+
+  /** Whether it is in the parent's list. */
+  get isAttached(): boolean {
+    return this.parent?.children?.get(this.#key) === this;
   }
 
   /**

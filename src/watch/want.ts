@@ -1,12 +1,14 @@
 /** What the kernel is asked at a place: what the rules want, and what facron needs to keep its tree true. */
 import { eventBits } from "../event.ts";
 import type { Want } from "./backend.ts";
-import type { Mark, Root } from "./tree.ts";
+import { type Mark, type Node, pathBelow, type Root } from "./tree.ts";
 
 const nothing = { events: 0, children: false, directories: false } as const;
 
 /** What tells of directories' names. inotify makes a rename of its two halves. */
-const upkeep = eventBits.create | eventBits.delete | eventBits.rename;
+const comeAndGo = eventBits.create | eventBits.delete;
+const upkeep = comeAndGo | eventBits.rename;
+const halves = eventBits.moved_from | eventBits.moved_to;
 
 /** A watched path that is deleted or replaced must not leave a dead watch behind without a word. */
 const rootUpkeep = eventBits.delete_self | eventBits.move_self;
@@ -14,6 +16,9 @@ const rootUpkeep = eventBits.delete_self | eventBits.move_self;
 /** An inode's events that a directory inside a watched directory can have. */
 const directoryEvents =
   eventBits.access | eventBits.attrib | eventBits.close_nowrite | eventBits.open;
+
+/** After these there may be something else in a file of that name. */
+export const contentChanges = comeAndGo | halves | eventBits.close_write;
 
 /** What it depends on besides the root. */
 export interface PlaceKind {
@@ -32,6 +37,7 @@ export function wantAt(root: Root, kind: PlaceKind): Want {
   const { isStrict } = root;
   if (interests === null) return { ...nothing, isTop, isStrict };
   const tracks = isDirectory && follows(root);
+  const readsIgnoreFiles = isDirectory && root.below !== null && root.below.ignoreNames !== null;
   const events =
     interests.kernelEvents |
     (isTop ? rootUpkeep : 0) |
@@ -40,10 +46,11 @@ export function wantAt(root: Root, kind: PlaceKind): Want {
     (isTop && !isDirectory ? eventBits.attrib : 0) |
     (tracks ? upkeep : 0) |
     (isDirectory && root.noticesNames ? eventBits.moved_to : 0) |
+    (readsIgnoreFiles ? contentChanges : 0) |
     (holdsOwnOutput ? eventBits.create : 0);
   return {
     events,
-    children: interests.children,
+    children: interests.children || readsIgnoreFiles,
     directories: interests.directories || tracks || isTop,
     isTop,
     isStrict,
@@ -65,10 +72,22 @@ export function follows(root: Root): boolean {
   return root.below !== null || needsHandles(root);
 }
 
-/** Whether nothing is wanted of a directory that is in the tree or would come into it. */
-export function isLeftOut(root: Root, isHidden: boolean): boolean {
-  return isHidden && root.belowHidden === null && root.below !== null && !needsHandles(root);
+/** Whether nothing is wanted of a directory called so that is in the tree or would come into it. */
+export function isLeftOut(parent: Node, name: Uint8Array): boolean {
+  const { root } = parent;
+  if (root.below === null) return false;
+  const isHidden = name[0] === dot || parent.isHidden;
+  if (isHidden && root.belowHidden === null && !needsHandles(root)) return true;
+  const wants = needsHandles(root) ? [root.top, root.below] : [root.below];
+  return wants.every((one) => one.excludesAllIn(parent.prefix, pathBelow(root), name));
 }
+
+/** The same as long as the rules exclude the same directories. */
+export function exclusionsOf({ top, below }: Root): string {
+  return `${top.exclusions} ${below?.exclusions}`;
+}
+
+const dot = 0x2e;
 
 /** The union over all places of an inode. */
 export function wantOf(mark: Mark): Want {

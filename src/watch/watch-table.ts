@@ -15,7 +15,7 @@ import { NameRecords } from "./name-records.ts";
 import { isGone } from "./side-watch.ts";
 import { childrenOf, isOwnOutput, Node, type Root } from "./tree.ts";
 import type { Listing } from "./walk.ts";
-import { follows, wantAt } from "./want.ts";
+import { exclusionsOf, follows, isLeftOut, wantAt } from "./want.ts";
 
 /** What is wanted of a root. */
 export interface RootWants extends Pick<Root, "top" | "below" | "belowHidden" | "isStrict"> {
@@ -145,9 +145,9 @@ export class WatchTable {
   /**
    * Whether a place is, for now, nowhere: in a directory that has left, and whose arrival is not read yet.
    *
-   * @param tell is called when it has arrived, and never if that was somewhere that is not watched
+   * @param tell makes what is called when it has arrived, and never if that was somewhere that is not watched
    */
-  holdBack(node: Node, tell: Tell): boolean {
+  holdBack(node: Node, tell: () => Tell): boolean {
     if (this.#directories.isAhead) this.#directories.advance({ inHand: true });
     return this.#directories.holdBack(node, tell);
   }
@@ -168,10 +168,10 @@ export class WatchTable {
   /** The kernel has no more records: what left and did not arrive went somewhere that is not watched. */
   settle(): void {
     this.#directories.advance({ inHand: false });
-    this.#names.settle();
     if (this.#directories.isInDoubt) this.#compare();
     if (this.isWalking) return; // it may be found
-    for (const node of this.#directories.moves.takeAll()) this.#directories.drop(node);
+    this.#names.settle();
+    if (!this.isWalking && !this.backend.hasAhead) this.#directories.dropLost();
   }
 
   /** Once for what has been read: if a directory cannot be found then, it will not be by the next look. */
@@ -266,6 +266,7 @@ export class WatchTable {
   #changeRoot(root: Root, { top, below, belowHidden, isStrict, isNew }: RootWants): void {
     const before = reachOf(root);
     root.isStrict = isStrict;
+    const exclusions = exclusionsOf(root);
     root.top = top;
     root.below = below;
     root.belowHidden = belowHidden;
@@ -276,6 +277,16 @@ export class WatchTable {
     this.#directories.refreshBelow(root.node);
     if (changes && root.node.isDirectory && follows(root))
       this.#directories.add(root.node, { isNew: false });
+    else if (exclusionsOf(root) !== exclusions) this.reconsider(root.node);
+  }
+
+  /** Other directories are left out than before: what is still wanted stays watched. */
+  reconsider(node: Node): void {
+    if (!node.isDirectory || !follows(node.root)) return;
+    for (const child of childrenOf(node))
+      if (isLeftOut(node, child.name)) this.#directories.drop(child);
+      else this.reconsider(child);
+    this.#directories.add(node, { isNew: false });
   }
 
   /** A reload resolves every path anew: a symbolic link may lead elsewhere by now. */

@@ -193,6 +193,15 @@ describe("facron refuses", () => {
     "an empty list of events": [["watch", "-e", ",", "/"], /Missing event in ","/],
     "permission events": [["watch", "-e", "open_perm", "/"], /Cannot use "open_perm"/],
     "an unknown backend": [["watch", "-b", "magic", "/"], /"magic": use auto, fanotify or inotify/],
+    "watch with an unknown type": [
+      ["watch", "-t", "file,fifo", "/"],
+      /Unknown type "fifo": use file, dir or symlink/,
+    ],
+    "watch with a pattern that is none": [["watch", "-x", "!a", "/"], /Cannot use "!a": a pattern/],
+    "watch with a directory for ignore file": [
+      ["watch", "--ignore-file", "x/", "/"],
+      /Cannot use "x\/" as an ignore file: it is a directory/,
+    ],
     "watch with an empty backend": [["watch", "--backend=", "/"], /--backend needs a value/],
     "the hidden word of a daemon that nobody started": [["__daemon", "--bogus"], /"--bogus"/],
   };

@@ -188,6 +188,49 @@ describe("facron explain", () => {
   });
 });
 
+describe("facron explain says which filter leaves an event out", () => {
+  const rule = (watch: string): string =>
+    [
+      `[[rule]]\nname = "in"\nwatch = "${watch}"\nrecursive = true\non = ["close_write", "rename"]`,
+      `include = ["*.csv", "in/**"]\nexclude = ["*.part", "node_modules/"]`,
+      `type = "file"\nmin_size = "1kB"\nignore_files = ".ignore"\n`,
+    ].join("\n");
+
+  const cases: readonly [words: string, answer: string][] = [
+    ["close_write D/a.csv", 'in fires for "D/a.csv"'],
+    ["close_write D/a.part", 'in does not fire: left out by exclude "*.part"'],
+    ["close_write D/node_modules/x/a.csv", 'in does not fire: left out by exclude "node_modules/"'],
+    ["close_write D/a.txt", 'in does not fire: left out by include: it is not "*.csv" or "in/**"'],
+    ["close_write D/in/x/a.txt", 'in fires for "D/in/x/a.txt"'],
+    ["close_write --directory D/a.csv", 'in does not fire: left out by type: it is not "file"'],
+    ["close_write D/small.csv", "in does not fire: left out by min_size: it is smaller than 1 kB"],
+    ["close_write D/sub/x.csv", 'in does not fire: left out by ignore file D/sub/.ignore:2, "/x*"'],
+    ["close_write E/a.csv", 'in does not fire: it watches "D", and the path is not in there'],
+    ["rename --from D/a.part D/a.csv", 'in fires for "D/a.csv"'],
+    ["rename --from D/a.csv D/a.part", 'in fires for "D/a.part"'],
+    ["rename --from D/b.part D/a.part", 'in does not fire: left out by exclude "*.part"'],
+  ];
+  test.each(cases)("%s: %s", async (words, answer) => {
+    const dir = tempDir();
+    dir.write("D/small.csv", "x".repeat(999));
+    dir.write("D/sub/.ignore", "# comment\n/x*\n");
+    const file = dir.write("t.toml", rule("D"));
+    const { stdout } = await answerTo(["explain", "-c", file, "--event", ...words.split(" ")], {
+      cwd: dir.path,
+    });
+    expect(stdout.split("\n")[0]!.replaceAll(`${dir.path}/`, "")).toBe(answer);
+  });
+
+  test("and the sentence about the rule names them", async () => {
+    const dir = tempDir();
+    const { stdout } = await answerTo(["explain", dir.write("t.toml", rule("/D"))]);
+    expect(stdout).toEndWith(
+      '(only "*.csv" or "in/**"; not "*.part" or "node_modules/"; only files; ' +
+        'only files of at least 1 kB; not what ".ignore" ignores)\n',
+    );
+  });
+});
+
 describe("explain and the daemon agree", () => {
   test("on which rules fire, and with which arguments", async () => {
     const dir = tempDir();

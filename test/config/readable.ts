@@ -3,6 +3,7 @@ import { latin1, textOrNull, utf8 } from "../../ffi/bytes.ts";
 import { parseFacronTable } from "../../src/config/facron-table.ts";
 import { ConfigError, type ConfigProblem } from "../../src/errors.ts";
 import { namesOf } from "../../src/event.ts";
+import type { Filter } from "../../src/rule/filter.ts";
 import type { Alternative, Rule } from "../../src/rule/rule.ts";
 import type { Word } from "../../src/rule/template.ts";
 
@@ -19,6 +20,16 @@ export function readableRule(rule: Rule) {
     ...(rule.runAs === undefined ? {} : { runAs: rule.runAs }),
     ...(rule.whenBusy === undefined ? {} : { whenBusy: rule.whenBusy }),
     ...(rule.once === undefined ? {} : { once: rule.once }),
+    ...(rule.filter === undefined ? {} : { filter: readableFilter(rule.filter) }),
+  };
+}
+
+function readableFilter({ include, exclude, ignoreFiles, ...rest }: Filter) {
+  return {
+    ...(include === undefined ? {} : { include: include.map(readable) }),
+    ...(exclude === undefined ? {} : { exclude: exclude.map(readable) }),
+    ...rest,
+    ...(ignoreFiles === undefined ? {} : { ignoreFiles: ignoreFiles.map(readable) }),
   };
 }
 

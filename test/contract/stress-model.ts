@@ -117,18 +117,18 @@ export class StressModel {
     }
   }
 
-  /** Files that are left and of which no line says that they were written, or came under a name of theirs. */
+  /** Files that are left and of which no line says that they were written, or came, wherever it says they are. */
   untold(writer: string, left: Left, lines: readonly EventLine[]): string[] {
     const arrivals = ["close_write", "moved_to", "rename"];
     const told = new Set(
       lines
         .filter(({ events }) => events.some((event) => arrivals.includes(event)))
-        .map(({ path }) => path),
+        .map(({ path }) => basename(path!)),
     );
     return left.files
       .filter(({ file }) => {
         const { paths } = this.#files.get(`${writer} ${file}`)!;
-        return ![...paths].some((path) => told.has(path));
+        return ![...paths].some((path) => told.has(basename(path)));
       })
       .map(({ path }) => {
         const about = lines.filter((line) => line.path?.endsWith(`/${basename(path)}`));

@@ -21,13 +21,12 @@ const writerNames = ["x", "y", "z"];
 const events = "create,delete,modify,close_write,rename,moved_from,moved_to";
 
 /**
- * A place is found by a look, which is ahead of the records that are still queued, and what is found
- * need not be what a record meant: inotify does not say which directory has a name, and fanotify adds
- * to earlier records. So a few lines may have a path that is only true of another moment, while
- * directories of the same few names are made, renamed and deleted as fast as it goes; and a file whose
- * close_write was told so has none under its own path. At the end all must be right again.
+ * What goes into a directory that is too new to be watched leaves no record of where it went. It is told
+ * when it is found, under the path that it has by then; the more facron lags, which it is made to, the
+ * more lines have a path that is only true of another moment. inotify does not say either which of the
+ * directories that had a name is meant. Nothing may be lost for it, and at the end all must be right.
  */
-const wrongShareMax = 0.02;
+const wrongShareMax = { fanotify: 0.02, inotify: 0.1 };
 
 /** Some 4,000 records: far from the kernel's default limit of 16,384. */
 const queuedBytesMax = 256 * 1024;
@@ -110,10 +109,11 @@ describe.each(["fanotify", "inotify"] as const)("%s", (backend) => {
       );
       if (process.env["FACRON_STRESS_EXAMPLES"]) console.error(faults.examples.join("\n"));
       expect(seq).toBe(true);
-      expect(faults.count > lines.length * wrongShareMax ? faults.examples : []).toEqual([]);
+      expect(faults.count > lines.length * wrongShareMax[backend] ? faults.examples : []).toEqual(
+        [],
+      );
       const untold = left.flatMap((one) => model.untold(one.name, one, lines));
-      const files = left.reduce((sum, one) => sum + one.files.length, 0);
-      expect(untold.length > files * wrongShareMax ? untold : []).toEqual([]);
+      expect(untold).toEqual([]);
       expect(probes).toEqual([]);
     },
     seconds * 1000 + 60_000,

@@ -154,7 +154,10 @@ describe("the example in TOML", () => {
       for (const path of paths) isFile(path) ? place.write(path, "old") : place.mkdir(path);
       const running = await place.run("facron -c facron.toml", { programs }).ready();
       expect(running.log).not.toMatch(/error|warning/);
-      for (const path of paths) place.write(isFile(path) ? path : `${path}/new`, "new");
+      for (const path of paths) {
+        const files = isFile(path) ? [path] : [`${path}/new`, `${path}/new.csv`];
+        for (const file of files) place.write(file, "new");
+      }
       await waitFor(() => new Set(running.events.flatMap(rulesOf)).size === rules, {
         what: "an event for each rule",
         state: () => `${running.lines.join("\n")}\n${running.log}`,

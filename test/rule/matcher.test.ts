@@ -15,6 +15,7 @@ import {
 import { Memory, rememberedPathsMax } from "../../src/rule/memory.ts";
 import type { Alternative } from "../../src/rule/rule.ts";
 import type { Backend, EventSink } from "../../src/watch/backend.ts";
+import { RealDisk } from "../../src/watch/disk.ts";
 import type { Mark } from "../../src/watch/tree.ts";
 import { Node } from "../../src/watch/tree.ts";
 import type { WatchTable } from "../../src/watch/watch-table.ts";
@@ -64,6 +65,8 @@ class Place {
       linesAreMany: () => {},
       overflow: () => {},
       entrySeen: () => {},
+      ignoreFileChanged: () => {},
+      disk: new RealDisk({ warn() {} }),
     });
     const path = utf8("/d");
     const root = {

@@ -1,5 +1,6 @@
 /** What the kernel is asked for: the union of the rules on an inode, and never what it refuses. */
 import { describe, expect } from "bun:test";
+import { statSync } from "node:fs";
 import {
   FAN_ATTRIB,
   FAN_CLOSE_WRITE,
@@ -33,6 +34,10 @@ async function reload(facron: RunningBinary, dir: TempDir, table: string): Promi
 /** The bits of `names` in a mask, to look away from what facron adds to keep its tree. */
 function has(mask: number | undefined, bits: number): boolean {
   return mask !== undefined && (mask & bits) === bits;
+}
+
+function inodeOf(path: string): number {
+  return statSync(path).ino;
 }
 
 describe("an inode that two rules watch", () => {
@@ -98,6 +103,37 @@ describe("FAN_EVENT_ON_CHILD and FAN_ONDIR", () => {
   });
 });
 
+describe("a directory that no rule wants anything of", () => {
+  const rule = (backend: string, key: string): string =>
+    `[[rule]]\nwatch = "D"\nrecursive = true\nbackend = "${backend}"\n` +
+    `on = ["create", "open", "attrib"]\n${key}\n`;
+  const excludes = 'exclude = "out/"';
+
+  for (const backend of ["fanotify", "inotify"]) {
+    for (const key of [excludes, 'ignore_files = ".gitignore"']) {
+      rootTest(`has no mark, nor what is below it: ${backend}, ${key}`, async () => {
+        const dir = tempDir();
+        for (const name of ["D/in/a", "D/out/b"]) dir.mkdir(name);
+        dir.write("D/.gitignore", "out/\n");
+        await using facron = await start(dir, rule(backend, key));
+        const watched = ["D", "D/in", "D/in/a"].map((name) => inodeOf(dir.join(name)));
+        expect(
+          kernelMarks(facron.pid)
+            .map(({ ino }) => ino)
+            .sort(),
+        ).toEqual(watched.sort());
+      });
+    }
+  }
+
+  rootTest("has one if another rule does want something of it", async () => {
+    const dir = tempDir();
+    dir.mkdir("D/out/b");
+    await using facron = await start(dir, rule("inotify", excludes) + rule("inotify", ""));
+    expect(markOn(facron.pid, dir.join("D/out/b"))).toBeDefined();
+  });
+});
+
 describe("a reload", () => {
   rootTest("keeps the descriptors and marks of what stays", async () => {
     const dir = tempDir();
@@ -134,6 +170,28 @@ describe("a reload", () => {
     await reload(facron, dir, "D FAN_CREATE\n");
     expect(markOn(facron.pid, d)).toEqual(before);
   });
+
+  rootTest(
+    "takes the marks of directories that are excluded from now on, and leaves the others",
+    async () => {
+      const dir = tempDir();
+      for (const name of ["D/in/a", "D/out/b"]) dir.mkdir(name);
+      const table = (exclude: string): string =>
+        `[[rule]]\nwatch = "D"\nrecursive = true\non = "create"\nexclude = "${exclude}"\n`;
+      await using facron = await start(dir, table("none"));
+      const before = kernelMarks(facron.pid);
+      expect(before).toHaveLength(5);
+      await reload(facron, dir, table("out"));
+      const gone = new Set([dir.join("D/out"), dir.join("D/out/b")].map(inodeOf));
+      expect(kernelMarks(facron.pid)).toEqual(before.filter(({ ino }) => !gone.has(ino)));
+      await reload(facron, dir, table("none"));
+      expect(
+        kernelMarks(facron.pid)
+          .map(({ ino }) => ino)
+          .sort(),
+      ).toEqual(before.map(({ ino }) => ino).sort());
+    },
+  );
 
   rootTest("takes the marks of what is no longer wanted away", async () => {
     const dir = tempDir();
