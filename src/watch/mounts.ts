@@ -25,6 +25,8 @@ export class Mounts {
   #known = readMounts();
   /** The highest `mountNumber` at the last look: one that is higher was made since. */
   #latest = latestOf(this.#known.values());
+  /** `mountNumber` of the remote ones that mattered, by path. */
+  readonly #remotes = new Map<string, number>();
 
   /** Whether a filesystem is mounted anywhere, as of the last look. */
   isMounted(device: string): boolean {
@@ -44,14 +46,26 @@ export class Mounts {
     const before = this.#known;
     const now = readMounts();
     this.#known = now;
-    const latest = this.#latest;
-    const isAgain = ({ path }: MountPoint): boolean => matters(path) && numberOf(path) > latest;
-    const came = [...now].filter(([id, mount]) => !before.has(id) || isAgain(mount));
-    this.#latest = Math.max(latest, latestOf(now.values()));
+    let latest = this.#latest;
+    const isAgain = ({ path, isRemote }: MountPoint): boolean => {
+      if (isRemote) return matters(path) && this.#isRemoteAgain(path);
+      const number = numberOf(path);
+      latest = Math.max(latest, number);
+      return number > this.#latest && matters(path);
+    };
+    const came = [...now].filter(([id, mount]) => isAgain(mount) || !before.has(id));
+    this.#latest = latest;
     return {
       came: came.map(([, mount]) => mount),
       went: [...before].filter(([id]) => !now.has(id)).map(([, mount]) => mount),
     };
+  }
+
+  #isRemoteAgain(path: string): boolean {
+    const number = numberOf(path);
+    const before = this.#remotes.get(path) ?? number;
+    this.#remotes.set(path, number);
+    return number > before;
   }
 }
 

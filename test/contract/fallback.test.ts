@@ -184,3 +184,22 @@ fuseTest("FUSE that is mounted and unmounted below a recursive root is followed"
   );
   expect(facron.log).not.toContain("warning");
 });
+
+fuseTest(
+  "what is mounted elsewhere, or above as well, changes nothing for what is watched",
+  async () => {
+    const dir = tempDir();
+    const paths = [mountTmpfs(dir.join("local")).path, mountBindfs(dir.join("fuse")).path].map(
+      (path) => dir.write(`${path.slice(dir.path.length + 1)}/file`),
+    );
+    await using facron = await runBinary(["watch", "-e", "modify,close_write", ...paths]).ready();
+    using quiet = new Quiet(facron.pid);
+    for (const name of ["one", "two"]) {
+      mountTmpfs(dir.join(name));
+      await quiet.wait();
+    }
+    await facron.stop();
+    expect(facron.events).toEqual([]);
+    expect(facron.log).not.toContain("replaced");
+  },
+);
