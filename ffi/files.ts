@@ -26,13 +26,16 @@ export const statxLayout = {
   stx_mode: 28,
   stx_ino: 32,
   stx_size: 40,
+  stx_btime: 80,
   stx_ctime: 96,
+  stx_mtime: 112,
   stx_dev_major: 136,
   stx_dev_minor: 140,
   stx_mnt_id: 144,
 } as const;
 
 export const STATX_BASIC_STATS = 0x7ff;
+export const STATX_BTIME = 0x800;
 /** Linux 6.8. */
 export const STATX_MNT_ID_UNIQUE = 0x4000;
 
@@ -45,8 +48,13 @@ export interface FileStatus {
   readonly size: number;
   /** st_ctime, in microseconds since 1970: a change of the file or of what is known of it. */
   readonly changed: number;
+  /** st_mtime, in the same way: the last write, or what somebody has set. */
+  readonly modified: number;
+  /** stx_btime, in the same way; 0 where the filesystem does not know it. */
+  readonly born: number;
 }
 
+const wanted = STATX_BASIC_STATS | STATX_BTIME;
 const statxBuffer = new Uint8Array(statxLayout.size);
 const statxView = new DataView(statxBuffer.buffer);
 
@@ -61,7 +69,7 @@ export function fileStatus(
   { fd = AT.FDCWD as number, followSymlink = true } = {},
 ): FileStatus {
   const flags = (path[0] === 0 ? AT.EMPTY_PATH : 0) | (followSymlink ? 0 : AT.SYMLINK_NOFOLLOW);
-  const result = libc.syscall(numbers.statx, fd, path, flags, STATX_BASIC_STATS, statxBuffer);
+  const result = libc.syscall(numbers.statx, fd, path, flags, wanted, statxBuffer);
   check(result, "statx");
   const major = statxView.getUint32(statxLayout.stx_dev_major, true);
   const minor = statxView.getUint32(statxLayout.stx_dev_minor, true);
@@ -70,10 +78,16 @@ export function fileStatus(
     kind: statxView.getUint16(statxLayout.stx_mode, true) & S_IFMT,
     inode: `${major}:${minor}:${ino}`,
     size: Number(statxView.getBigUint64(statxLayout.stx_size, true)),
-    changed:
-      Number(statxView.getBigInt64(statxLayout.stx_ctime, true)) * 1e6 +
-      Math.floor(statxView.getUint32(statxLayout.stx_ctime + 8, true) / 1000),
+    changed: microsecondsAt(statxLayout.stx_ctime),
+    modified: microsecondsAt(statxLayout.stx_mtime),
+    born: microsecondsAt(statxLayout.stx_btime),
   };
+}
+
+/** struct statx_timestamp: seconds and, 8 bytes on, nanoseconds. */
+function microsecondsAt(at: number): number {
+  const seconds = statxView.getUint32(at, true) + statxView.getInt32(at + 4, true) * 0x1_0000_0000;
+  return seconds * 1e6 + Math.floor(statxView.getUint32(at + 8, true) / 1000);
 }
 
 /**

@@ -63,4 +63,4 @@ export function namesOf(events: number): EventName[] {
 }
 
 /** Why facron itself made an event that the kernel did not deliver. */
-export type SyntheticReason = "new-directory" | "appeared";
+export type SyntheticReason = "new-directory" | "appeared" | "overflow";

@@ -13,6 +13,7 @@ const lost = utf8(',"lost":true');
 const syntheticText: Record<SyntheticReason, Uint8Array> = {
   "new-directory": utf8(',"synthetic":"new-directory"'),
   appeared: utf8(',"synthetic":"appeared"'),
+  overflow: utf8(',"synthetic":"overflow"'),
 };
 const quoteByte = 0x22;
 

@@ -13,7 +13,6 @@ import {
   viewSelf,
 } from "../rule/matcher.ts";
 import type {
-  Backend,
   DirectoryEntry,
   DirectoryMove,
   EventSink,
@@ -25,6 +24,7 @@ import type { RealDisk } from "../watch/disk.ts";
 import type { Mark } from "../watch/tree.ts";
 import { isOwnOutput, joined, type Node, type Root } from "../watch/tree.ts";
 import { contentChanges } from "../watch/want.ts";
+import { notedEvents } from "../watch/recently-told.ts";
 import type { WatchTable } from "../watch/watch-table.ts";
 import { Sieve } from "./sieve.ts";
 import type { TriggerWriter } from "./trigger.ts";
@@ -50,7 +50,7 @@ export interface DispatchHooks {
   /** The buffer of lines is large: write it now. */
   linesAreMany(): void;
   /** The kernel said that records are lost. */
-  overflow(backend: Backend): void;
+  overflow(table: WatchTable): void;
   /** Other directories may be left out than before. */
   ignoreFileChanged(root: Root, table: WatchTable): void;
   /** A record came through about an entry in a new directory, or, without a name, about a place itself. */
@@ -138,6 +138,7 @@ export class Dispatch implements EventSink {
     }
     if ((events & namings) !== 0) table.noticeName(node, events, name, start, end);
     if (node.ownOutputs !== null && isOwnOutput(node, name, start, end)) return;
+    if ((events & notedEvents) !== 0) table.told.note(node.id, events, name, start, end);
     if (this.watchedEntries > 0) this.#hooks.entrySeen(node, events, name, start, end);
     const kind = events | view | (isDirectory ? viewDirectory : 0);
     this.#meet(interests, kind, node, node.prefix, name, start, end, pid, null);
@@ -228,10 +229,9 @@ export class Dispatch implements EventSink {
     this.#table!.markGone(mark, reason);
   }
 
-  overflow(backend: Backend): void {
+  overflow(): void {
     this.lines.loss(lossHead);
-    this.#table!.doubt();
-    this.#hooks.overflow(backend);
+    this.#hooks.overflow(this.#table!);
     const rules = this.#rules!;
     for (const rule of overflowRules(rules.rules)) {
       if (rules.isSpent(rule)) continue;

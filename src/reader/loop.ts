@@ -18,6 +18,7 @@ import type { Listing } from "../watch/walk.ts";
 import { Ladder } from "../watch/ladder.ts";
 import { OwnOutputs } from "../watch/own-outputs.ts";
 import { followMounts, Mounts } from "../watch/mounts.ts";
+import { Recovery } from "../watch/recovery.ts";
 import type { Node, Root } from "../watch/tree.ts";
 import type { WatchTable } from "../watch/watch-table.ts";
 import { Watcher } from "./watcher.ts";
@@ -88,6 +89,7 @@ export class ReaderLoop {
   readonly #mountTable = openMountTable();
   readonly #mounts = new Mounts();
   readonly #configuration = new ConfigurationWatch();
+  readonly #recoveries = new Map<WatchTable, Recovery>();
   /** Roots whose ignore files are no longer what they were. */
   readonly #ignoreChanged = new Map<Root, WatchTable>();
   /** A root has gone, or a path that is waited for may be there. */
@@ -111,7 +113,7 @@ export class ReaderLoop {
     this.#counters = new Int32Array(start.shared);
     this.#dispatch = new Dispatch(this.#lines, this.#triggers, {
       linesAreMany: () => this.#stdout.write(this.#lines.take()),
-      overflow: (backend) => this.#log.warn(overflowText(backend.name)),
+      overflow: (table) => this.#lose(table),
       entrySeen: (...seen) => this.#catchUp.entrySeen(...seen),
       disk: this.#disk,
       ignoreFileChanged: (root, table) => void this.#ignoreChanged.set(root, table),
@@ -120,6 +122,8 @@ export class ReaderLoop {
     const observer = {
       newDirectory: (node: Node, table: WatchTable, listing: Listing | null) =>
         this.#lookInto(node, table, { listing }),
+      compared: (node: Node, table: WatchTable, listing: Listing) =>
+        this.#recoveries.get(table)?.look(node, listing),
       placeDropped: (node: Node) => this.#catchUp.forget(node),
       interestsAdded: (node: Node, table: WatchTable, interests: Interests) =>
         this.#lookInto(node, table, { listing: null, interests }),
@@ -196,7 +200,7 @@ export class ReaderLoop {
 
   #timeoutMs(tables: readonly WatchTable[]): number {
     if (this.#watcher.isWalking || this.#looksAgain || this.#somethingCameOrWent) return 0;
-    let timeoutMs = -1;
+    let timeoutMs = this.#isRecovering ? renameWaitMs : -1;
     for (let i = 0; i < tables.length; i++) {
       if (tables[i]!.backend.hasAhead && this.#mayRead) return 0;
       if (tables[i]!.isUnsettled) timeoutMs = renameWaitMs;
@@ -254,13 +258,30 @@ export class ReaderLoop {
 
   /** One read(2), and what follows from it: one write(2), one message. */
   #readOnce(table: WatchTable): number {
-    this.#lines.setTime(nowMicroseconds());
+    const now = nowMicroseconds();
+    this.#lines.setTime(now);
+    this.#recoveryOf(table).beforeRead(now);
     this.#dispatch.watchedEntries = this.#catchUp.openLooks;
     const length = this.#dispatch.read(table);
     this.#followIgnoreFiles();
     this.#catchUp.tellDue();
     this.#handOver();
     return length;
+  }
+
+  #recoveryOf(table: WatchTable): Recovery {
+    let recovery = this.#recoveries.get(table);
+    if (recovery === undefined) {
+      recovery = new Recovery(table, { catchUp: this.#catchUp, log: this.#log });
+      this.#recoveries.set(table, recovery);
+    }
+    return recovery;
+  }
+
+  /** The record in hand says that the kernel's queue was full. */
+  #lose(table: WatchTable): void {
+    this.#log.warn(overflowText(table.backend.name));
+    this.#recoveryOf(table).lost(nowMicroseconds());
   }
 
   /** Once for a read, however often they were written. */
@@ -292,6 +313,7 @@ export class ReaderLoop {
   }
 
   #walkOn(): void {
+    for (const recovery of this.#recoveries.values()) this.#recover(recovery);
     if (this.#watcher.needsWalk) {
       for (const table of this.#watcher.tables) table.walk(directoriesPerSlice);
       this.#catchUp.tellDue();
@@ -304,6 +326,19 @@ export class ReaderLoop {
     const plan = this.#plan!;
     const report = this.#watcher.report(plan);
     this.#port.send({ kind: "planned", generation: plan.generation, report });
+  }
+
+  #recover(recovery: Recovery): void {
+    if (!recovery.isActive) return;
+    this.#lines.setTime(nowMicroseconds());
+    recovery.step();
+    this.#catchUp.tellDue();
+    this.#handOver();
+  }
+
+  get #isRecovering(): boolean {
+    for (const recovery of this.#recoveries.values()) if (recovery.isActive) return true;
+    return false;
   }
 
   #takeMessages(): void {
@@ -336,7 +371,7 @@ export class ReaderLoop {
   #answerReadUps(): void {
     for (;;) {
       const { tables, isWalking } = this.#watcher;
-      const { openLooks } = this.#catchUp;
+      const openLooks = this.#catchUp.openLooks + (this.#isRecovering ? 1 : 0);
       const next = this.#readUps.next({ tables, isWalking, openLooks });
       this.#looksAgain = next === "look";
       if (next !== "answer") return;

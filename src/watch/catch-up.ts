@@ -13,11 +13,14 @@ import type { Entry, Listing } from "./walk.ts";
 import type { WatchTable } from "./watch-table.ts";
 
 /** An entry that the look found, until it is clear whether the kernel told of it too. */
-interface Found {
+export interface Found {
+  /** Empty for a file that is watched itself. */
   readonly name: Uint8Array;
   readonly isDirectory: boolean;
-  /** A file that was complete when it was looked at: nobody had it open for writing. */
-  readonly isComplete: boolean;
+  /** What its coming is told as; 0 if it was there before. */
+  arrives: number;
+  /** What its being complete is told as; 0 if it was not: somebody had it open for writing. */
+  readonly completes: number;
   wasToldCreated: boolean;
   wasToldClosed: boolean;
 }
@@ -26,7 +29,7 @@ const noName = new Uint8Array(0);
 const nothingTold = { wasToldCreated: false, wasToldClosed: false };
 
 /** What a file may have gone through before its path was watched. */
-const arrivedEvents = eventBits.create | eventBits.modify | eventBits.close_write;
+const { create, modify, close_write } = eventBits;
 
 /** A look at one directory, or at one file, which is its own only entry and has no name. */
 interface Look {
@@ -35,6 +38,7 @@ interface Look {
   readonly interests: Interests;
   readonly table: WatchTable;
   readonly found: Map<string, Found>;
+  readonly reason: SyntheticReason;
   /** When `Backend.position` is there, every record from before the look has been seen. */
   readonly until: number;
 }
@@ -91,7 +95,30 @@ export class CatchUp {
     for (const { name, type } of listing?.entries ?? entriesOf(directory))
       found.set(latin1(name), this.#find(directory.entry(name), name, type, wantsClosed));
     const until = table.backend.end;
-    if (found.size > 0) this.#add({ node, interests, table, found, until });
+    const reason = node.parent === null ? "appeared" : "new-directory";
+    if (found.size > 0) this.#add({ node, interests, table, found, reason, until });
+  }
+
+  /** What somebody else has looked for and found, a moment ago. */
+  add(
+    node: Node,
+    table: WatchTable,
+    what: {
+      readonly found: readonly Found[];
+      readonly interests: Interests;
+      readonly reason: SyntheticReason;
+    },
+  ): void {
+    if (what.found.length === 0) return;
+    const found = new Map(what.found.map((one) => [latin1(one.name), one]));
+    this.#add({ ...what, node, table, found, until: table.backend.end });
+  }
+
+  /** Whether something that was found in this table is not told yet. */
+  isLookingIn(table: WatchTable): boolean {
+    for (const looks of this.#looks.values())
+      if (looks.some((look) => look.table === table)) return true;
+    return false;
   }
 
   /** The kernel told of an entry: it need not be told again. */
@@ -138,10 +165,10 @@ export class CatchUp {
   lookAtFile(node: Node, table: WatchTable): void {
     const { interests } = node;
     if (interests === null) return;
-    const isComplete = !isBeingWritten(cString(node.path));
-    const until = table.backend.end; // not before: its close may come in between
-    const entry = { name: noName, isDirectory: false, isComplete, ...nothingTold };
-    this.#add({ node, interests, table, found: new Map([["", entry]]), until });
+    const completes = isBeingWritten(cString(node.path)) ? 0 : close_write;
+    const arrives = create | modify;
+    const one = { name: noName, isDirectory: false, arrives, completes, ...nothingTold };
+    this.add(node, table, { found: [one], interests, reason: "appeared" }); // its close may come in between
   }
 
   #add(look: Look): void {
@@ -153,24 +180,25 @@ export class CatchUp {
     const isDirectory = type === DT_DIR || status?.kind === S_IFDIR;
     const isFile = type === DT_REG || status?.kind === S_IFREG;
     const isComplete = isFile && wantsClosed && !isBeingWritten(path);
-    return { name, isDirectory, isComplete, ...nothingTold };
+    const completes = isComplete ? close_write : 0;
+    return { name, isDirectory, arrives: create, completes, ...nothingTold };
   }
 
   #tellOne(look: Look, entry: Found): void {
-    const { name, isDirectory, isComplete, wasToldCreated, wasToldClosed } = entry;
+    const { name, isDirectory, arrives, completes, wasToldCreated, wasToldClosed } = entry;
     if (name.length === 0) return this.#tellFile(look, entry);
-    const { interests } = look;
+    const { interests, reason } = look;
     const place = { node: look.node, name };
-    const reason = look.node.parent === null ? "appeared" : "new-directory";
-    if (!wasToldCreated) this.#tell(place, eventBits.create, isDirectory, reason, interests);
-    if (wasToldCreated || wasToldClosed || !isComplete) return;
-    this.#tell(place, eventBits.close_write, isDirectory, reason, interests);
+    if (arrives !== 0 && !wasToldCreated)
+      this.#tell(place, arrives, isDirectory, reason, interests);
+    if (completes !== 0 && !wasToldCreated && !wasToldClosed)
+      this.#tell(place, completes, isDirectory, reason, interests);
   }
 
-  #tellFile({ node, interests }: Look, { name, isComplete, wasToldClosed }: Found): void {
-    const isToldClosed = isComplete && !wasToldClosed;
-    const events = isToldClosed ? arrivedEvents : arrivedEvents & ~eventBits.close_write;
-    this.#tell({ node, name }, events, false, "appeared", interests);
+  #tellFile({ node, interests, reason }: Look, found: Found): void {
+    const { name, arrives, completes, wasToldClosed } = found;
+    const events = wasToldClosed ? arrives : arrives | completes;
+    if (events !== 0) this.#tell({ node, name }, events, false, reason, interests);
   }
 }
 

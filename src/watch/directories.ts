@@ -29,6 +29,8 @@ export interface DirectoriesOptions {
   readonly ownOutputs: OwnOutputs;
   /** The directory is new, and watched since a moment ago: what is in it has to be told. */
   readonly onNew: (node: Node, listing: Listing) => void;
+  /** The directory was known, and is compared with the disk. */
+  readonly onCompared: (node: Node, listing: Listing) => void;
   /** A place was given up. */
   readonly onDropped: (node: Node) => void;
 }
@@ -80,6 +82,7 @@ export class Directories {
       open: (node) => this.open(node),
       listed: ({ node, isNew }, listing) => {
         if (isNew) options.onNew(node, listing);
+        else options.onCompared(node, listing);
       },
       found: (visit, directory, name) => this.#found(visit, directory, name),
       failed: ({ node, comparison }, error) => {
@@ -91,6 +94,11 @@ export class Directories {
 
   get isWalking(): boolean {
     return !this.#walk.isOver;
+  }
+
+  /** Some root is compared with the disk. */
+  get isComparing(): boolean {
+    return this.#comparisons.length > 0;
   }
 
   /** Something is known of a moment that the records have not reached yet. */
@@ -114,7 +122,7 @@ export class Directories {
 
   /** Records were lost: look at everything below a root again. */
   compare({ node }: Root): void {
-    if (node === null || !node.isDirectory || !follows(node.root)) return;
+    if (node === null || !node.isDirectory) return;
     const comparison = new Comparison(node, this.backend.position);
     this.#comparisons.push(comparison);
     this.#walk.add({ node, isNew: false, comparison });
@@ -241,7 +249,7 @@ export class Directories {
     base: OpenDirectory,
     name: Uint8Array,
   ): Step | null {
-    if (isLeftOut(parent, name)) return null;
+    if (!follows(parent.root) || isLeftOut(parent, name)) return null;
     const opening = this.#look(parent, base, name);
     if (opening === null) return null;
     const { directory } = opening;

@@ -105,9 +105,10 @@ export class Walk {
 
   #list(visit: Visit, directory: OpenDirectory): readonly Uint8Array[] {
     const entries: Entry[] = [];
+    const listsAll = visit.isNew || visit.comparison !== null;
     try {
       listDirectory(directory.path, (name, type) => {
-        if (visit.isNew || type === DT_DIR || type === DT_UNKNOWN) entries.push({ name, type });
+        if (listsAll || type === DT_DIR || type === DT_UNKNOWN) entries.push({ name, type });
       });
     } catch (error) {
       if (!(error instanceof SyscallError)) throw error;

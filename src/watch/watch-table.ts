@@ -1,6 +1,7 @@
 /** The roots, places and marks of one backend, kept true while directories come, go and are renamed. */
 import { eventBits } from "../event.ts";
 import { cString, latin1 } from "../../ffi/bytes.ts";
+import { nowMicroseconds } from "../../ffi/clock.ts";
 import { SyscallError } from "../../ffi/errno.ts";
 import { fileStatus, S_IFDIR } from "../../ffi/files.ts";
 import { type Log, quoted } from "../log.ts";
@@ -11,7 +12,9 @@ import { causeOf } from "./explain.ts";
 import { HandleRecords } from "./handle-records.ts";
 import { type OwnOutputs, statusOrNull } from "./own-outputs.ts";
 import type { Tell } from "./moves.ts";
+import { LossClock } from "./loss-clock.ts";
 import { NameRecords } from "./name-records.ts";
+import { RecentlyTold } from "./recently-told.ts";
 import { isGone } from "./side-watch.ts";
 import { childrenOf, isOwnOutput, Node, type Root } from "./tree.ts";
 import type { Listing } from "./walk.ts";
@@ -27,6 +30,8 @@ export interface RootWants extends Pick<Root, "top" | "below" | "belowHidden" | 
 export interface TableObserver {
   /** The directory is new, and watched since a moment ago: what is in it already has to be told. */
   newDirectory(node: Node, table: WatchTable, listing: Listing | null): void;
+  /** All that is in a directory of the tree, which is compared with the disk. */
+  compared(node: Node, table: WatchTable, listing: Listing): void;
   /** A place was given up: what was found there is not there any more. */
   placeDropped(node: Node): void;
   /** Another file is at the path of a root than before. */
@@ -40,6 +45,8 @@ export interface TableObserver {
 export class WatchTable {
   readonly backend: Backend;
   readonly roots = new Map<string, Root>();
+  readonly told = new RecentlyTold();
+  readonly lossClock = new LossClock(nowMicroseconds());
   readonly #log: Log;
   readonly #ownOutputs: OwnOutputs;
   readonly #observer: TableObserver;
@@ -63,6 +70,7 @@ export class WatchTable {
       log,
       ownOutputs,
       onNew: (node, listing) => observer.newDirectory(node, this, listing),
+      onCompared: (node, listing) => observer.compared(node, this, listing),
       onDropped: (node) => observer.placeDropped(node),
     });
     this.#handles = new HandleRecords(this.#directories);
@@ -180,12 +188,23 @@ export class WatchTable {
     const { position } = this.backend;
     if (position === this.#comparedAt) return;
     this.#comparedAt = position;
+    for (const root of this.roots.values()) if (follows(root)) this.#directories.compare(root);
+  }
+
+  /** Records do not tell where directories are: the tree has to be compared with what is there. */
+  doubt(): void {
+    this.#directories.isInDoubt = true;
+  }
+
+  /** Look at all that is watched. */
+  compareAll(): void {
+    this.#directories.isInDoubt = false;
+    this.checkRoots();
     for (const root of this.roots.values()) this.#directories.compare(root);
   }
 
-  /** Records are lost: the tree has to be compared with what is there. */
-  doubt(): void {
-    this.#directories.isInDoubt = true;
+  get isComparing(): boolean {
+    return this.#directories.isComparing;
   }
 
   markGone(mark: Mark, reason: GoneReason): void {

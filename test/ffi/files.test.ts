@@ -63,8 +63,15 @@ describe("fileStatus", () => {
     using dir = tempDir();
     const file = dir.write("file", "12345");
     const status = fileStatus(cPath(file));
-    const changed = Number(statSync(file, { bigint: true }).ctimeNs / 1000n);
-    expect(status).toEqual({ kind: S_IFREG, size: 5, inode: inodeOf(file), changed });
+    const { ctimeNs, mtimeNs, birthtimeNs } = statSync(file, { bigint: true });
+    expect(status).toEqual({
+      kind: S_IFREG,
+      size: 5,
+      inode: inodeOf(file),
+      changed: Number(ctimeNs / 1000n),
+      modified: Number(mtimeNs / 1000n),
+      born: Number(birthtimeNs / 1000n),
+    });
     expect(fileStatus(cPath(dir.path)).kind).toBe(S_IFDIR);
     expect(fileStatus(cPath("/dev/null")).kind).toBe(S_IFCHR);
   });

@@ -1,0 +1,245 @@
+/**
+ * After the kernel's queue was full: which files have changed meanwhile, as far as a look can tell.
+ *
+ * Records are missing of a stretch of time. It began after the last moment of which everything is read
+ * (`LossClock`), so what has no later time of change did not change. All others are looked at while the
+ * tree is compared with the disk, and are told unless a record tells of them.
+ */
+import { cString } from "../../ffi/bytes.ts";
+import { nowMicroseconds } from "../../ffi/clock.ts";
+import { SyscallError } from "../../ffi/errno.ts";
+import { DT_DIR, fileStatus, type FileStatus, S_IFDIR, S_IFREG } from "../../ffi/files.ts";
+import { isBeingWritten } from "../../ffi/lease.ts";
+import { eventBits } from "../event.ts";
+import type { Log } from "../log.ts";
+import type { Interests } from "../rule/matcher.ts";
+import type { CatchUp, Found } from "./catch-up.ts";
+import { keyOf, type RecentlyTold } from "./recently-told.ts";
+import { isOwnOutput, type Node } from "./tree.ts";
+import type { Listing } from "./walk.ts";
+import type { WatchTable } from "./watch-table.ts";
+
+const { create, modify, close_write } = eventBits;
+
+/** After these a file was complete. */
+const ended = close_write | eventBits.moved_to;
+
+/** So long the comparison waits for a moment in which no record is queued: milliseconds. */
+const patienceMs = 200;
+
+/** What is looked for. */
+interface Search {
+  /** What changed later: microseconds since 1970. */
+  since: number;
+  /** Orders of what was told when the first and the last record said that others are lost. */
+  readonly firstLoss: number;
+  lastLoss: number;
+  readonly asked: number;
+}
+
+interface FoundPlace {
+  readonly node: Node;
+  readonly name: Uint8Array;
+  readonly interests: Interests;
+}
+
+/** It was told before the loss: whether it changed again is seen when the others are known. */
+interface Doubtful extends FoundPlace {
+  readonly found: Found;
+  readonly changed: number;
+  readonly order: number;
+}
+
+export class Recovery {
+  readonly #table: WatchTable;
+  readonly #told: RecentlyTold;
+  readonly #catchUp: CatchUp;
+  readonly #log: Log;
+  #search: Search | null = null;
+  /** Asked for while one was under way. */
+  #next: Search | null = null;
+  #isLooking = false;
+  #doubtful: Doubtful[] = [];
+  /** Not later than the end of the first record that is missing, as far as files tell. */
+  #lostBy = Infinity;
+  /** Time of change of what a look has found, by `keyOf`: it is told again only if it changes again. */
+  readonly #handled = new Map<string, number>();
+  #endedAt = 0;
+  #count = 0;
+
+  constructor(table: WatchTable, { catchUp, log }: { catchUp: CatchUp; log: Log }) {
+    this.#table = table;
+    this.#told = table.told;
+    this.#catchUp = catchUp;
+    this.#log = log;
+  }
+
+  get isActive(): boolean {
+    return this.#search !== null;
+  }
+
+  /** The record in hand says that others are lost. @param wall the time now, microseconds since 1970 */
+  lost(wall: number): void {
+    const { lossClock, backend } = this.#table;
+    const since = lossClock.intactUntil(wall);
+    lossClock.lost(wall, backend);
+    this.#told.open();
+    const order = this.#told.nextOrder;
+    const search = this.#isLooking ? this.#next : this.#search;
+    if (search !== null) {
+      search.since = Math.min(search.since, since);
+      search.lastLoss = order;
+      return;
+    }
+    const asked = performance.now();
+    const fresh = { since, firstLoss: order, lastLoss: order, asked };
+    if (this.#search === null) this.#search = fresh;
+    else this.#next = fresh;
+  }
+
+  /** Go on, between two reads. */
+  step(): void {
+    if (this.#search === null) return;
+    const { backend } = this.#table;
+    if (!this.#isLooking) {
+      const isPatient = performance.now() - this.#search.asked < patienceMs;
+      if (isPatient && backend.end > backend.position) return;
+      this.#begin();
+    }
+    if (this.#table.isComparing || this.#catchUp.isLookingIn(this.#table)) return;
+    if (this.#doubtful.length > 0) return this.#decide();
+    this.#end();
+  }
+
+  #begin(): void {
+    this.#isLooking = true;
+    this.#table.compareAll();
+    for (const { node } of this.#table.roots.values())
+      if (node !== null && !node.isDirectory) this.#lookAtFile(node);
+  }
+
+  /** All that is in a directory of the tree. What is in a new one is told by the look into that. */
+  look(node: Node, { directory, entries }: Listing): void {
+    const { interests } = node;
+    if (!this.#isLooking || interests === null) return;
+    if ((interests.events & (create | modify | close_write)) === 0) return;
+    const found: Found[] = [];
+    for (const { name, type } of entries) {
+      if (type === DT_DIR && !interests.directories) continue;
+      if (isOwnOutput(node, name, 0, name.length)) continue;
+      const one = this.#find({ node, name, interests }, directory.entry(name));
+      if (one !== null) found.push(one);
+    }
+    this.#add(node, interests, found);
+  }
+
+  #lookAtFile(node: Node): void {
+    const { interests } = node;
+    if (interests === null) return;
+    const name = new Uint8Array(0);
+    const one = this.#find({ node, name, interests }, cString(node.path), { followSymlink: true });
+    if (one !== null) this.#add(node, interests, [{ ...one, arrives: 0 }]);
+  }
+
+  #add(node: Node, interests: Interests, found: readonly Found[]): void {
+    this.#count += found.length;
+    this.#catchUp.add(node, this.#table, { interests, found, reason: "overflow" });
+  }
+
+  #find(place: FoundPlace, path: Uint8Array, options = { followSymlink: false }): Found | null {
+    const status = statusOf(path, options);
+    if (status === null || status.changed < this.#search!.since) return null;
+    const { node, name } = place;
+    const told = this.#told.get(node.id, name);
+    const found = this.#foundAs(name, status, path);
+    if (told !== null && told.order >= this.#search!.lastLoss) return null; // the last of it is told
+    if (told !== null && (told.events & ended) !== 0)
+      return this.#doubt(place, found, status.changed, told.order);
+    if (told !== null) found.arrives = 0;
+    if (found.arrives === 0 && found.completes === 0) return null;
+    if (!this.#isNews(place, status.changed)) return null;
+    const isLost = found.completes !== 0 && status.modified >= this.#search!.since;
+    if (isLost) this.#lostBy = Math.min(this.#lostBy, status.modified);
+    return found;
+  }
+
+  #foundAs(name: Uint8Array, status: FileStatus, path: Uint8Array): Found {
+    const { since } = this.#search!;
+    const isComplete = status.kind === S_IFREG && !isBeingWritten(path);
+    const completes = close_write | (status.modified >= since ? modify : 0);
+    return {
+      name,
+      isDirectory: status.kind === S_IFDIR,
+      arrives: status.born >= since ? create : 0,
+      completes: isComplete ? completes : 0,
+      wasToldCreated: false,
+      wasToldClosed: false,
+    };
+  }
+
+  #isNews({ node, name }: FoundPlace, changed: number): boolean {
+    const key = keyOf(node.id, name);
+    if (this.#handled.get(key) === changed) return false;
+    this.#handled.set(key, changed);
+    return true;
+  }
+
+  #doubt(place: FoundPlace, found: Found, changed: number, order: number): null {
+    if (found.completes !== 0)
+      this.#doubtful.push({ ...place, found: { ...found, arrives: 0 }, changed, order });
+    return null;
+  }
+
+  /**
+   * A file was told, and has changed since if its time of change is later than that of another which was
+   * told after it, or than that of one whose record is missing.
+   */
+  #decide(): void {
+    const { firstLoss } = this.#search!;
+    let latest = Infinity;
+    for (const one of this.#doubtful.sort((a, b) => b.order - a.order)) {
+      const { node, interests, found, changed, order } = one;
+      const hasChanged = changed > latest || (order < firstLoss && changed > this.#lostBy);
+      if (hasChanged && this.#isNews(one, changed)) this.#add(node, interests, [found]);
+      latest = Math.min(latest, changed);
+    }
+    this.#doubtful = [];
+  }
+
+  #end(): void {
+    this.#log.info(
+      `After the overflow: ${this.#count} changes were found by a look and told as synthetic events; ` +
+        "what was deleted, renamed, opened or read meanwhile is not known",
+    );
+    this.#search = this.#next;
+    this.#next = null;
+    this.#isLooking = false;
+    this.#lostBy = Infinity;
+    this.#count = 0;
+    this.#endedAt = nowMicroseconds();
+    if (this.#search === null) this.#told.close();
+  }
+
+  /** Before each read. @param wall the time now, microseconds since 1970 */
+  beforeRead(wall: number): void {
+    const { lossClock, backend } = this.#table;
+    lossClock.beforeRead(wall, backend);
+    const intact = lossClock.intactUntil(wall);
+    this.#told.forget({ needed: intact, now: wall });
+    // Another overflow would look for what changed after that.
+    const isOver = this.#search === null && this.#handled.size > 0 && intact > this.#endedAt;
+    if (isOver) this.#handled.clear();
+  }
+}
+
+function statusOf(
+  path: Uint8Array,
+  options: { readonly followSymlink: boolean },
+): FileStatus | null {
+  try {
+    return fileStatus(path, options);
+  } catch (error) {
+    if (error instanceof SyscallError) return null; // gone, or closed to us
+    throw error;
+  }
+}
