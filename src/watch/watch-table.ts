@@ -16,7 +16,7 @@ import { LossClock } from "./loss-clock.ts";
 import { NameRecords } from "./name-records.ts";
 import { RecentlyTold } from "./recently-told.ts";
 import { isGone } from "./side-watch.ts";
-import { childrenOf, isOwnOutput, Node, type Root } from "./tree.ts";
+import { childrenOf, isOwnOutput, Node, pathForCall, type Root } from "./tree.ts";
 import type { Listing } from "./walk.ts";
 import { exclusionsOf, follows, isLeftOut, wantAt } from "./want.ts";
 
@@ -38,6 +38,8 @@ export interface TableObserver {
   rootReplaced(root: Root, table: WatchTable): void;
   /** Nothing is at the path of a root any more, or nothing that its rules want. */
   rootGone(): void;
+  /** Something was mounted or unmounted, and is not followed yet. */
+  hasNewMounts(): boolean;
   /** Whether what is at the path of a root now is what its rules want to watch. */
   isWanted(root: Root): boolean;
 }
@@ -124,6 +126,16 @@ export class WatchTable {
     this.#directories.drop(node, { isDeleted: isUnmounted });
   }
 
+  /** Whether it is the directory of a place that is at its path. */
+  isStillThere(node: Node): boolean {
+    try {
+      return this.backend.recognizes(node.mark, pathForCall(node));
+    } catch (error) {
+      if (error instanceof SyscallError) return false;
+      throw error;
+    }
+  }
+
   /** Find sub-directories for a while: at most `directories` are listed, then others get their turn. */
   walk(directories: number): void {
     this.#names.step();
@@ -176,7 +188,8 @@ export class WatchTable {
   /** The kernel has no more records: what left and did not arrive went somewhere that is not watched. */
   settle(): void {
     this.#directories.advance({ inHand: false });
-    if (this.#directories.isInDoubt) this.#compare();
+    // What a walk is about to find is not new, as it would be for a comparison.
+    if (this.#directories.isInDoubt && !this.isWalking) this.#compare();
     if (this.isWalking) return; // it may be found
     this.#names.settle();
     if (!this.isWalking && !this.backend.hasAhead) this.#directories.dropLost();
@@ -219,6 +232,11 @@ export class WatchTable {
     }
   }
 
+  /** Whether the root's path still leads to the watched file. */
+  isRootThere({ path, node }: Root): boolean {
+    return node === null || statusOrNull(cString(path))?.inode === node.inode;
+  }
+
   /** Something was mounted or unmounted: fanotify says nothing of it, and marks go without a word. */
   checkRoots(): void {
     for (const root of this.roots.values()) this.checkRoot(root, "mounted");
@@ -238,7 +256,8 @@ export class WatchTable {
     if (status === null || !this.#observer.isWanted(root)) return this.#observer.rootGone();
     try {
       // What a mount shows or hides was there before.
-      this.#placeRoot(root, reason === "deleted" || reason === "moved");
+      const isNew = reason === "deleted" || reason === "moved";
+      this.#placeRoot(root, isNew && !this.#observer.hasNewMounts());
       this.#log.info(`${quoted(root.path)} was replaced: watching the new one`);
       this.#observer.rootReplaced(root, this);
     } catch (error) {
