@@ -4,6 +4,9 @@ const encoder = new TextEncoder();
 const strictDecoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 const lossyDecoder = new TextDecoder("utf-8", { ignoreBOM: true });
 
+/** Works on any Uint8Array. */
+const { latin1Slice } = Buffer.prototype;
+
 /** `bytes` with the NUL that every C path needs. */
 export function cString(bytes: Uint8Array): Uint8Array {
   const out = new Uint8Array(bytes.length + 1);
@@ -32,7 +35,8 @@ export function lossyText(bytes: Uint8Array): string {
 
 /** One char for one byte: an exact key for a Map, and the way back is `fromLatin1`. */
 export function latin1(bytes: Uint8Array): string {
-  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString("latin1");
+  // Not by way of `bytes.buffer`: a small array gets an ArrayBuffer then, and keeps it.
+  return latin1Slice.call(bytes, 0, bytes.length);
 }
 
 export function fromLatin1(text: string): Uint8Array {

@@ -62,9 +62,25 @@ export class Fd implements Disposable {
   }
 }
 
+/** close(2) of a descriptor that came without an owner. */
+export function closeDescriptor(fd: number): void {
+  libc.close(fd);
+}
+
 /** open(2). @param path NUL-terminated. @throws {SyscallError} whatever open gives */
 export function openFd(path: Uint8Array, flags: number, mode = 0): Fd {
   return new Fd(check(libc.open(path, flags | O.CLOEXEC, mode), "open"));
+}
+
+/** NAME_MAX is 255, and some filesystems have longer names, in characters of several bytes. */
+const nameBuffer = new Uint8Array(1024);
+
+/** openat(2): the entry of a directory that is open. @throws {SyscallError} whatever open gives */
+export function openEntry(directory: number, name: Uint8Array, flags: number): Fd {
+  if (name.length >= nameBuffer.length) throw new SyscallError("open", Errno.ENAMETOOLONG);
+  nameBuffer.set(name);
+  nameBuffer[name.length] = 0;
+  return new Fd(check(libc.openat(directory, nameBuffer, flags | O.CLOEXEC, 0), "open"));
 }
 
 /** read(2) on a nonblocking descriptor. @returns bytes read, 0 at the end, -1 for "nothing now" */

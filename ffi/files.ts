@@ -23,6 +23,7 @@ export const S_IFSOCK = 0o140000;
 export const statxLayout = {
   size: 256,
   stx_mask: 0,
+  stx_uid: 20,
   stx_mode: 28,
   stx_ino: 32,
   stx_size: 40,
@@ -111,6 +112,12 @@ export function descriptorStatus(fd: number): FileStatus {
   return fileStatus(new Uint8Array(1), { fd });
 }
 
+/** Whose file it is; -1 if that can't be told. @param path NUL-terminated */
+export function ownerOf(path: Uint8Array): number {
+  const result = libc.syscall(numbers.statx, AT.FDCWD, path, 0, STATX_BASIC_STATS, statxBuffer);
+  return result < 0 ? -1 : statxView.getUint32(statxLayout.stx_uid, true);
+}
+
 const linkBuffer = new Uint8Array(4096);
 
 /** readlink(2). @param path NUL-terminated. @throws {SyscallError} EINVAL if it is no symbolic link */
@@ -126,14 +133,23 @@ export const DT_DIR = 4;
 export const DT_REG = 8;
 export const DT_LNK = 10;
 
+export const SEEK_SET = 0;
+const dot = 0x2e;
 const direntBuffer = new Uint8Array(64 * 1024);
 const direntView = new DataView(direntBuffer.buffer);
 
+/** An entry of a directory. */
+export interface Entry {
+  /** Its own copy. */
+  readonly name: Uint8Array;
+  /** The kernel's DT_*: DT_UNKNOWN on some filesystems. */
+  readonly type: number;
+}
+
 /**
- * getdents64(2): every entry of a directory but "." and "..".
+ * Every entry of a directory but "." and "..".
  *
  * @param path NUL-terminated
- * @param visit gets the name (its own copy) and the kernel's DT_* type, DT_UNKNOWN on some filesystems
  * @throws {SyscallError} ENOENT, EACCES, ENOTDIR about `path`
  */
 export function listDirectory(
@@ -141,27 +157,43 @@ export function listDirectory(
   visit: (name: Uint8Array, type: number) => void,
 ): void {
   using directory = openFd(path, O.RDONLY | O.DIRECTORY | O.NONBLOCK);
+  const entries: Entry[] = [];
+  addEntries(entries, directory.number);
+  for (const { name, type } of entries) visit(name, type);
+}
+
+/**
+ * getdents64(2): the same of one that is open.
+ *
+ * From its start (rewinddir(3)): btrfs lists what was there when the directory was opened or rewound, and
+ * nothing that came later (Linux 6.5).
+ *
+ * @param entries gets them, those before an error too
+ * @param only leave out what is certainly no directory
+ * @throws {SyscallError} ENOENT if it is deleted
+ */
+export function addEntries(entries: Entry[], fd: number, only?: "directories"): void {
+  check(libc.lseek(fd, 0, SEEK_SET), "lseek");
   for (;;) {
-    const fd = directory.number;
     const length = libc.syscall(numbers.getdents64, fd, direntBuffer, direntBuffer.length, 0, null);
     if (check(length, "getdents64") === 0) return;
-    for (const entry of entriesIn(length)) visit(entry.name, entry.type);
+    addEntriesIn(length, entries, only);
   }
 }
 
-/** Entries are copied out first: `visit` may list another directory with the same buffer. */
-function entriesIn(length: number): { name: Uint8Array; type: number }[] {
-  const entries = [];
-  for (let at = 0; at < length;) {
-    const reclen = direntView.getUint16(at + direntLayout.d_reclen, true);
+function addEntriesIn(length: number, entries: Entry[], only?: "directories"): void {
+  for (let at = 0; at < length; at += direntView.getUint16(at + direntLayout.d_reclen, true)) {
+    const type = direntBuffer[at + direntLayout.d_type]!;
+    if (only === "directories" && type !== DT_DIR && type !== DT_UNKNOWN) continue;
     const nameStart = at + direntLayout.d_name;
+    if (isDotOrDotDot(nameStart)) continue;
     const name = direntBuffer.slice(nameStart, direntBuffer.indexOf(0, nameStart));
-    if (!isDotOrDotDot(name)) entries.push({ name, type: direntBuffer[at + direntLayout.d_type]! });
-    at += reclen;
+    entries.push({ name, type });
   }
-  return entries;
 }
 
-function isDotOrDotDot(name: Uint8Array): boolean {
-  return name[0] === 0x2e && (name.length === 1 || (name.length === 2 && name[1] === 0x2e));
+function isDotOrDotDot(nameStart: number): boolean {
+  if (direntBuffer[nameStart] !== dot) return false;
+  const second = direntBuffer[nameStart + 1];
+  return second === 0 || (second === dot && direntBuffer[nameStart + 2] === 0);
 }

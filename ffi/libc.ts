@@ -40,6 +40,10 @@ const prototypes = {
   send: { args: ["i32", "buffer", "u64", "i32"], returns: "i32" },
   // int open(const char *pathname, int flags, mode_t mode);
   open: { args: ["buffer", "i32", "u32"], returns: "i32" },
+  // int openat(int dirfd, const char *pathname, int flags, mode_t mode);
+  openat: { args: ["i32", "buffer", "i32", "u32"], returns: "i32" },
+  // off_t lseek(int fd, off_t offset, int whence);   (only ever to the start)
+  lseek: { args: ["i32", "i64", "i32"], returns: "i32" },
   // int close(int fd);
   close: { args: ["i32"], returns: "i32" },
   // int dup2(int oldfd, int newfd);

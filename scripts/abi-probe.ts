@@ -44,6 +44,7 @@ const tables: Readonly<Record<string, Counterpart>> = {
     handle_type: `${offsetInInfoFid("handle")} + ${offsetInHandle("handle_type")}`,
     f_handle: `${offsetInInfoFid("handle")} + ${offsetInHandle("f_handle")}`,
   }),
+  infoPidfdLayout: struct("struct fanotify_event_info_pidfd"),
   fileHandleLayout: struct("struct file_handle", { max: "MAX_HANDLE_SZ" }),
   passwdLayout: struct("struct passwd"),
   spawnLayout: sizes({

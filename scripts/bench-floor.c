@@ -121,6 +121,14 @@ static int produce_names(char **arguments) {
   return 0;
 }
 
+/* produce-names-and-stay: the same; it says "done" and lives on, for those that look at who did it. */
+static int produce_names_and_stay(char **arguments) {
+  produce_names(arguments);
+  puts("done");
+  fflush(stdout);
+  for (;;) pause();
+}
+
 /* ---- the floor: read, memcpy of prefix, directory, name and suffix, 1 MiB writes ---- */
 
 enum { READ_BYTES = 256 * 1024, WRITE_BYTES = 1024 * 1024, LINE_BYTES_MAX = 3 * PATH_MAX };
@@ -675,6 +683,7 @@ struct command {
 
 static const struct command commands[] = {
     {"produce-cycles", 3, produce_cycles}, {"produce-names", 4, produce_names},
+    {"produce-names-and-stay", 4, produce_names_and_stay},
     {"drain-inotify", 2, drain_inotify},   {"drain-fanotify", 1, drain_fanotify},
     {"spawn-floor", 4, spawn_floor},       {"count-lines", 3, count_lines},
     {"check-lines", 3, check_lines},       {"latency", 2, latency},

@@ -1,6 +1,7 @@
 /** `bun run bench`: facron, its peers and the C floor side by side, in one run, on tmpfs. */
 import { cpus, release } from "node:os";
 import { action } from "./bench/action.ts";
+import { actor } from "./bench/actor.ts";
 import { burst } from "./bench/burst.ts";
 import { claimsOf, renderClaims } from "./bench/claims.ts";
 import { cleanUp, cleanUpOnSignals } from "./bench/cleanup.ts";
@@ -9,17 +10,33 @@ import { drain } from "./bench/drain.ts";
 import { latency } from "./bench/latency.ts";
 import { type Options, parseOptions, usage, UsageError } from "./bench/options.ts";
 import type { Bench, Section } from "./bench/section.ts";
+import { proofs, stress } from "./bench/proofs.ts";
 import { beTheOnlyOne } from "./bench/only-one.ts";
 import { idle, start } from "./bench/start.ts";
 import { rules } from "./bench/rules.ts";
 import { restoreQueueLimitsAtEnd } from "./bench/sysctl.ts";
 import type { Table } from "./bench/table.ts";
+import { tree } from "./bench/tree.ts";
 import { tell } from "./bench/tell.ts";
 import { makeWorkspace } from "./bench/workspace.ts";
 
-const sections: readonly Section[] = [drain, latency, action, burst, count, start, rules, idle];
+const usual: readonly Section[] = [
+  drain,
+  latency,
+  action,
+  burst,
+  count,
+  start,
+  tree,
+  rules,
+  actor,
+  idle,
+];
 
-const names = sections.map(({ name }) => name);
+/** Tests with large numbers: for those who ask. */
+const sections: readonly Section[] = [...usual, proofs, stress];
+
+const names = namesOf(sections);
 
 process.exitCode = await main(process.argv.slice(2));
 
@@ -28,7 +45,7 @@ async function main(argv: readonly string[]): Promise<number> {
   if (argv.includes("--help") || argv.includes("-h")) return print(usage(names));
   cleanUpOnSignals();
   try {
-    return await bench(parseOptions(argv, names));
+    return await bench(parseOptions(argv, { known: names, usual: namesOf(usual) }));
   } catch (error) {
     tell(error instanceof Error ? error.message : String(error));
     return error instanceof UsageError ? 2 : 1;
@@ -44,7 +61,8 @@ async function bench(options: Options): Promise<number> {
   print(`${machine()}\n`);
   const tables = await runSections(setting, options.sections);
   const claims = claimsOf(tables);
-  print(`What it must show (measured beside its target)\n${renderClaims(claims)}`);
+  if (claims.length > 0)
+    print(`What it must show (measured beside its target)\n${renderClaims(claims)}`);
   if (options.json) print(`${JSON.stringify({ machine: machine(), tables, claims })}\n`);
   return 0;
 }
@@ -58,6 +76,10 @@ async function runSections(setting: Bench, wanted: readonly string[]): Promise<T
     }
   }
   return tables;
+}
+
+function namesOf(some: readonly Section[]): string[] {
+  return some.map(({ name }) => name);
 }
 
 function machine(): string {

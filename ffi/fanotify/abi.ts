@@ -5,6 +5,7 @@ export const FAN_CLOEXEC = 0x0000_0001;
 export const FAN_NONBLOCK = 0x0000_0002;
 export const FAN_CLASS_NOTIF = 0x0000_0000;
 export const FAN_UNLIMITED_MARKS = 0x0000_0020;
+export const FAN_REPORT_PIDFD = 0x0000_0080; // Linux 5.15
 export const FAN_REPORT_FID = 0x0000_0200; // Linux 5.1
 export const FAN_REPORT_DIR_FID = 0x0000_0400; // Linux 5.9
 export const FAN_REPORT_NAME = 0x0000_0800; // Linux 5.9
@@ -42,6 +43,10 @@ export const FAN_ONDIR = 0x4000_0000;
 
 export const FANOTIFY_METADATA_VERSION = 3;
 export const FAN_NOFD = -1;
+/** The process has ended, or has no number here. */
+export const FAN_NOPIDFD = -1;
+/** It could not be opened: RLIMIT_NOFILE, most of all. */
+export const FAN_EPIDFD = -2;
 
 // Types of information records
 export const FAN_EVENT_INFO_TYPE_FID = 1;
@@ -78,6 +83,9 @@ export const infoFidLayout = {
 
 /** struct file_handle (name_to_handle_at(2)); MAX_HANDLE_SZ bytes of f_handle at most. */
 export const fileHandleLayout = { handle_bytes: 0, handle_type: 4, f_handle: 8, max: 128 } as const;
+
+/** struct fanotify_event_info_pidfd. */
+export const infoPidfdLayout = { size: 8, pidfd: 4 } as const;
 
 /** The field of struct statfs (statfs(2)) that fanotify reports as fsid: two 32-bit words. */
 export const statfsLayout = { size: 120, f_type: 0, f_fsid: 56 } as const;

@@ -10,6 +10,7 @@ import {
   FAN_MARK_REMOVE,
   FAN_NONBLOCK,
   FAN_REPORT_DFID_NAME_TARGET,
+  FAN_REPORT_PIDFD,
   FAN_UNLIMITED_MARKS,
   fileHandleLayout,
   infoFidLayout,
@@ -20,16 +21,25 @@ import {
  * fanotify_init(2): a nonblocking group that names events by directory handle, name and target.
  *
  * @param unlimitedMarks pass fs.fanotify.max_user_marks by; needs CAP_SYS_ADMIN
+ * @param reportPidfd each record brings a descriptor of the process that did it, which is ours to close;
+ *   needs CAP_SYS_ADMIN
  * @throws {SyscallError} EPERM without CAP_SYS_ADMIN where it is needed; EINVAL before Linux 5.17;
  *   EMFILE at fs.fanotify.max_user_groups or RLIMIT_NOFILE; ENOSYS if the kernel is built without it
  */
-export function fanotifyInit({ unlimitedMarks }: { unlimitedMarks: boolean }): Fd {
+export function fanotifyInit({
+  unlimitedMarks,
+  reportPidfd = false,
+}: {
+  readonly unlimitedMarks: boolean;
+  readonly reportPidfd?: boolean;
+}): Fd {
   const flags =
     FAN_CLASS_NOTIF |
     FAN_CLOEXEC |
     FAN_NONBLOCK |
     FAN_REPORT_DFID_NAME_TARGET |
-    (unlimitedMarks ? FAN_UNLIMITED_MARKS : 0);
+    (unlimitedMarks ? FAN_UNLIMITED_MARKS : 0) |
+    (reportPidfd ? FAN_REPORT_PIDFD : 0);
   return new Fd(check(libc.fanotify_init(flags, O.RDONLY | O.LARGEFILE), "fanotify_init"));
 }
 
@@ -50,12 +60,19 @@ export function fanotifyMarkRemove(fd: number, path: Uint8Array, mask: number): 
   check(libc.fanotify_mark(fd, FAN_MARK_REMOVE, mask >>> 0, AT.FDCWD, path), "fanotify_mark");
 }
 
-const handleBuffer = new Uint8Array(fileHandleLayout.f_handle + fileHandleLayout.max);
-const handleWords = new Int32Array(handleBuffer.buffer);
+/** fsid, then file_handle. */
+const identityBuffer = new Uint8Array(
+  infoFidLayout.fsidSize + fileHandleLayout.f_handle + fileHandleLayout.max,
+);
+const handleBuffer = identityBuffer.subarray(infoFidLayout.fsidSize);
+const handleWords = new Int32Array(identityBuffer.buffer, infoFidLayout.fsidSize);
 const slashDotDot = utf8("/..");
 const mountId = new Int32Array(1);
 const statfsBuffer = new Uint8Array(statfsLayout.size + 64);
-const statfsWords = new Int32Array(statfsBuffer.buffer);
+const fsid = statfsBuffer.subarray(
+  statfsLayout.f_fsid,
+  statfsLayout.f_fsid + infoFidLayout.fsidSize,
+);
 
 /**
  * The identity that fanotify events carry for `path`: fsid, then file_handle, exactly as the bytes of
@@ -67,14 +84,11 @@ const statfsWords = new Int32Array(statfsBuffer.buffer);
 export function fileIdentity(path: Uint8Array): Uint8Array {
   check(libc.statfs(path, statfsBuffer), "statfs");
   readHandle(path);
-  const handleSize = fileHandleLayout.f_handle + handleWords[0]!;
-  const identity = new Uint8Array(infoFidLayout.fsidSize + handleSize);
-  new Int32Array(identity.buffer, 0, 2).set([
-    statfsWords[statfsLayout.f_fsid >> 2]!,
-    statfsWords[(statfsLayout.f_fsid >> 2) + 1]!,
-  ]);
-  identity.set(handleBuffer.subarray(0, handleSize), infoFidLayout.fsidSize);
-  return identity;
+  identityBuffer.set(fsid);
+  return identityBuffer.slice(
+    0,
+    infoFidLayout.fsidSize + fileHandleLayout.f_handle + handleWords[0]!,
+  );
 }
 
 /** The mount of what `fileIdentity` was asked about last, as proc_pid_mountinfo(5) numbers it. */

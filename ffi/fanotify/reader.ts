@@ -5,9 +5,12 @@ import {
   FAN_EVENT_INFO_TYPE_FID,
   FAN_EVENT_INFO_TYPE_NEW_DFID_NAME,
   FAN_EVENT_INFO_TYPE_OLD_DFID_NAME,
+  FAN_EVENT_INFO_TYPE_PIDFD,
+  FAN_NOPIDFD,
   FANOTIFY_METADATA_VERSION,
   infoFidLayout,
   infoHeaderLayout,
+  infoPidfdLayout,
   metadataLayout as layout,
 } from "./abi.ts";
 
@@ -97,6 +100,8 @@ export class InfoReader {
   /** For records with a name: its bytes without the NUL. */
   nameStart = 0;
   nameEnd = 0;
+  /** For the record with a pidfd: a descriptor, which is ours, or FAN_NOPIDFD or FAN_EPIDFD. */
+  pidfd: number = FAN_NOPIDFD;
 
   constructor(events: FanotifyReader) {
     this.#bytes = events.bytes;
@@ -122,7 +127,13 @@ export class InfoReader {
     this.end = at + len;
     this.#next = this.end;
     if (hasHandle(this.type)) this.#readHandle(at);
+    else if (this.type === FAN_EVENT_INFO_TYPE_PIDFD) this.#readPidfd(at, len);
     return true;
+  }
+
+  #readPidfd(at: number, len: number): void {
+    if (len < infoPidfdLayout.size) throw impossible("pidfd", at, len, this.end);
+    this.pidfd = this.#words[(at + infoPidfdLayout.pidfd) >> 2]!;
   }
 
   #readHandle(at: number): void {
@@ -138,6 +149,13 @@ export class InfoReader {
     if (hasName(this.type)) while (end < this.end && this.#bytes[end] !== 0) end++;
     this.nameEnd = end;
   }
+}
+
+/** The descriptor that the event in hand brings of who did it; FAN_NOPIDFD if it has none. */
+export function pidfdOf(event: FanotifyReader, info: InfoReader): number {
+  info.reset(event.infoStart, event.infoEnd);
+  while (info.next()) if (info.type === FAN_EVENT_INFO_TYPE_PIDFD) return info.pidfd;
+  return FAN_NOPIDFD;
 }
 
 function hasName(type: number): boolean {

@@ -38,6 +38,14 @@ const claimsById: Readonly<Record<string, ClaimsOf>> = {
     ratio(table, { row: "facron fanotify", to: "fatrace", target: ">= 8 (aim 15)" }),
     nothing(table, { row: "facron fanotify", key: "lost", what: "lines lost" }),
   ],
+  "drain-actor": (table) => [
+    ratio(table, {
+      row: "facron fanotify, --actor",
+      to: "facron fanotify",
+      target: "told (1 is free)",
+    }),
+    nothing(table, { row: "facron fanotify, --actor", key: "lost", what: "lines lost" }),
+  ],
   latency: (table) =>
     bothBackends((row) => [ratio(table, { row, to: "inotifywait", target: "<= 1.3 (aim 1)" })]),
   action: (table) =>
@@ -52,6 +60,8 @@ const claimsById: Readonly<Record<string, ClaimsOf>> = {
     ),
   count: (table) => table.rows.flatMap(({ name }) => countClaims(table, name)),
   start: (table) => bothBackends((row) => [value(table, { row, key: "ms", target: "< 40 ms" })]),
+  "tree-tmpfs": treeClaims,
+  "tree-disk": treeClaims,
   rules: (table) =>
     [`facron inotify, ${manyRules} rules`, `facron fanotify, ${manyRules} rules`].flatMap((row) => [
       {
@@ -77,6 +87,15 @@ const claimsById: Readonly<Record<string, ClaimsOf>> = {
       value(table, { row, key: "residentMiB", target: "< 60 MiB resident" }),
     ]),
 };
+
+function treeClaims(table: Table): Claim[] {
+  const target = "<= 1.2 (aim 0.7)";
+  const row = "facron inotify";
+  return [
+    ratio(table, { row, to: "inotifywait -r", target }),
+    value(table, { row, key: "overIdleMiB", target: "<= 40 MiB over idle" }),
+  ];
+}
 
 function bothBackends(claims: (row: string) => Claim[]): Claim[] {
   return ["facron inotify", "facron fanotify"].flatMap(claims);

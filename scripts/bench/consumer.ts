@@ -17,6 +17,8 @@ export interface StartOptions {
   readonly directory: string;
   /** Descriptor for its stdout; without one, /dev/null. */
   readonly stdout?: number;
+  /** Default 15,000. */
+  readonly readyWithinMs?: number;
 }
 
 type Child = Bun.Subprocess;
@@ -73,7 +75,7 @@ export class Consumer {
       ...(command.cwd === undefined ? {} : { cwd: command.cwd }),
     });
     const consumer = new Consumer(child, log);
-    await consumer.#becomeReady(command, options.directory);
+    await consumer.#becomeReady(command, options);
     return consumer;
   }
 
@@ -105,9 +107,9 @@ export class Consumer {
   }
 
   /** One that does not become ready does not go on running either. */
-  async #becomeReady(command: Command, directory: string): Promise<void> {
+  async #becomeReady(command: Command, { directory, readyWithinMs }: StartOptions): Promise<void> {
     try {
-      await this.#waitUntil("is ready", () => this.#isReady(command, directory));
+      await this.#waitUntil("is ready", () => this.#isReady(command, directory), readyWithinMs);
     } catch (error) {
       this.#child.kill("SIGKILL");
       throw error;
@@ -119,8 +121,8 @@ export class Consumer {
     return readFileSync(this.#log, "utf8").includes(command.readyText);
   }
 
-  async #waitUntil(state: string, isTrue: () => boolean): Promise<void> {
-    const deadline = performance.now() + 15_000;
+  async #waitUntil(state: string, isTrue: () => boolean, withinMs = 15_000): Promise<void> {
+    const deadline = performance.now() + withinMs;
     while (this.#child.exitCode === null && performance.now() < deadline) {
       if (isTrue()) return;
       await Bun.sleep(2);

@@ -27,6 +27,8 @@ export interface Contender {
   readonly package?: string;
   /** It watches a whole mount: without a mount of our own it would see everything. */
   readonly wholeMount?: boolean;
+  /** What has to be done before it can be asked, each time. @throws {Error} why it can't be measured */
+  readonly prepare?: (workspace: Workspace) => Promise<void>;
   command(task: Task): Command;
 }
 

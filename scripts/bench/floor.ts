@@ -78,6 +78,11 @@ export class FloorRun {
     return line;
   }
 
+  /** For those that go on until then. */
+  kill(): void {
+    this.#child.kill("SIGKILL");
+  }
+
   /** What is left of its stdout, once it has ended well. */
   async rest(): Promise<string> {
     while (await this.#readMore()) {}

@@ -33,7 +33,11 @@ export const latency: Section = {
   },
 };
 
-async function latencyOnce(bench: Bench, contender: Contender): Promise<Record<string, number>> {
+/** One round of single events. */
+export async function latencyOnce(
+  bench: Bench,
+  contender: Contender,
+): Promise<Record<string, number>> {
   using pipe = new Pipe(bench.workspace);
   return await whileWatching(bench, contender, {
     events: "close_write",

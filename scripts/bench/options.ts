@@ -5,6 +5,8 @@ export interface Options {
   readonly sections: readonly string[];
   readonly runs: number;
   readonly idleSeconds: number;
+  /** How long stress takes. */
+  readonly minutes: number;
   readonly json: boolean;
 }
 
@@ -14,32 +16,38 @@ export class UsageError extends Error {
 }
 
 export function usage(sections: readonly string[]): string {
-  return `Usage: bun run bench [SECTION...] [--runs N] [--idle-seconds N] [--json]
+  return `Usage: bun run bench [SECTION...] [--runs N] [--idle-seconds N] [--minutes N] [--json]
 
 Measures facron (dist/facron) beside its peers and the C floor, as root for fanotify.
 Sections: ${sections.join(", ")}; all of them unless some are named.
+proofs and stress run tests with large numbers, and only when they are named.
 
   --runs N          rounds over all contenders (3)
   --idle-seconds N  how long idle lasts (60)
+  --minutes N       how long stress lasts, on all filesystems together (10)
   --json            print the numbers as JSON at the end
 `;
 }
 
-/** @throws {UsageError} */
-export function parseOptions(argv: readonly string[], known: readonly string[]): Options {
+/** @param usual sections that are meant when none is named. @throws {UsageError} */
+export function parseOptions(
+  argv: readonly string[],
+  { known, usual }: { known: readonly string[]; usual: readonly string[] },
+): Options {
   const words = [...argv];
   const sections: string[] = [];
-  let options = { runs: 3, idleSeconds: 60, json: false };
+  let options = { runs: 3, idleSeconds: 60, minutes: 10, json: false };
   for (let word = words.shift(); word !== undefined; word = words.shift()) {
     if (word === "--runs") options = { ...options, runs: count(word, words.shift()) };
     else if (word === "--idle-seconds")
       options = { ...options, idleSeconds: count(word, words.shift()) };
+    else if (word === "--minutes") options = { ...options, minutes: count(word, words.shift()) };
     else if (word === "--json") options = { ...options, json: true };
     else if (known.includes(word)) sections.push(word);
     else
       throw new UsageError(`Unknown section or option "${word}": sections are ${known.join(", ")}`);
   }
-  return { ...options, sections: sections.length > 0 ? sections : known };
+  return { ...options, sections: sections.length > 0 ? sections : usual };
 }
 
 function count(option: string, text: string | undefined): number {

@@ -25,6 +25,19 @@ export function facronStream(backend: Backend): Contender {
   };
 }
 
+/** The same with who did it in each line. */
+export function facronActors(): Contender {
+  const plain = facronStream("fanotify");
+  return {
+    ...plain,
+    name: `${plain.name}, --actor`,
+    command: (task) => {
+      const { argv, ...rest } = plain.command(task);
+      return { argv: [...argv, "--actor"], ...rest };
+    },
+  };
+}
+
 /** facron with a table of one line; without a FIFO the line has no command and only emits. */
 export function facronTable(backend: Backend): Contender {
   return {

@@ -9,6 +9,7 @@ export interface Bench {
   readonly workspace: Workspace;
   readonly runs: number;
   readonly idleSeconds: number;
+  readonly minutes: number;
 }
 
 export interface Section {
@@ -45,6 +46,7 @@ async function measureInto(
   const reason = obstacle(contender, workspace);
   if (reason !== undefined) return table.note(contender, reason);
   try {
+    await contender.prepare?.(workspace);
     table.add(contender, await measure(contender));
   } catch (error) {
     tell(`${table.id}: ${contender.name} failed: ${String(error)}`);

@@ -1,4 +1,4 @@
-/** The kernel's queue limits, set for a measurement and put back at the end. */
+/** The kernel's limits, set for a measurement and put back at the end. */
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { defer } from "./cleanup.ts";
 import { tell } from "./tell.ts";
@@ -32,5 +32,22 @@ export function restoreQueueLimitsAtEnd(): void {
     defer(() => {
       if (readFileSync(path, "utf8") !== before) writeFileSync(path, before);
     });
+  }
+}
+
+const watchLimit = "/proc/sys/fs/inotify/max_user_watches";
+
+/** One watch for each of 300,000 files, as chokidar has them, beside what others here have. */
+const manyWatches = 1_000_000;
+
+/** Make room for peers that watch every file; the limit of before comes back when the run ends. */
+export function raiseWatchLimit(): void {
+  const before = readFileSync(watchLimit, "utf8");
+  if (Number(before) >= manyWatches) return;
+  try {
+    writeFileSync(watchLimit, `${manyWatches}\n`);
+    defer(() => writeFileSync(watchLimit, before));
+  } catch (error) {
+    tell(`cannot raise max_user_watches: ${String(error)}`);
   }
 }

@@ -45,6 +45,16 @@ function lookUp(user: string): Account | null {
   }
 }
 
+/** Null if there is no such user, or if that can't be found out. */
+export function uidOf(user: string): number | null {
+  try {
+    return findAccount(user)?.uid ?? null;
+  } catch (error) {
+    if (error instanceof SyscallError) return null;
+    throw error;
+  }
+}
+
 /** Whether nothing has to be changed: without privilege nothing can be, and root may have other groups. */
 export function isOurs({ uid, gid, groups }: Account): boolean {
   if (uid !== process.geteuid!()) return false;

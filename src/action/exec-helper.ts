@@ -13,7 +13,8 @@ import { becomeProgram, StringVector } from "../../ffi/process.ts";
 import type { Account } from "../../ffi/users.ts";
 import { commandLine, givenEnvironment } from "../environment.ts";
 import { mayRead } from "./access.ts";
-import { resetSignals, setSoftLimit } from "./limits.ts";
+import { setSoftLimit } from "../../ffi/limits.ts";
+import { resetSignals } from "./limits.ts";
 
 /** The first word of the helper's command line. */
 export const execWord = "__exec";

@@ -1,14 +1,8 @@
 /** What commands inherit from facron besides descriptors: as facron was started, not as Bun left it. */
 import { readdirSync } from "node:fs";
-import { check } from "../../ffi/errno.ts";
 import { setCloseOnExec } from "../../ffi/fd.ts";
 import { libc } from "../../ffi/libc.ts";
-
-/** RLIMIT_NOFILE: how many files one process may have open (getrlimit(2)). */
-export interface FileLimit {
-  readonly soft: number;
-  readonly hard: number;
-}
+import { fileLimitOf, setSoftLimit } from "../../ffi/limits.ts";
 
 /** Without a parent to ask: what the kernel gives (INR_OPEN_CUR), and systemd too (DefaultLimitNOFILE). */
 const usualSoftLimit = 1024;
@@ -43,28 +37,6 @@ function givenSoftLimit(): number {
 function parentSoftLimit(ourHard: number): number | null {
   const parent = process.ppid <= 1 ? null : fileLimitOf(process.ppid);
   return parent !== null && parent.hard === ourHard ? parent.soft : null;
-}
-
-const RLIMIT_NOFILE = 7; // asm-generic
-
-/**
- * The limit of a process. Never RLIM_INFINITY: the kernel refuses more than fs.nr_open.
- *
- * @param pid 0: our own
- * @returns null if it is gone, or not ours to ask (EPERM)
- */
-export function fileLimitOf(pid: number): FileLimit | null {
-  const limit = new BigUint64Array(2); // struct rlimit: rlim_cur, rlim_max
-  if (libc.prlimit(pid, RLIMIT_NOFILE, null, limit) < 0) return null;
-  return { soft: Number(limit[0]), hard: Number(limit[1]) };
-}
-
-/** @throws {SyscallError} EINVAL above the hard limit */
-export function setSoftLimit(soft: number): void {
-  const limit = new BigUint64Array(2);
-  check(libc.prlimit(0, RLIMIT_NOFILE, null, limit), "prlimit");
-  limit[0] = BigInt(soft);
-  check(libc.prlimit(0, RLIMIT_NOFILE, limit, null), "prlimit");
 }
 
 const SIGCHLD = 17;

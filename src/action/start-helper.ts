@@ -10,7 +10,7 @@ import { startProcess } from "./child-process.ts";
 import { AccessDenied } from "./denials.ts";
 import { type Ending, endingText } from "./ending.ts";
 import { type HelperReport, helperWords, readHelperReport } from "./exec-helper.ts";
-import { fileLimitOf } from "./limits.ts";
+import { fileLimitOf } from "../../ffi/limits.ts";
 import { type Refused, startError } from "./start-error.ts";
 
 export interface Helped {

@@ -2,6 +2,7 @@
 import { type ArgsDef, parseArgs } from "citty";
 import { statSync } from "node:fs";
 import { latin1, lossyText, textOrNull, utf8 } from "../../ffi/bytes.ts";
+import { describeActor } from "../config/describe-actor.ts";
 import { describeRule } from "../config/describe.ts";
 import { parseEventList } from "../config/event-names.ts";
 import { type Happening, type Outcome, type Run, simulate } from "../config/simulate.ts";
@@ -9,6 +10,7 @@ import { absolutePath } from "../config/watch-path.ts";
 import { UsageError } from "../errors.ts";
 import { eventBits } from "../event.ts";
 import { quoted } from "../log.ts";
+import { isFilter } from "../rule/actor.ts";
 import type { Rule } from "../rule/rule.ts";
 import { shellWords } from "../rule/shell-words.ts";
 import { RealDisk } from "../watch/disk.ts";
@@ -87,11 +89,13 @@ function asText(path: string, outcomes: readonly Outcome[], cwd: string): string
   const lines = outcomes.flatMap((outcome) => {
     const name = outcome.rule.name;
     if (!outcome.fires) return [`${name} does not fire: ${outcome.why}`];
+    const provided = providedText(outcome.rule);
     return [
       `${name} fires for ${quoted(path)}`,
       ...(outcome.run === null
         ? ["  runs nothing: the event is written to stdout"]
         : runText(outcome.rule, outcome.run, cwd)),
+      ...(provided === null ? [] : [`  provided     ${provided}`]),
     ];
   });
   return lines.map((line) => `${line}\n`).join("");
@@ -107,6 +111,11 @@ function runText({ runAs, whenBusy, once }: Rule, { argv, variables }: Run, cwd:
     ...(whenBusy === "skip" ? ["  unless       a command of the rule is running"] : []),
     ...(once === true ? ["  once         and then not again until facron is started anew"] : []),
   ];
+}
+
+/** What nobody can tell before it happens. */
+function providedText({ actor }: Rule): string | null {
+  return actor === undefined || !isFilter(actor) ? null : describeActor(actor);
 }
 
 function environmentText(runAs: Rule["runAs"]): string {
@@ -146,7 +155,9 @@ function outcomesAsJson(
 function outcomeAsJson(outcome: Outcome, cwd: string): object {
   const rule = outcome.rule.name;
   if (!outcome.fires) return { rule, fires: false, why: outcome.why };
-  if (outcome.run === null) return { rule, fires: true };
+  const provided = providedText(outcome.rule);
+  const condition = provided === null ? {} : { provided };
+  if (outcome.run === null) return { rule, fires: true, ...condition };
   const { argv, variables } = outcome.run;
   const environment = Object.fromEntries(
     variables.map((entry) => lossyText(entry).split(/=(.*)/s).slice(0, 2)),
@@ -156,6 +167,7 @@ function outcomeAsJson(outcome: Outcome, cwd: string): object {
     ...{
       rule,
       fires: true,
+      ...condition,
       argv: argv.map(lossyText),
       ...(isText ? {} : { argv_bytes: argv.map((word) => Buffer.from(word).toString("base64")) }),
     },

@@ -7,7 +7,7 @@ const mainHelp = `facron: run commands when files change
 
 Usage:
   facron [--config FILE]... [--incron] [--daemon] [--dry-run] [--watch-config]
-  facron watch [-r] [-e EVENT[,EVENT]] [--backend NAME] PATH...
+  facron watch [-r] [-e EVENT[,EVENT]] [--actor] [--backend NAME] PATH...
   facron check [--json] [FILE...]             what is wrong with a configuration
   facron explain [FILE...]                    what each rule does, in a sentence
   facron explain --event EVENT PATH...        which rules would fire, and what they would run
@@ -55,7 +55,7 @@ The same in TOML (facron.toml):
 const watchHelp = `facron watch: write the events of paths to stdout, one JSON object a line
 
 Usage:
-  facron watch [-r] [-e EVENT[,EVENT]] [--backend NAME] PATH...
+  facron watch [-r] [-e EVENT[,EVENT]] [--actor] [--backend NAME] PATH...
 
 Options:
   -r, --recursive      directories below PATH too, also those that come later
@@ -66,6 +66,7 @@ Options:
   -t, --type TYPE      only file, dir or symlink
       --ignore-file NAME  not what such files in the directories list: .gitignore; or one PATH
                        (these may be given more than once)
+  -a, --actor          with comm, exe and uid of the process that did it (fanotify, so root only)
   -b, --backend NAME   auto (default: fanotify with privilege, else inotify), fanotify, inotify
   -h, --help           this help
 
@@ -76,6 +77,7 @@ Examples:
   facron watch /etc
   facron watch -r -e close_write,moved_to /srv/in
   facron watch -r -t file -x .git/ --ignore-file .gitignore .
+  facron watch --actor -e close_write,delete /etc
   facron watch -e create . | head -1
 `;
 

@@ -10,6 +10,7 @@ import { commandLine } from "../environment.ts";
 import { UsageError } from "../errors.ts";
 import { changeEvents } from "../event.ts";
 import { quoted } from "../log.ts";
+import { anybody } from "../rule/actor.ts";
 import type { BackendChoice, Rule } from "../rule/rule.ts";
 import type { FileType } from "../rule/subject.ts";
 import { betweenWords, type Shape, strictArguments } from "./arguments.ts";
@@ -22,6 +23,7 @@ const args = {
   exclude: { type: "string", alias: "x", valueHint: "PATTERN" },
   type: { type: "string", alias: "t", valueHint: "file|dir|symlink" },
   "ignore-file": { type: "string", valueHint: "NAME" },
+  actor: { type: "boolean", alias: "a" },
   backend: { type: "string", alias: "b", valueHint: "auto|fanotify|inotify" },
 } satisfies ArgsDef;
 
@@ -54,6 +56,7 @@ export function watch(context: DaemonContext): Promise<DaemonEnd> {
     condition: [{ groups: [eventsOf(given.events)], children: true, directories: true }],
     command: null,
     ...filterOf(given, context.cwd),
+    ...(given.actor === true ? { actor: anybody } : {}),
   };
   return runDaemon({
     ...context.daemon,

@@ -6,6 +6,7 @@ import { filterTexts } from "../rule/filter-text.ts";
 import type { Alternative, Rule, WatchPath } from "../rule/rule.ts";
 import { shellWords } from "../rule/shell-words.ts";
 import type { Command } from "../rule/template.ts";
+import { describeActor } from "./describe-actor.ts";
 import { templateText } from "./toml-template.ts";
 
 /** What follows "when it ...". */
@@ -119,8 +120,9 @@ function commandText({ words }: Command): string {
   return texts.join(" ");
 }
 
-function how({ backend, once, whenBusy, runAs, filter = {} }: Rule): string {
+function how({ backend, once, whenBusy, runAs, filter = {}, actor }: Rule): string {
   const said: string[] = filterTexts(filter);
+  if (actor !== undefined) said.push(describeActor(actor));
   if (backend !== "auto") said.push(backend === "fanotify" ? "fanotify, needs root" : "inotify");
   if (once === true) said.push("once, and then no more");
   if (whenBusy === "skip") said.push("not while its command runs");

@@ -3,16 +3,12 @@ import { readFileSync, statSync } from "node:fs";
 import { latin1, lossyText } from "../../ffi/bytes.ts";
 import type { ConfigProblem } from "../errors.ts";
 import { quoted } from "../log.ts";
+import { effectOfNotKnowing, usersOf } from "../rule/actor.ts";
 import { whyNeverMet } from "../rule/reach.ts";
 import type { Rule, WatchPath } from "../rule/rule.ts";
-import { didYouMean } from "./did-you-mean.ts";
 import type { LoadedFile, PlacedRule } from "./source.ts";
+import { type Accounts, unknownActor, unknownUser } from "./unknown-user.ts";
 import { Places } from "./span.ts";
-
-export interface Accounts {
-  readonly findAccount: (name: string) => { readonly uid: number } | null;
-  readonly accountNames: () => string[];
-}
 
 /** In the order of the files. */
 export function inspect(files: readonly LoadedFile[], accounts: Accounts): ConfigProblem[] {
@@ -48,10 +44,12 @@ class Inspection {
         );
       this.#found += paths.length;
       const user = this.#aboutUser(rule);
+      const actor = this.#aboutActor(rule);
       const twin = this.#aboutTwin(rule);
       return [
         ...paths,
         ...(user === null ? [] : [places.problem(at.user ?? at.head, user)]),
+        ...actor.map((message) => places.problem(at.actor ?? at.head, message)),
         ...(twin === null ? [] : [places.problem(at.head, twin)]),
       ];
     });
@@ -81,11 +79,16 @@ class Inspection {
   }
 
   #aboutUser({ runAs }: Rule): string | null {
-    if (runAs === undefined || this.#accounts.findAccount(runAs.user) !== null) return null;
-    const meant = didYouMean(runAs.user, this.#accounts.accountNames());
-    const cure =
-      meant === null ? "the command fails until there is one" : `did you mean ${quoted(meant)}?`;
-    return `Unknown user ${quoted(runAs.user)}: ${cure}`;
+    if (runAs === undefined) return null;
+    return unknownUser(runAs.user, this.#accounts, "the command fails until there is one");
+  }
+
+  #aboutActor({ actor, backend }: Rule): string[] {
+    if (actor === undefined) return [];
+    const effect = effectOfNotKnowing(actor);
+    const inotify = `Rule ${effect}: inotify does not tell who did it; write the events without IN_ and backend, and run facron as root`;
+    const users = usersOf(actor).flatMap((user) => unknownActor(user, this.#accounts) ?? []);
+    return [...(backend === "inotify" ? [inotify] : []), ...users];
   }
 
   #aboutTwin({ name, ...rest }: Rule): string | null {

@@ -1,14 +1,17 @@
 /** What the rules would do if something happened: decided by the matcher itself. */
 import { latin1 } from "../../ffi/bytes.ts";
 import { eventBits, namesOf } from "../event.ts";
+import { needsKnownActor } from "../rule/actor.ts";
 import { eventEnvironment } from "../rule/event-environment.ts";
 import { RuleFilter } from "../rule/filter.ts";
 import { leftOutText } from "../rule/filter-text.ts";
 import { componentsOf, type NamePattern } from "../rule/glob.ts";
-import { type Interest, Interests, RuleSet, viewDirectory, viewSelf } from "../rule/matcher.ts";
+import { type Interest, Interests } from "../rule/matcher.ts";
 import { eventsOf, type Rule, type WatchPath } from "../rule/rule.ts";
+import { RuleSet } from "../rule/rule-set.ts";
 import { type Disk, isDeparture, isEndOfWatch, type Subject } from "../rule/subject.ts";
 import { Counters, fillCommand } from "../rule/template.ts";
+import { viewDirectory, viewSelf } from "../rule/view.ts";
 
 /** Something that happens. */
 export interface Happening {
@@ -53,6 +56,12 @@ interface Relation {
 }
 
 function outcomeFor(rule: Rule, happening: Happening, disk: Disk): Outcome {
+  if (rule.backend === "inotify" && rule.actor !== undefined && needsKnownActor(rule.actor))
+    return {
+      rule,
+      fires: false,
+      why: "it is for certain processes, and inotify does not tell who did it",
+    };
   const places = [happening.path, ...(happening.from === null ? [] : [happening.from])];
   const relations = places.flatMap((path) =>
     rule.watch.flatMap((watch) => relationOf(watch, path) ?? []),
@@ -152,7 +161,9 @@ function verdictOf(
   { depth, pattern }: Relation,
   { events, isDirectory, path }: Happening,
 ) {
-  const rules = new RuleSet([{ ...rule, runs: rule.command !== null, once: rule.once === true }]);
+  // Who will do it nobody knows yet: rules for certain actors are judged as if one of them did.
+  const { name: ruleName, watch, condition, command, once = false } = rule;
+  const rules = new RuleSet([{ name: ruleName, watch, condition, runs: command !== null, once }]);
   const isNamed = pattern !== null && !isDirectory;
   const interest: Interest = isNamed
     ? { rule: 0, self: false, children: true, names: pattern }

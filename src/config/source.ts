@@ -32,6 +32,8 @@ export interface RulePlaces {
   /** The program, if there is a command. */
   readonly program: Span | null;
   readonly user: Span | null;
+  /** Only TOML has it. */
+  readonly actor?: Span | null;
 }
 
 /** More files that a source asks for. */

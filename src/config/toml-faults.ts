@@ -6,7 +6,7 @@ import type { Findings } from "./findings.ts";
 import type { Span } from "./span.ts";
 import { laterRuleKeys, laterSettings, laterWhenBusy } from "./toml-later.ts";
 import type { TomlPath, TomlPlaces } from "./toml-places.ts";
-import { ruleKeys, settingsKeys } from "./toml-schema.ts";
+import { actorKeys, ruleKeys, settingsKeys } from "./toml-schema.ts";
 
 type Issue = z.core.$ZodIssue;
 
@@ -54,7 +54,7 @@ export class TomlFaults {
       case "too_small":
         return value === ""
           ? `Empty text for ${nameOf(path)}: write one, or remove the key`
-          : tooSmall(path);
+          : tooSmall(path, value);
       case "too_big":
         return `Value of ${nameOf(path)} is too large: ${String(issue.maximum)} is the most`;
       case "invalid_value":
@@ -66,7 +66,7 @@ export class TomlFaults {
   }
 
   #tellKey(path: TomlPath, key: string): void {
-    const table = path.length === 1 ? "top" : path[0] === "facron" ? "facron" : "rule";
+    const table = tableOf(path);
     const span = this.#places.key(path);
     if (span !== null) this.#findings.error(span, unknownKey(table, key));
   }
@@ -91,6 +91,14 @@ export class TomlFaults {
   }
 }
 
+type Table = "top" | "facron" | "rule" | "actor";
+
+function tableOf(path: TomlPath): Table {
+  if (path.length === 1) return "top";
+  if (path[0] === "facron") return "facron";
+  return path.includes("actor") ? "actor" : "rule";
+}
+
 function isOfAnotherType({ code }: Issue, value: unknown): boolean {
   return code === "invalid_type" || (code === "invalid_value" && typeof value !== "string");
 }
@@ -101,6 +109,9 @@ const examples: Readonly<Record<string, string>> = {
   run: 'run = ["/usr/local/bin/import", "{path}"]',
   include: 'include = ["/etc/facron.d/*.toml"]',
   user: 'user = "importer"',
+  exe: 'exe = "/usr/bin/vim*"',
+  comm: 'comm = "vim"',
+  uid: 'uid = "www-data"',
   exclude: 'exclude = "*.part"',
   type: 'type = "file"',
   ignore_files: 'ignore_files = ".gitignore"',
@@ -115,6 +126,11 @@ const kinds: Readonly<Record<string, string>> = {
   run: "a list of program and arguments, each in quotes",
   include: "a list of paths, each in quotes",
   user: "a user's name in quotes, or a uid",
+  actor: 'true or false, or a table, e.g. actor = { exe = "/usr/bin/vim*" }',
+  exe: "a program in quotes, or a list of them",
+  comm: "a process's name in quotes, or a list of them",
+  uid: "a user's name in quotes, a uid, or a list of them",
+  not: 'a table, e.g. not = { comm = "backup" }',
   max_running: "a whole number from 1 to 999999",
   exclude: "a pattern in quotes, or a list of them",
   type: '"file", "dir" or "symlink", or a list of them',
@@ -148,6 +164,8 @@ function wrongType(path: TomlPath, value: unknown): string {
   const isElement = typeof path.at(-1) === "number";
   if (name === "rule" && isElement)
     return "Unexpected value in rule: write [[rule]] above each rule";
+  if (isElement && name === "uid")
+    return `Unexpected ${kindOf(value)} in uid: each of its values is a user's name in quotes, or a uid`;
   if (isElement)
     return `Unexpected ${kindOf(value)} in ${name}: each of its values is a text in quotes`;
   const wanted =
@@ -162,10 +180,9 @@ function kindOf(value: unknown): string {
   return typeof value === "boolean" ? "true or false" : typeof value;
 }
 
-function tooSmall(path: TomlPath): string {
+function tooSmall(path: TomlPath, value: unknown): string {
   const name = nameOf(path);
-  if (["max_running", "user", "min_size", "max_size"].includes(name))
-    return `Value of ${name} is too small: it is ${kinds[name]}`;
+  if (!Array.isArray(value)) return `Value of ${name} is too small: it is ${kinds[name]}`;
   const example = name === "include" ? 'include = ["*.csv"]' : examples[name];
   return `Empty list for ${name}: write at least one, e.g. ${example ?? `${name} = [...]`}`;
 }
@@ -180,8 +197,9 @@ function wrongChoice(path: TomlPath, written: string, choices: readonly string[]
   return `Unknown ${name} ${quoted(written)}: ${cure}`;
 }
 
-function unknownKey(table: "top" | "facron" | "rule", key: string): string {
+function unknownKey(table: Table, key: string): string {
   if (table === "top") return unknownTable(key);
+  if (table === "actor") return unknownActorKey(key);
   const [known, later] =
     table === "rule" ? [ruleKeys, laterRuleKeys] : [settingsKeys, laterSettings];
   const instead = later[key];
@@ -191,6 +209,13 @@ function unknownKey(table: "top" | "facron" | "rule", key: string): string {
   const meant = didYouMean(key, [...known, ...Object.keys(later)]);
   const cure = meant === null ? `the keys are ${known.join(", ")}` : `did you mean ${meant}?`;
   return `Unknown key ${quoted(key)}: ${cure}`;
+}
+
+function unknownActorKey(key: string): string {
+  const meant = didYouMean(key, actorKeys);
+  const cure = meant === null ? `they are ${actorKeys.join(", ")}` : `did you mean ${meant}?`;
+  if (key === "not") return 'Unknown key "not" in not: give exe, comm and uid there';
+  return `Unknown key ${quoted(key)} in actor: ${cure}`;
 }
 
 function unknownTable(key: string): string {

@@ -4,7 +4,6 @@ const remove = "remove it";
 
 /** What to do instead, by key. */
 export const laterRuleKeys: Readonly<Record<string, string>> = {
-  actor: "the event's pid is in {pid} and FACRON_PID",
   scope: remove,
   poll_interval: remove,
   settle: "watch for close_write, which comes when a file is complete",

@@ -1,7 +1,8 @@
 /** One `[[rule]]` becomes a rule. */
 import { latin1, utf8 } from "../../ffi/bytes.ts";
+import type { WrittenActorWish } from "../rule/actor.ts";
 import type { BackendChoice, Rule, RunAs, WatchPath } from "../rule/rule.ts";
-import type { Command } from "../rule/template.ts";
+import { actorValues, type Command, type Part, type ValueName } from "../rule/template.ts";
 import { conditionOf, type Mask, type NamedEvent } from "./facron-condition.ts";
 import { alternativesIn } from "./facron-mask.ts";
 import { quotedWord, type Findings } from "./findings.ts";
@@ -10,6 +11,7 @@ import type { Programs } from "./programs.ts";
 import type { PlacedRule } from "./source.ts";
 import type { Span } from "./span.ts";
 import type { TomlPath, TomlPlaces } from "./toml-places.ts";
+import { actorOf } from "./toml-actor.ts";
 import type { TomlRule } from "./toml-schema.ts";
 import { filterOf } from "./toml-filter.ts";
 import { templateOf } from "./toml-template.ts";
@@ -63,6 +65,7 @@ class RuleReader {
     });
     const command = this.#command();
     const runAs = this.#runAs(command);
+    const actor = this.#actor(command);
     if (when_busy === "skip" && command === null) this.#needs("when_busy", "run or shell");
     for (const text of [name, ...(typeof this.#given.user === "string" ? [this.#given.user] : [])])
       if (text?.includes("\0"))
@@ -77,6 +80,7 @@ class RuleReader {
       ...(when_busy === "skip" ? { whenBusy: when_busy } : {}),
       ...(once === true ? { once } : {}),
       ...filter,
+      ...(actor === null ? {} : { actor }),
     };
     const places = {
       head: this.#head,
@@ -85,6 +89,7 @@ class RuleReader {
       on: on[0]!,
       program: this.#span("run", 0) ?? this.#span("shell"),
       user: this.#span("user"),
+      actor: this.#span("actor"),
     };
     return { rule, places, isNamed: name !== undefined };
   }
@@ -104,7 +109,7 @@ class RuleReader {
   }
 
   #needs(key: string, other: string): void {
-    const span = this.#span(key) ?? this.#head;
+    const span = this.#span(key) ?? this.#span("run") ?? this.#head;
     this.#findings.error(span, `Cannot use ${key} without ${other}: add that, or remove ${key}`);
   }
 
@@ -197,7 +202,7 @@ class RuleReader {
   #shell(shell: string): Command {
     const one = { text: shell, ...(this.#span("shell") ?? this.#head) };
     this.#refuseNul(one);
-    const token = /\{(path|name|dir|stem|ext|from|events|pid|rule|seq)\}/.exec(shell);
+    const token = /\{(path|name|dir|stem|ext|from|events|pid|comm|exe|uid|rule|seq)\}/.exec(shell);
     if (token !== null && shell[token.index - 1] !== "$") {
       const variable = ["stem", "ext"].includes(token[1]!)
         ? "FACRON_NAME"
@@ -220,6 +225,15 @@ class RuleReader {
     return { user: String(user), clearsEnvironment: clear_env, needsAccess: require_access };
   }
 
+  #actor(command: Command | null): WrittenActorWish | null {
+    const wish = actorOf(this.#given.actor, (keys, message) =>
+      this.#findings.error(this.#span("actor", ...keys) ?? this.#head, message),
+    );
+    const asked = command?.words.flat().find(isActorValue);
+    if (wish === null && asked !== undefined) this.#needs(`{${asked.value}}`, "actor = true");
+    return wish;
+  }
+
   #refuseNul(one: Text): void {
     if (one.text.includes("\0"))
       this.#findings.error(
@@ -227,6 +241,10 @@ class RuleReader {
         "Unexpected NUL character: no path or argument can hold one; remove it",
       );
   }
+}
+
+function isActorValue(part: Part): part is { readonly value: ValueName } {
+  return "value" in part && actorValues.includes(part.value);
 }
 
 /** A stretch of a text behind its opening quote; with escapes in it the place is only near. */

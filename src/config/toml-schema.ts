@@ -32,6 +32,29 @@ const filterKeys = {
     ),
 };
 
+const uid = z.int().min(0).max(0xffff_fffe);
+
+/** Which processes: one of each list that is given. */
+const actorTraits = {
+  exe: textOrList
+    .optional()
+    .describe("Patterns of the program's path, or of its name if they have no slash"),
+  comm: textOrList
+    .optional()
+    .describe("Patterns of the process's name, of which the kernel keeps 15 bytes"),
+  uid: z
+    .union([text, uid, z.array(z.union([text, uid])).min(1)])
+    .optional()
+    .describe("Users by name or uid: the effective one"),
+};
+
+const actor = z
+  .strictObject({
+    ...actorTraits,
+    not: z.strictObject(actorTraits).optional().describe("Not for these: each is a reason"),
+  })
+  .describe("Only for what these processes do");
+
 export const ruleSchema = z
   .strictObject({
     name: text
@@ -66,6 +89,12 @@ export const ruleSchema = z
       .enum(["auto", "fanotify", "inotify"])
       .optional()
       .describe("The kernel's interface. Default: auto, which is fanotify as root, else inotify"),
+    actor: z
+      .union([z.boolean(), actor])
+      .optional()
+      .describe(
+        "Tell who did it: comm, exe and uid in the JSON line, FACRON_COMM, FACRON_EXE and FACRON_UID for the command. A table: only for some processes. Needs fanotify. Default: false",
+      ),
     run: z
       .array(z.string())
       .min(1)
@@ -129,6 +158,7 @@ export type TomlFile = z.infer<typeof tomlSchema>;
 export type TomlRule = z.infer<typeof ruleSchema>;
 
 export const ruleKeys = Object.keys(ruleSchema.shape);
+export const actorKeys = Object.keys(actor.shape);
 export const settingsKeys = Object.keys(settings.shape);
 
 /** JSON Schema, draft 2020-12. */

@@ -1,5 +1,5 @@
 /** THE MAIN PATH of the main thread: load, watch, run commands, reload, and come to a clean end. */
-import { forgetAccounts } from "../action/account.ts";
+import { forgetAccounts, uidOf } from "../action/account.ts";
 import { Runner } from "../action/runner.ts";
 import { prepareForCommands } from "../action/limits.ts";
 import { spawnCommand } from "../action/spawn.ts";
@@ -8,6 +8,7 @@ import { ConfigError, type ConfigProblem, formatProblem } from "../errors.ts";
 import type { Log } from "../log.ts";
 import { type FromReader, planOf, type WatchReport } from "../reader/plan.ts";
 import type { Rule } from "../rule/rule.ts";
+import { unknownActors } from "./unknown-actors.ts";
 import { ReaderThread } from "./reader-thread.ts";
 import type { Signals, StopSignal } from "./signals.ts";
 import { watchReportText } from "./report.ts";
@@ -196,10 +197,11 @@ class Daemon {
     this.#runner.allow(this.#options.maxRunning ?? settings?.maxRunning ?? defaultMaxRunning);
     for (const warning of warnings) this.#log.warn(formatProblem(warning));
     forgetAccounts();
+    for (const warning of unknownActors(rules)) this.#log.warn(warning);
     this.#generation++;
     this.#rulesByGeneration.set(this.#generation, rules);
     const { everyPathMustWork } = this.#options;
-    const plan = planOf(rules, { generation: this.#generation, everyPathMustWork });
+    const plan = planOf(rules, { generation: this.#generation, everyPathMustWork, uidOf });
     this.#reader!.send({ kind: "plan", plan });
   }
 

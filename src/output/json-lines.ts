@@ -80,6 +80,7 @@ export class JsonLines {
    * @param head `"rules":[...],"events":[...],"path":"`, made once for each kind of event
    * @param name the buffer in which the name lies
    * @param from the old path of a rename, or null
+   * @param actor as `actorJson` gives it, or null
    * @returns the line's sequence number
    */
   event(
@@ -92,9 +93,11 @@ export class JsonLines {
     pid: number,
     from: PathPrefix | null = null,
     synthetic: SyntheticReason | null = null,
+    actor: Uint8Array | null = null,
   ): number {
     const names = prefix.json.length + (end - start) * escapedBytesMax + prefix.raw.length * 2;
-    this.#reserve(fixedBytesMax + head.length + names + (from === null ? 0 : from.json.length));
+    const others = (from === null ? 0 : from.json.length) + (actor === null ? 0 : actor.length);
+    this.#reserve(fixedBytesMax + head.length + names + others);
     this.#start();
     this.#copy(head);
     this.#copy(prefix.json);
@@ -110,6 +113,7 @@ export class JsonLines {
       this.#copy(pidStart);
       this.#number(pid);
     }
+    if (actor !== null) this.#copy(actor);
     if (synthetic !== null) this.#copy(syntheticText[synthetic]);
     if (!isUtf8) this.#pathBytes(prefix.raw, name.subarray(start, end));
     this.#finish();

@@ -9,7 +9,8 @@ import { WatchError } from "../errors.ts";
 import { type Log } from "../log.ts";
 import { JsonLines } from "../output/json-lines.ts";
 import { Writer } from "../output/writer.ts";
-import { type Interests, RuleSet } from "../rule/matcher.ts";
+import type { Interests } from "../rule/matcher.ts";
+import { RuleSet } from "../rule/rule-set.ts";
 import { CatchUp } from "../watch/catch-up.ts";
 import { ConfigurationWatch } from "../watch/configuration-watch.ts";
 import { RealDisk } from "../watch/disk.ts";
@@ -22,6 +23,10 @@ import { followMounts, seeMounts } from "../watch/mounts.ts";
 import { Recovery } from "../watch/recovery.ts";
 import type { Node, Root } from "../watch/tree.ts";
 import type { WatchTable } from "../watch/watch-table.ts";
+import { Actors } from "./actors.ts";
+import { groupOf, handOver, nothingWatched } from "./handover.ts";
+import { UnknownActors } from "./unknown-actors.ts";
+import { WalkGarbage } from "./walk-garbage.ts";
 import { Watcher } from "./watcher.ts";
 import { Dispatch } from "./dispatch.ts";
 import { ReadUps } from "./read-up.ts";
@@ -82,6 +87,7 @@ export class ReaderLoop {
   readonly #poll = new PollSet(slots);
   readonly #lines = new JsonLines(linesCapacity);
   readonly #triggers = new TriggerWriter();
+  readonly #unknownActors: UnknownActors;
   readonly #disk = new RealDisk({ warn: (text) => this.#log.warn(text) });
   readonly #dispatch: Dispatch;
   readonly #catchUp: CatchUp;
@@ -103,6 +109,7 @@ export class ReaderLoop {
   #rules: RuleSet | null = null;
   #reportsWhenWalked = false;
   #triggersSinceCollected = 0;
+  readonly #walkGarbage = new WalkGarbage();
   #isOver = false;
   /** There is room for what follows from more records. */
   #mayRead = true;
@@ -113,11 +120,14 @@ export class ReaderLoop {
     this.#start = start;
     this.#port = port;
     this.#counters = new Int32Array(start.shared);
+    this.#unknownActors = new UnknownActors(this.#log);
+    const actors = new Actors(this.#unknownActors);
     this.#dispatch = new Dispatch(this.#lines, this.#triggers, {
       linesAreMany: () => this.#stdout.write(this.#lines.take()),
       overflow: (table) => this.#lose(table),
       entrySeen: (...seen) => this.#catchUp.entrySeen(...seen),
       disk: this.#disk,
+      actors,
       ignoreFileChanged: (root, table) => void this.#ignoreChanged.set(root, table),
     });
     this.#catchUp = new CatchUp((...event) => this.#dispatch.synthetic(...event));
@@ -134,7 +144,7 @@ export class ReaderLoop {
       rootGone: () => void (this.#somethingCameOrWent = true),
     };
     const ownOutputs = new OwnOutputs([stdoutFd, stderrFd]);
-    this.#watcher = new Watcher(new Ladder(), { log: this.#log, ownOutputs, observer });
+    this.#watcher = new Watcher(new Ladder(), { log: this.#log, ownOutputs, observer, actors });
   }
 
   /** Runs until the program ends. */
@@ -271,15 +281,19 @@ export class ReaderLoop {
 
   /** One read(2), and what follows from it: one write(2), one message. */
   #readOnce(table: WatchTable): number {
-    const now = nowMicroseconds();
-    this.#lines.setTime(now);
-    this.#recoveryOf(table).beforeRead(now);
-    this.#dispatch.watchedEntries = this.#catchUp.openLooks;
-    const length = this.#dispatch.read(table);
+    const length = this.#read(table);
     this.#followIgnoreFiles();
     this.#catchUp.tellDue();
     this.#handOver();
     return length;
+  }
+
+  #read(table: WatchTable): number {
+    const now = nowMicroseconds();
+    this.#lines.setTime(now);
+    this.#recoveryOf(table).beforeRead(now);
+    this.#dispatch.watchedEntries = this.#catchUp.openLooks;
+    return this.#dispatch.read(table);
   }
 
   #recoveryOf(table: WatchTable): Recovery {
@@ -308,6 +322,7 @@ export class ReaderLoop {
   #handOver(): void {
     this.#sendTriggers();
     this.#stdout.write(this.#lines.take());
+    this.#unknownActors.sayIfDue();
     const failure = this.#stdout.takeFailure();
     if (failure === null) return;
     this.#log.error(
@@ -331,6 +346,7 @@ export class ReaderLoop {
       for (const table of this.#watcher.tables) table.walk(directoriesPerSlice);
       this.#catchUp.tellDue();
       this.#handOver();
+      this.#walkGarbage.collectIfMuch(this.#marks);
     }
     if (this.#watcher.isWalking) return;
     this.#watcher.sayRefusals();
@@ -339,6 +355,11 @@ export class ReaderLoop {
     const plan = this.#plan!;
     const report = this.#watcher.report(plan);
     this.#port.send({ kind: "planned", generation: plan.generation, report });
+    this.#walkGarbage.collect(this.#marks);
+  }
+
+  get #marks(): number {
+    return this.#watcher.tables.reduce((sum, { backend }) => sum + backend.marks, 0);
   }
 
   #recover(recovery: Recovery): void {
@@ -369,7 +390,8 @@ export class ReaderLoop {
     this.#readWhatIsQueued();
     const rules = new RuleSet(plan.rules, this.#rules, this.#disk);
     try {
-      this.#watcher.apply(plan, rules);
+      const retired = this.#watcher.apply(plan, rules);
+      if (retired !== null) this.#readOut(retired);
       this.#plan = plan;
       this.#rules = rules;
       this.#dispatch.setRules(rules);
@@ -378,6 +400,38 @@ export class ReaderLoop {
       if (!(error instanceof WatchError)) throw error;
       this.#finish({ kind: "cannot-watch", text: error.message });
     }
+  }
+
+  /** What the new group is told of is told from the moment on up to which the old one has told it. */
+  #readOut(retired: WatchTable): void {
+    const tables = this.#watcher.tables.filter(({ backend }) => backend.name === "fanotify");
+    const fresh = tables.map((table) =>
+      groupOf(table, {
+        read: () => this.#muted(() => this.#read(table)),
+        settle: () => this.#muted(() => table.settle()),
+      }),
+    );
+    const recovery = this.#recoveryOf(retired);
+    const old = groupOf(retired, {
+      read: () => this.#readOnce(retired),
+      settle: () => (recovery.isActive ? this.#recover(recovery) : this.#settle(retired)),
+      isRecovering: () => recovery.isActive,
+    });
+    const isExact = handOver(old, fresh[0] ?? nothingWatched);
+    this.#followIgnoreFiles();
+    this.#recoveries.delete(retired);
+    retired.backend.close();
+    if (!isExact)
+      this.#log.warn(
+        "Some events may be told twice: things happened all the time while fanotify was opened anew",
+      );
+  }
+
+  #muted<Result>(follow: () => Result): Result {
+    this.#dispatch.isMuted = true;
+    const result = follow();
+    this.#dispatch.isMuted = false;
+    return result;
   }
 
   /** After everything else of a round: what follows from the records has been handed over. */
@@ -394,9 +448,18 @@ export class ReaderLoop {
 
   #drain(flushMs: number): void {
     this.#readWhatIsQueued();
+    this.#recoverWithin(flushMs);
+    this.#unknownActors.say();
     this.#port.send({ kind: "all-read" });
     const linesLost = this.#stdout.flushWithin(flushMs);
     this.#finish({ kind: "drained", linesLost });
+  }
+
+  #recoverWithin(milliseconds: number): void {
+    const deadline = performance.now() + milliseconds;
+    while (this.#isRecovering && performance.now() < deadline) this.#walkOn();
+    if (this.#isRecovering)
+      this.#log.warn("Ending before all that changed while events were lost could be found");
   }
 
   /** Everything up to this moment, and nothing that comes while we read it: that could go on for ever. */
@@ -412,12 +475,13 @@ export class ReaderLoop {
     table: WatchTable,
     what: { listing: Listing | null; interests?: Interests },
   ): void {
+    if (this.#dispatch.isMuted) return;
     this.#catchUp.look(node, table, what);
     this.#dispatch.watchedEntries = this.#catchUp.openLooks;
   }
 
   #lookAtFile({ node }: Root, table: WatchTable): void {
-    if (node === null || node.isDirectory) return;
+    if (node === null || node.isDirectory || this.#dispatch.isMuted) return;
     this.#catchUp.lookAtFile(node, table);
     this.#dispatch.watchedEntries = this.#catchUp.openLooks;
   }

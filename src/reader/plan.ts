@@ -1,5 +1,6 @@
 /** What crosses the two threads: plain data only, copied or transferred. */
 import type { MessagePort } from "node:worker_threads";
+import { type ActorWish, resolved } from "../rule/actor.ts";
 import type { Filter } from "../rule/filter.ts";
 import type { Alternative, BackendChoice, BackendName, Rule, WatchPath } from "../rule/rule.ts";
 
@@ -21,15 +22,31 @@ export interface PlannedRule {
   readonly runs: boolean;
   readonly once?: boolean;
   readonly filter?: Filter;
+  readonly actor?: ActorWish;
+}
+
+export interface PlanOptions {
+  readonly generation: number;
+  readonly everyPathMustWork: boolean;
+  /** Of the users that rules name; null if there is no such user. */
+  readonly uidOf: (user: string) => number | null;
+}
+
+/** Whether some rule asks who did it. */
+export function asksForActors({ rules }: Plan): boolean {
+  return rules.some(({ actor }) => actor !== undefined);
 }
 
 export function planOf(
   rules: readonly Rule[],
-  { generation, everyPathMustWork }: { generation: number; everyPathMustWork: boolean },
+  { generation, everyPathMustWork, uidOf }: PlanOptions,
 ): Plan {
   const planned = rules.map(
-    ({ name, watch, backend, condition, command, once = false, filter }) => {
-      const rest = filter === undefined ? {} : { filter };
+    ({ name, watch, backend, condition, command, once = false, filter, actor }): PlannedRule => {
+      const rest = {
+        ...(filter === undefined ? {} : { filter }),
+        ...(actor === undefined ? {} : { actor: resolved(actor, uidOf) }),
+      };
       return { name, watch, backend, condition, runs: command !== null, once, ...rest };
     },
   );

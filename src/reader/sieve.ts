@@ -1,6 +1,7 @@
 /** Filters meet records here: of the rules at a place, which hear of this one. */
 import type { Answer } from "../rule/hearings.ts";
-import { type Interests, type Verdict, viewDirectory, viewSelf } from "../rule/matcher.ts";
+import { unknownActor } from "../rule/actor.ts";
+import type { Interests, Verdict } from "../rule/matcher.ts";
 import {
   type DirectoryPath,
   type Disk,
@@ -10,18 +11,22 @@ import {
   type Subject,
   watchedItself,
 } from "../rule/subject.ts";
+import { viewDirectory, views, viewSelf } from "../rule/view.ts";
 import type { Place } from "../watch/backend.ts";
 import { joined, type Node, pathBelow } from "../watch/tree.ts";
-
-const views = 0x7800_0000;
+import type { ActorSource } from "./actors.ts";
 
 export class Sieve {
   readonly #subject: RecordSubject;
   #interests: Interests | null = null;
   #verdict: Verdict | null = null;
+  readonly #actors: ActorSource;
+  /** Of the record in hand: some rule would be decided by who did it, and that is not known, or not all. */
+  #isUndecided = false;
 
-  constructor(disk: Disk) {
+  constructor(disk: Disk, actors: ActorSource) {
     this.#subject = new RecordSubject(disk);
+    this.#actors = actors;
   }
 
   /**
@@ -45,20 +50,35 @@ export class Sieve {
     this.#interests = interests;
     this.#verdict = verdict;
     this.#subject.set(node, kind, name.subarray(start, end), factsAt);
-    return hearings.of(this.#ask);
+    this.#isUndecided = false;
+    const heard = hearings.of(this.#ask);
+    if (this.#isUndecided) this.#actors.undecided();
+    return heard;
   }
 
   /** A rule that would not hear of it anyhow is not asked: looking at the disk takes its time. */
   readonly #ask = (rule: number): Answer => {
-    if (!concerns(this.#verdict!, rule)) return "heard";
-    const filter = this.#interests!.filterOf(rule)!;
-    if (filter.judgeName(this.#subject) !== null) return "left out";
-    return filter.judgeState(this.#subject) === null ? "heard" : "muted";
+    const verdict = this.#verdict!;
+    const concerned = concerns(verdict, rule);
+    if (!concerned && verdict.forgetting.length === 0) return "heard";
+    const filter = this.#interests!.filterOf(rule);
+    if (filter !== null && filter.judgeName(this.#subject) !== null) return "left out";
+    if (concerned && this.#isDenied(rule)) return "denied";
+    return filter === null || filter.judgeState(this.#subject) === null ? "heard" : "muted";
   };
+
+  #isDenied(rule: number): boolean {
+    const filter = this.#interests!.actorFilterOf(rule);
+    if (filter === null) return false;
+    const actor = this.#actors.current;
+    const { passes, isCertain } = filter.judge(actor ?? unknownActor);
+    if (!isCertain) this.#isUndecided = true;
+    return !passes;
+  }
 }
 
-function concerns({ met, partial, forgetting }: Verdict, rule: number): boolean {
-  if (forgetting.length > 0 || met.includes(rule)) return true;
+function concerns({ met, partial }: Verdict, rule: number): boolean {
+  if (met.includes(rule)) return true;
   for (let i = 0; i < partial.length; i++) if (partial[i]!.rule === rule) return true;
   return false;
 }

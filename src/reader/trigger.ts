@@ -1,5 +1,7 @@
 /** Triggers: what the reader thread tells the main thread to run, many in one transferred buffer. */
-import { viewDirectory, viewSelf } from "../rule/matcher.ts";
+import type { ActorFacts } from "../rule/actor.ts";
+import { viewDirectory, viewSelf } from "../rule/view.ts";
+import { unpackActor } from "./packed-actor.ts";
 
 const viewBits = viewSelf | viewDirectory;
 
@@ -13,6 +15,8 @@ export interface Trigger {
   readonly isDirectory: boolean;
   /** 0: not known. */
   readonly pid: number;
+  /** Who did it, if the rule asks and it is known. */
+  readonly actor: ActorFacts | null;
   /** The line of the same record on stdout. */
   readonly seq: number;
   readonly path: Uint8Array;
@@ -20,11 +24,11 @@ export interface Trigger {
   readonly from: Uint8Array;
 }
 
-// One trigger in the buffer: five 32-bit words, the two paths, then zeros up to a multiple of 4.
-//   rule, events, pid, length of path, length of from
+// One trigger in the buffer: six 32-bit words, the two paths and the actor, then zeros up to a multiple of 4.
+//   rule, events, pid, length of path, length of from, length of the actor
 // and before them the sequence number as two words (it may pass 2^32).
 // The events carry the matcher's `viewSelf` and `viewDirectory` above their own bits.
-const headerWords = 7;
+const headerWords = 8;
 const headerBytes = headerWords * 4;
 
 /** Collects the triggers of one read. */
@@ -42,6 +46,7 @@ export class TriggerWriter {
    * The path is `pathA` followed by `pathB[bStart, bEnd)`: directory and name lie in two places.
    *
    * @param events with `viewSelf` and `viewDirectory`
+   * @param actor as `packActor` gives it
    */
   add(
     rule: number,
@@ -53,10 +58,12 @@ export class TriggerWriter {
     bStart: number,
     bEnd: number,
     from: Uint8Array | null,
+    actor: Uint8Array | null = null,
   ): void {
     const pathLength = pathA.length + (bEnd - bStart);
     const fromLength = from === null ? 0 : from.length;
-    const size = (headerBytes + pathLength + fromLength + 3) & ~3;
+    const actorLength = actor === null ? 0 : actor.length;
+    const size = (headerBytes + pathLength + fromLength + actorLength + 3) & ~3;
     if (this.#end + size > this.#bytes.length) this.#grow(size);
     const word = this.#end >> 2;
     const words = this.#words;
@@ -67,10 +74,12 @@ export class TriggerWriter {
     words[word + 4] = pid;
     words[word + 5] = pathLength;
     words[word + 6] = fromLength;
+    words[word + 7] = actorLength;
     const at = this.#end + headerBytes;
     this.#bytes.set(pathA, at);
     for (let i = bStart, to = at + pathA.length; i < bEnd; i++, to++) this.#bytes[to] = pathB[i]!;
     if (from !== null) this.#bytes.set(from, at + pathLength);
+    if (actor !== null) this.#bytes.set(actor, at + pathLength + fromLength);
     this.#end += size;
     this.#count++;
   }
@@ -109,7 +118,8 @@ export class TriggerReader {
     const word = this.#next >> 2;
     const pathStart = this.#next + headerBytes;
     const fromStart = pathStart + words[word + 5]!;
-    const end = fromStart + words[word + 6]!;
+    const actorStart = fromStart + words[word + 6]!;
+    const end = actorStart + words[word + 7]!;
     const events = words[word + 3]!;
     this.#next = (end + 3) & ~3;
     return {
@@ -120,7 +130,8 @@ export class TriggerReader {
       isDirectory: (events & viewDirectory) !== 0,
       pid: words[word + 4]!,
       path: this.#bytes.subarray(pathStart, fromStart),
-      from: this.#bytes.subarray(fromStart, end),
+      from: this.#bytes.subarray(fromStart, actorStart),
+      actor: end === actorStart ? null : unpackActor(this.#bytes.subarray(actorStart, end)),
     };
   }
 }

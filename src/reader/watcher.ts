@@ -5,9 +5,12 @@ import { namesOf } from "../event.ts";
 import { WatchError } from "../errors.ts";
 import { type Log, quoted } from "../log.ts";
 import { whyNeverHeard } from "../rule/filter-text.ts";
-import { Interests, type RuleSet } from "../rule/matcher.ts";
+import { Interests } from "../rule/matcher.ts";
 import { whyNeverMet } from "../rule/reach.ts";
 import { type BackendName, eventsOf } from "../rule/rule.ts";
+import type { RuleSet } from "../rule/rule-set.ts";
+import { effectOfNotKnowing } from "../rule/actor.ts";
+import type { ActorDesk } from "../watch/actor-desk.ts";
 import { Arrivals } from "../watch/arrivals.ts";
 import { cannotWatch } from "../watch/explain.ts";
 import { isUnsupportedFilesystem, type Refusal } from "../watch/joint-backend.ts";
@@ -20,13 +23,15 @@ import type { Node, Root } from "../watch/tree.ts";
 import { type RootWants, type TableObserver, WatchTable } from "../watch/watch-table.ts";
 import { type Claim, ClaimFinder, type Claims, isWanted, signatureOf } from "./claims.ts";
 import { Footing } from "./footing.ts";
-import type { Plan, WatchReport } from "./plan.ts";
+import { asksForActors, type Plan, type WatchReport } from "./plan.ts";
 import { Shortages, shortageText } from "./shortages.ts";
 
 export interface WatcherOptions {
   readonly log: Log;
   readonly ownOutputs: OwnOutputs;
   readonly observer: WatcherObserver;
+  /** Who did it is told to this, if a rule asks. */
+  readonly actors: ActorDesk;
 }
 
 export interface WatcherObserver extends Omit<TableObserver, "isWanted"> {
@@ -59,6 +64,8 @@ export class Watcher {
   readonly #shortages = new Shortages();
   /** Paths of rules that a limit of the kernel keeps from being watched. */
   #refused: Refusal[] = [];
+  /** Rules of this plan of which it is said that nobody knows who did it. */
+  #saidOfActors = new Set<number>();
 
   constructor(ladder: Ladder, options: WatcherOptions) {
     this.#ladder = ladder;
@@ -92,9 +99,11 @@ export class Watcher {
    * Watch what the plan says. What both plans watch stays as it is, what is new is added before what
    * is no longer wanted goes.
    *
+   * @returns the table until now, if fanotify had to be opened anew: to be read out, and closed
    * @throws {WatchError} if the plan says that every path must work, and one does not
    */
-  apply(plan: Plan, rules: RuleSet): void {
+  apply(plan: Plan, rules: RuleSet): WatchTable | null {
+    const retired = this.#tellActors(asksForActors(plan));
     this.#plan = plan;
     this.#rules = rules;
     this.#done = new Map();
@@ -102,7 +111,28 @@ export class Watcher {
     this.#refused = [];
     this.#shortages.clear();
     for (const table of this.tables) this.#retry(table);
+    this.#saidOfActors = new Set();
     this.#follow({ isNew: false });
+    return retired;
+  }
+
+  /** Without a rule that asks, the kernel is spared opening a descriptor for each record. */
+  #tellActors(wanted: boolean): WatchTable | null {
+    if (wanted === this.#ladder.tellsActors) return null;
+    const before = this.#ladder.tellActors(wanted ? this.#options.actors : null);
+    if (before instanceof SyscallError) {
+      const { log } = this.#options;
+      log.warn(`Cannot ask who does things: ${whyNotFanotify(before)}; restart facron for that`);
+      return null;
+    }
+    const retired = before === null ? undefined : this.#tables.get(before);
+    if (retired === undefined) {
+      before?.close(); // nothing is watched by it
+      return null;
+    }
+    this.#tables.delete(retired.backend);
+    this.#tableList.splice(this.#tableList.indexOf(retired), 1);
+    return retired;
   }
 
   /** Something may have appeared or gone: watch what matches now. */
@@ -229,8 +259,9 @@ export class Watcher {
     if (auto.length < claims.length) this.#refuse(path, error);
     if (auto.length === 0) return;
     const fanotify = this.#ladder.fanotifyWithoutPrivilege();
-    if (this.#watchWith(fanotify, path, auto, isNew) !== null) this.#refuse(path, error);
-    else this.#shortages.note({ path, error, servedBy: "fanotify" });
+    if (this.#watchWith(fanotify, path, auto, isNew) !== null) return this.#refuse(path, error);
+    this.#shortages.note({ path, error, servedBy: "fanotify" });
+    for (const claim of auto) this.#warnOfActor(claim, path);
   }
 
   #refuse(path: Uint8Array, error: SyscallError): void {
@@ -296,6 +327,7 @@ export class Watcher {
       this.#footing.take(root);
       if (isNew) this.#tellArrival(root, table, able, nodeBefore);
       for (const claim of able) this.#warnIfNeverMet(claim, root);
+      if (name === "inotify") for (const claim of able) this.#warnOfActor(claim, path);
       return null;
     } catch (error) {
       if (!(error instanceof SyscallError)) throw error;
@@ -367,6 +399,15 @@ export class Watcher {
       whyNeverMet(condition, node.isDirectory) ?? (isHeard ? null : whyNeverHeard(filter, path));
     if (why === null) return;
     this.#options.log.warn(`Rule ${quoted(planned.name)} never fires for ${quoted(path)}: ${why}`);
+  }
+
+  /** inotify(7) has no word for it, nor has fanotify without privilege. */
+  #warnOfActor({ rule, planned: { actor, name } }: Claim, path: Uint8Array): void {
+    if (actor === undefined || this.#saidOfActors.has(rule)) return;
+    this.#saidOfActors.add(rule);
+    this.#options.log.warn(
+      `Rule ${quoted(name)} ${effectOfNotKnowing(actor)} for ${quoted(path)}: inotify does not tell who did it; fanotify does, as root`,
+    );
   }
 
   #table(backend: Backend): WatchTable {

@@ -16,6 +16,9 @@ const variables: readonly Variable[] = [
   { name: "FACRON_FROM", value: "from", isKnown: ({ from }) => from.length > 0 },
   { name: "FACRON_EVENTS", value: "events" },
   { name: "FACRON_PID", value: "pid", isKnown: ({ pid }) => pid > 0 },
+  { name: "FACRON_COMM", value: "comm", isKnown: ({ actor }) => (actor?.comm ?? null) !== null },
+  { name: "FACRON_EXE", value: "exe", isKnown: ({ actor }) => (actor?.exe ?? null) !== null },
+  { name: "FACRON_UID", value: "uid", isKnown: ({ actor }) => (actor?.uid ?? null) !== null },
   { name: "FACRON_RULE", value: "rule" },
   { name: "FACRON_SEQ", value: "seq" },
 ];

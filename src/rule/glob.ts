@@ -22,6 +22,16 @@ export function componentsOf(pattern: Uint8Array): Component[] {
   return texts.filter((text) => text !== "").map(componentOf);
 }
 
+/** A pattern of a whole text: slashes in it mean themselves. @throws {WatchError} as `componentsOf` */
+export function patternOf(text: Uint8Array): NamePattern {
+  return asPattern(componentOf(latin1(text)));
+}
+
+/** What a component stands for, also if that is one name. */
+export function asPattern(component: Component): NamePattern {
+  return "pattern" in component ? component.pattern : NamePattern.of(component.literal);
+}
+
 function componentOf(text: string): Component {
   const alternatives = alternativesOf(text).map((one) => tokensOf(codePointsOf(fromLatin1(one))));
   const isLiteral = alternatives.length === 1 && alternatives[0]!.every(isCharacter);

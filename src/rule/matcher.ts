@@ -1,24 +1,14 @@
 /** Which rules a record meets: decided once for each kind of record on a place, then looked up. */
-import { type EventName, entryEvents, eventBits, moveEvents, namesOf } from "../event.ts";
-import { latin1, utf8 } from "../../ffi/bytes.ts";
-import { type Filter, RuleFilter } from "./filter.ts";
+import type { ActorFilter } from "./actor.ts";
+import type { RuleFilter } from "./filter.ts";
 import type { NamePattern } from "./glob.ts";
 import { type Answer, Hearings } from "./hearings.ts";
-import { Memory, type Remembering } from "./memory.ts";
+import type { Remembering } from "./memory.ts";
 import { NameFilters } from "./name-filters.ts";
-import { Once, type Spending } from "./once.ts";
-import { type Alternative, eventsOf, forgettingEvents, remembers, type WatchPath } from "./rule.ts";
-import { type DirectoryPath, type Disk, noDisk } from "./subject.ts";
-
-/** What the matcher needs of a rule; its index in the plan is its identity. */
-export interface MatchedRule {
-  readonly name: string;
-  readonly watch: readonly WatchPath[];
-  readonly condition: readonly Alternative[];
-  readonly runs: boolean;
-  readonly once?: boolean;
-  readonly filter?: Filter;
-}
+import { eventsOf, forgettingEvents, remembers } from "./rule.ts";
+import type { RuleSet } from "./rule-set.ts";
+import type { DirectoryPath } from "./subject.ts";
+import { asItself, forgets, groupsIn, kindFor, viewSelf } from "./view.ts";
 
 /** What one rule wants to hear about one place. */
 export interface Interest {
@@ -29,17 +19,9 @@ export interface Interest {
   readonly children: boolean;
   /** Only of what has such a name, which then counts as watched itself. Absent: of everything. */
   readonly names?: NamePattern;
-  /** What the record says is remembered, and the rule is not met by it: the file is not as it has to be. */
-  readonly isMuted?: boolean;
+  /** By the rule's filters. Absent: it is heard. */
+  readonly answer?: Exclude<Answer, "left out">;
 }
-
-/** How a record looks from a place: bits above the events' own. */
-export const viewSelf = 0x2000_0000;
-export const viewDirectory = 0x4000_0000;
-/** A move that the rules which ask for `rename` hear of by that, and not by its two sides. */
-export const viewRenamed = 0x1000_0000;
-/** Only for rules that ask for `rename`: the side that is seen of one that is not seen whole. */
-export const viewAskers = 0x0800_0000;
 
 /** The answer for one kind of record. */
 export interface Verdict {
@@ -53,6 +35,8 @@ export interface Verdict {
   readonly running: readonly number[];
   /** Start of the JSON line for exactly these rules. */
   readonly head: Uint8Array;
+  /** One of the rules met tells who did it. */
+  readonly tellsActor: boolean;
   /** Alternatives that need to remember this record before they are met. */
   readonly partial: readonly Partial[];
   /** Remembering alternatives for which the path ends here. */
@@ -64,122 +48,8 @@ interface Partial {
   readonly memory: Remembering;
   /** Bit n: group n of the alternative happened. */
   readonly groups: number;
-  /** `Interest.isMuted` */
+  /** The rule is not met by it: `Answer`. */
   readonly isMuted: boolean;
-}
-
-/** The rules of one plan: shared by all places, and owner of what the rules remember. */
-export class RuleSet {
-  readonly rules: readonly MatchedRule[];
-  readonly #memoryByKey = new Map<string, Memory>();
-  readonly #memoryByAlternative = new Map<Alternative, Memory>();
-  readonly #heads = new Map<string, Uint8Array>();
-  /** By what the rule watches and waits for, as with memories. */
-  readonly #spendingByKey = new Map<string, Spending>();
-  readonly #spendingByRule = new Map<MatchedRule, Spending>();
-  readonly #onceByAlternative = new Map<Alternative, Once>();
-  readonly #twins = new Map<string, number>();
-  readonly #filterByRule = new Map<MatchedRule, RuleFilter>();
-  /** Counts the rules that were spent: verdicts from before are of no more use. */
-  age = 0;
-
-  /**
-   * @param before the plan until now: a rule that is still there keeps what it remembers
-   * @param disk where filters find ignore files
-   */
-  constructor(rules: readonly MatchedRule[], before: RuleSet | null = null, disk: Disk = noDisk) {
-    this.rules = rules;
-    for (const rule of rules) {
-      for (const alternative of rule.condition) {
-        if (alternative.groups.length > 1) this.#remember(rule, alternative, before);
-      }
-      if (rule.once === true) this.#limitToOnce(rule, before);
-      if (rule.filter !== undefined)
-        this.#filterByRule.set(rule, new RuleFilter(rule.filter, disk));
-    }
-  }
-
-  /** Null: everything reaches the rule. */
-  filterOf(rule: number): RuleFilter | null {
-    return this.#filterByRule.get(this.rules[rule]!) ?? null;
-  }
-
-  /** Whether the rule was to be met once, and was. */
-  isSpent(rule: number): boolean {
-    return this.#spendingByRule.get(this.rules[rule]!)?.isSpent ?? false;
-  }
-
-  /** It is met by what no record of a path says. */
-  spend(rule: number): void {
-    const spending = this.#spendingByRule.get(this.rules[rule]!);
-    if (spending === undefined) return;
-    spending.isSpent = true;
-    this.age++;
-  }
-
-  /** What has to be asked before an alternative is met; null if the record alone decides. */
-  rememberingOf(alternative: Alternative): Remembering | null {
-    return (
-      this.#onceByAlternative.get(alternative) ?? this.#memoryByAlternative.get(alternative) ?? null
-    );
-  }
-
-  /** The same for a record by which the rule is not met. */
-  memoryOf(alternative: Alternative): Memory | null {
-    return this.#memoryByAlternative.get(alternative) ?? null;
-  }
-
-  get memories(): Iterable<Memory> {
-    return this.#memoryByKey.values();
-  }
-
-  /** `"rules":["a","b"],"events":["create"],"path":"` */
-  head(rules: readonly number[], events: number): Uint8Array {
-    const key = `${events} ${rules.join(" ")}`;
-    const known = this.#heads.get(key);
-    if (known !== undefined) return known;
-    const names = JSON.stringify(rules.map((rule) => this.rules[rule]!.name));
-    const head = utf8(`"rules":${names},"events":${JSON.stringify(namesOf(events))},"path":"`);
-    this.#heads.set(key, head);
-    return head;
-  }
-
-  /**
-   * The key is what the rule watches and waits for, not its name: a name that holds a line number
-   * changes when a line is put above it. Rules that are the same are told apart by their order.
-   */
-  #remember(rule: MatchedRule, alternative: Alternative, before: RuleSet | null): void {
-    const key = this.#freeKey(JSON.stringify([textOf(rule.watch), alternative]));
-    const kept = before === null ? undefined : before.#memoryByKey.get(key);
-    const memory = kept ?? new Memory(alternative);
-    this.#memoryByKey.set(key, memory);
-    this.#memoryByAlternative.set(alternative, memory);
-  }
-
-  #limitToOnce(rule: MatchedRule, before: RuleSet | null): void {
-    const { watch, condition } = rule;
-    const key = this.#freeKey(JSON.stringify([textOf(watch), condition, "once"]));
-    const spending = (before === null ? undefined : before.#spendingByKey.get(key)) ?? {
-      isSpent: false,
-    };
-    this.#spendingByKey.set(key, spending);
-    this.#spendingByRule.set(rule, spending);
-    for (const alternative of condition) {
-      const memory = this.#memoryByAlternative.get(alternative) ?? null;
-      const once = new Once(spending, memory, () => void this.age++);
-      this.#onceByAlternative.set(alternative, once);
-    }
-  }
-
-  #freeKey(text: string): string {
-    const twin = this.#twins.get(text) ?? 0;
-    this.#twins.set(text, twin + 1);
-    return `${twin} ${text}`;
-  }
-}
-
-function textOf(watch: readonly WatchPath[]): unknown {
-  return watch.map((one) => ({ ...one, path: latin1(one.path) }));
 }
 
 const nothing: Verdict = {
@@ -188,6 +58,7 @@ const nothing: Verdict = {
   met: [],
   running: [],
   head: new Uint8Array(0),
+  tellsActor: false,
   partial: [],
   forgetting: [],
 };
@@ -227,18 +98,19 @@ export class Interests {
       this.#filters !== null ||
       (list.some((interest) => interest.children) && alternatives.some((a) => a.children));
     this.directories = alternatives.some((a) => a.directories);
-    const filtered = new Set(list.map(({ rule }) => rule).filter((rule) => rules.filterOf(rule)));
-    this.hearings = filtered.size === 0 ? null : new Hearings<Interests>([...filtered], this);
-    const names = [...filtered].flatMap((rule) => rules.filterOf(rule)!.ignoreNames);
+    const filtered = [...new Set(list.map(({ rule }) => rule))].filter(
+      (rule) => rules.filterOf(rule) !== null || rules.actorFilterOf(rule) !== null,
+    );
+    this.hearings = filtered.length === 0 ? null : new Hearings<Interests>(filtered, this);
+    const names = filtered.flatMap((rule) => rules.filterOf(rule)?.ignoreNames ?? []);
     this.ignoreNames = names.length === 0 ? null : names;
   }
 
-  /** For what a rule's filter does not let through: without the rule, or with it as one that only remembers. */
+  /** For what a rule's filters do not let through: without the rule, or with it as one that only remembers. */
   heardBy(answers: ReadonlyMap<number, Answer>): Interests {
     const list = this.list.flatMap((interest) => {
       const answer = answers.get(interest.rule) ?? "heard";
-      if (answer === "left out") return [];
-      return answer === "heard" ? [interest] : [{ ...interest, isMuted: true }];
+      return answer === "left out" ? [] : [{ ...interest, answer }];
     });
     return new Interests(this.#rules, list);
   }
@@ -260,6 +132,11 @@ export class Interests {
   /** `RuleSet.filterOf` */
   filterOf(rule: number): RuleFilter | null {
     return this.#rules.filterOf(rule);
+  }
+
+  /** `RuleSet.actorFilterOf` */
+  actorFilterOf(rule: number): ActorFilter | null {
+    return this.#rules.actorFilterOf(rule);
   }
 
   /** @param kind event bits, with `viewSelf`, `viewDirectory` and `viewRenamed` */
@@ -290,27 +167,27 @@ export class Interests {
     const forgetting = new Set<Remembering>();
     let seen = 0;
     let lookedAt = 0;
-    for (const interest of this.list) {
-      if (this.#rules.isSpent(interest.rule)) continue;
-      if ((kind & viewSelf) !== 0 ? !interest.self : !interest.children) continue;
-      const { names } = interest;
+    for (const { rule, self, children, names, answer = "heard" } of this.list) {
+      if (this.#rules.isSpent(rule)) continue;
+      if ((kind & viewSelf) !== 0 ? !self : !children) continue;
       if (names !== undefined && !passed.has(names.key)) continue;
-      const { rule } = interest;
+      const isHeard = answer === "heard";
       const { condition } = this.#rules.rules[rule]!;
       const own = kindFor(condition, names === undefined ? kind : asItself(kind));
-      seen |= own;
-      lookedAt |= eventsOf(condition);
+      if (isHeard) {
+        seen |= own;
+        lookedAt |= eventsOf(condition);
+      }
       for (const alternative of condition) {
-        const isMuted = interest.isMuted === true;
-        const memory = isMuted
-          ? this.#rules.memoryOf(alternative)
-          : this.#rules.rememberingOf(alternative);
+        const memory = isHeard
+          ? this.#rules.rememberingOf(alternative)
+          : this.#rules.memoryOf(alternative);
         const groups = groupsIn(alternative, own);
-        if (memory === null && groups === 1 && !isMuted) met.add(rule);
-        if (memory !== null && groups !== 0) {
+        if (memory === null && groups === 1 && isHeard) met.add(rule);
+        if (memory !== null && groups !== 0 && answer !== "denied") {
           // Several patterns of one rule may let the name through: it has happened once.
           const before = partial.get(memory)?.groups ?? 0;
-          partial.set(memory, { rule, memory, groups: before | groups, isMuted });
+          partial.set(memory, { rule, memory, groups: before | groups, isMuted: !isHeard });
         }
         if (memory !== null && forgets(alternative, kind)) forgetting.add(memory);
       }
@@ -329,55 +206,9 @@ export class Interests {
   ): Verdict {
     const running = met.filter((rule) => this.#rules.rules[rule]!.runs);
     const head = this.#rules.head(met, events);
-    return { isNothing: false, events, met, running, head, ...rest };
+    const tellsActor = this.#rules.tellsActor(met);
+    return { isNothing: false, events, met, running, head, tellsActor, ...rest };
   }
 }
 
-/** The record as a rule gets to see it, 0 if it does not: a rename is told once to whoever asks for it. */
-function kindFor(condition: readonly Alternative[], kind: number): number {
-  const asksForRename = (eventsOf(condition) & eventBits.rename) !== 0;
-  if ((kind & viewAskers) !== 0 && !asksForRename) return 0;
-  return (kind & viewRenamed) !== 0 && asksForRename ? kind & ~moveEvents : kind;
-}
-
-/**
- * What a pattern names counts as watched itself, whether or not children do. A directory of that name
- * is a place of its own: here only its coming and going is told.
- */
-function asItself(kind: number): number {
-  if ((kind & viewDirectory) === 0) return kind | viewSelf;
-  return kind & (entryEvents | viewDirectory | viewRenamed | viewAskers);
-}
-
 const none: ReadonlySet<string> = new Set();
-
-/** Bit n for each group n that this record brings, 0 if the alternative does not look at such records. */
-function groupsIn(alternative: Alternative, kind: number): number {
-  if ((kind & viewDirectory) !== 0 && !alternative.directories) return 0;
-  // An entry's coming and going is reported by the directory itself (fanotify_mark(2)), so it needs
-  // no FAN_EVENT_ON_CHILD; what happens to the entry's inode does.
-  const seen = (kind & viewSelf) !== 0 || alternative.children ? kind : kind & entryEvents;
-  let bits = 0;
-  alternative.groups.forEach((group, n) => {
-    if ((seen & group) !== 0) bits |= 1 << n;
-  });
-  return bits;
-}
-
-/** A path's history ends with it, unless its ending is what the alternative waits for. */
-function forgets(alternative: Alternative, kind: number): boolean {
-  const listed = alternative.groups.reduce((events, group) => events | group, 0);
-  // A rename that it waits for is told for itself: the name's history starts with that.
-  const isStart = (kind & viewRenamed) !== 0 && (listed & eventBits.rename) !== 0;
-  const ending = isStart ? kind & ~eventBits.moved_to : kind;
-  return (ending & forgettingEvents & ~listed) !== 0;
-}
-
-export const lossHead = utf8(`"events":${JSON.stringify(["q_overflow"] satisfies EventName[])}`);
-
-/** Rules that run or are told when their backend's queue overflows. */
-export function overflowRules(rules: readonly MatchedRule[]): number[] {
-  const waits = (rule: MatchedRule): boolean =>
-    (eventsOf(rule.condition) & eventBits.q_overflow) !== 0;
-  return rules.flatMap((rule, index) => (waits(rule) ? [index] : []));
-}

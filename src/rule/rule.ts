@@ -1,6 +1,7 @@
 /** The one neutral rule that every dialect becomes: what to watch, for which events, what to run. */
 import { eventBits } from "../event.ts";
 import type { Filter } from "./filter.ts";
+import type { WrittenActorWish } from "./actor.ts";
 import type { Command } from "./template.ts";
 
 export interface Rule {
@@ -20,6 +21,8 @@ export interface Rule {
   readonly once?: boolean;
   /** Absent: it is for everything that happens there. */
   readonly filter?: Filter;
+  /** It tells who did it, and may be for some processes only. */
+  readonly actor?: WrittenActorWish;
 }
 
 export type WhenBusy = "queue" | "skip";

@@ -1,6 +1,7 @@
 /** A command of a rule: argument templates, filled from one trigger, byte for byte. */
 import { utf8 } from "../../ffi/bytes.ts";
 import { namesOf } from "../event.ts";
+import type { ActorFacts } from "./actor.ts";
 import { inotifyMask, inotifyNames } from "./inotify-words.ts";
 
 /** What a template can hold besides fixed bytes. */
@@ -17,6 +18,10 @@ export type ValueName =
   | "events"
   /** 0 if it is not known. */
   | "pid"
+  /** Who did it, empty if it is not known: as `ActorFacts`. */
+  | "comm"
+  | "exe"
+  | "uid"
   | "rule"
   /** Of the event's JSON line. */
   | "seq"
@@ -50,6 +55,8 @@ export interface Filling {
   readonly events: number;
   /** 0: not known. */
   readonly pid: number;
+  /** Null or absent: not asked, or not known. */
+  readonly actor?: ActorFacts | null;
   readonly seq: number;
   /** It happened to the watched path itself, and not to something in it. */
   readonly isSelf: boolean;
@@ -96,6 +103,9 @@ const values: Readonly<Record<ValueName, (filling: Filling, source: Source) => U
   from: ({ from }) => from,
   events: ({ events }) => utf8(namesOf(events).join(",")),
   pid: ({ pid }) => decimal(pid),
+  comm: ({ actor }) => actor?.comm ?? nothing,
+  exe: ({ actor }) => actor?.exe ?? nothing,
+  uid: ({ actor }) => decimalOrNothing(actor?.uid ?? null),
   rule: (_, { rule }) => utf8(rule),
   seq: ({ seq }) => decimal(seq),
   watched: ({ path, isSelf }) => (isSelf ? path : directoryOf(path)),
@@ -106,6 +116,9 @@ const values: Readonly<Record<ValueName, (filling: Filling, source: Source) => U
   counter_down: (_, { counters }) => decimal(counters.lower()),
   counter: (_, { counters }) => decimal(counters.current),
 };
+
+/** Those that a rule has to ask for. */
+export const actorValues: readonly ValueName[] = ["comm", "exe", "uid"];
 
 export const valueNames = Object.keys(values) as ValueName[];
 
@@ -132,6 +145,10 @@ function directoryOf(path: Uint8Array): Uint8Array {
 
 function decimal(value: number): Uint8Array {
   return utf8(String(value));
+}
+
+function decimalOrNothing(value: number | null): Uint8Array {
+  return value === null ? nothing : decimal(value);
 }
 
 function join(pieces: readonly Uint8Array[]): Uint8Array {

@@ -1,7 +1,7 @@
 /** What happened in a new directory before it was watched: found by a look, told as synthetic events. */
 import { cString, latin1 } from "../../ffi/bytes.ts";
 import { SyscallError } from "../../ffi/errno.ts";
-import { DT_DIR, DT_REG, DT_UNKNOWN, listDirectory, S_IFDIR, S_IFREG } from "../../ffi/files.ts";
+import { DT_DIR, DT_REG, DT_UNKNOWN, type Entry, S_IFDIR, S_IFREG } from "../../ffi/files.ts";
 import { isBeingWritten } from "../../ffi/lease.ts";
 import { eventBits, type SyntheticReason } from "../event.ts";
 import type { Interests } from "../rule/matcher.ts";
@@ -9,7 +9,7 @@ import type { Place } from "./backend.ts";
 import { statusOrNull } from "./own-outputs.ts";
 import { OpenDirectory } from "./open-directory.ts";
 import { type Node, pathForCall } from "./tree.ts";
-import type { Entry, Listing } from "./walk.ts";
+import type { Listing } from "./walk.ts";
 import type { WatchTable } from "./watch-table.ts";
 
 /** An entry that the look found, until it is clear whether the kernel told of it too. */
@@ -29,7 +29,7 @@ const noName = new Uint8Array(0);
 const nothingTold = { wasToldCreated: false, wasToldClosed: false };
 
 /** What a file may have gone through before its path was watched. */
-const { create, modify, close_write } = eventBits;
+const { create, modify, close_write, moved_to } = eventBits;
 
 /** A look at one directory, or at one file, which is its own only entry and has no name. */
 interface Look {
@@ -133,8 +133,8 @@ export class CatchUp {
     const entry = look.found.get(key);
     if (entry === undefined) return;
     const gone = eventBits.delete | eventBits.moved_from;
-    if ((events & (eventBits.create | eventBits.moved_to)) !== 0) entry.wasToldCreated = true;
-    if ((events & eventBits.close_write) !== 0) entry.wasToldClosed = true;
+    if ((events & (create | moved_to)) !== 0) entry.wasToldCreated = true;
+    if ((events & (close_write | moved_to)) !== 0) entry.wasToldClosed = true;
     if ((events & gone) !== 0 && (events & ~gone) === 0) this.#tellOne(look, entry);
     if ((events & gone) !== 0) look.found.delete(key);
   }
@@ -189,10 +189,14 @@ export class CatchUp {
     if (name.length === 0) return this.#tellFile(look, entry);
     const { interests, reason } = look;
     const place = { node: look.node, name };
-    if (arrives !== 0 && !wasToldCreated)
+    if (arrives !== 0 && !wasToldCreated) {
       this.#tell(place, arrives, isDirectory, reason, interests);
-    if (completes !== 0 && !wasToldCreated && !wasToldClosed)
-      this.#tell(place, completes, isDirectory, reason, interests);
+      look.table.told.note(look.node.id, arrives, name, 0, name.length);
+    }
+    // A file that came meanwhile by a record is closed by one, or is another name of a file. After lost
+    // records nothing is sure to follow.
+    const isTold = wasToldClosed || (wasToldCreated && reason !== "overflow");
+    if (completes !== 0 && !isTold) this.#tell(place, completes, isDirectory, reason, interests);
   }
 
   #tellFile({ node, interests, reason }: Look, found: Found): void {
@@ -214,7 +218,7 @@ function openOrNull(node: Node): OpenDirectory | null {
 function entriesOf(directory: OpenDirectory): Entry[] {
   const entries: Entry[] = [];
   try {
-    listDirectory(directory.path, (name, type) => entries.push({ name, type }));
+    directory.addTo(entries);
   } catch (error) {
     if (!(error instanceof SyscallError)) throw error; // as far as it could be read
   }

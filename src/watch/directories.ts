@@ -11,6 +11,7 @@ import { Moves, type Tell } from "./moves.ts";
 import { OpenDirectory } from "./open-directory.ts";
 import type { OwnOutputs } from "./own-outputs.ts";
 import {
+  addNode,
   childrenOf,
   isHiddenIn,
   isInTree,
@@ -67,8 +68,11 @@ export class Directories {
   readonly #options: DirectoriesOptions;
   readonly #walk: Walk;
   #comparisons: Comparison[] = [];
+  /** `Backend.end` when it was asked last: as long as it stays so, no record has come. */
+  #end = -1;
   /** Seen elsewhere than they are in the tree, which the records will tell, or have told in part. */
   readonly #sighted = new Set<Node>();
+  #untold = 0;
   /** Left, and not found until the records come to `at`: it went to where nothing is watched. */
   #away: { readonly node: Node; readonly at: number }[] = [];
   #saidOpenFiles = false;
@@ -235,7 +239,7 @@ export class Directories {
 
   /** Keep a record of what happened in a directory that is on its way. @returns whether it is */
   holdBack(node: Node, tell: () => Tell): boolean {
-    if (!isInTree(node) && !node.wasDeleted) return true; // since a moment ago: this is from elsewhere
+    if (!isInTree(node) && node.standing !== "deleted") return true; // since a moment ago: this is from elsewhere
     if (!this.isAway(node)) return false;
     const answer = this.moves.hold(node, tell());
     if (typeof answer !== "object") return answer === "held";
@@ -267,19 +271,20 @@ export class Directories {
   #look(parent: Node, base: OpenDirectory, name: Uint8Array): Opening | null {
     const { backend } = this;
     const needsQuiet = parent.mark.identity === null;
+    if (!needsQuiet) this.#end = backend.end;
     for (let look = 1; ; look++) {
-      const at = backend.end;
+      const at = this.#end;
       const directory = this.#openEntry(parent, base, name);
       if (directory === null) return null;
-      if (!needsQuiet || look === looksMax || backend.end === at)
-        return { parent, name, directory, at };
+      if (needsQuiet) this.#end = backend.end;
+      if (this.#end === at || look === looksMax) return { parent, name, directory, at };
       directory[Symbol.dispose]();
     }
   }
 
   #openEntry(parent: Node, base: OpenDirectory, name: Uint8Array): OpenDirectory | null {
     try {
-      return OpenDirectory.at(base.entry(name));
+      return base.open(name);
     } catch (error) {
       if (!(error instanceof SyscallError)) throw error;
       this.#sayCannot(joined(parent, name), error);
@@ -306,10 +311,10 @@ export class Directories {
         if (!this.#isStillAt(known, parent, name)) this.sight(known, { parent, name, at });
         return { node: known, isNew: false };
       }
-      const node = new Node(root, mark, { parent, name, isDirectory: true });
+      const node = new Node(root, mark, { parent, name });
       node.since = at;
       node.ownOutputs = ownOutputs;
-      mark.nodes.push(node);
+      addNode(mark, node);
       this.#attach(node);
       return { node, isNew: true };
     } catch (error) {
@@ -389,7 +394,7 @@ export class Directories {
     if (node.parent === null) return OpenDirectory.follow(path); // it may be a symbolic link
     if (path.length <= PATH_MAX) return OpenDirectory.at(path);
     using parent = this.open(node.parent);
-    return parent && OpenDirectory.at(parent.entry(node.name));
+    return parent && parent.open(node.name);
   }
 
   /**
@@ -411,28 +416,44 @@ export class Directories {
   drop(node: Node, { isDeleted = false } = {}): void {
     for (const child of childrenOf(node)) this.drop(child, { isDeleted });
     const { mark } = node;
-    const index = mark.nodes.indexOf(node);
-    if (index >= 0) {
-      mark.nodes.splice(index, 1);
+    let isGone = isDeleted;
+    if (isInTree(node)) {
+      mark.nodes = mark.nodes.filter((one) => one !== node);
       if (mark.nodes.length > 0) this.refresh(mark.nodes[0]!);
       else if (isDeleted) this.backend.forget(mark);
-      else this.#remove(node);
+      else isGone = this.#remove(node) === "gone";
     }
     node.detach();
-    node.wasDeleted = isDeleted;
+    node.standing = isDeleted ? "deleted" : "latest";
     node.seen = null;
     this.#sighted.delete(node);
-    this.moves.forget(node);
+    const held = this.moves.forget(node);
+    if (isGone) this.#untold += held;
     this.#options.onDropped(node);
   }
 
-  #remove(node: Node): void {
+  get hasUntold(): boolean {
+    return this.#untold > 0;
+  }
+
+  /** What was held back about directories that were gone before it was known where they had gone. */
+  takeUntold(): number {
+    const count = this.#untold;
+    this.#untold = 0;
+    return count;
+  }
+
+  /** @returns "gone" if it is known not to be there any more */
+  #remove(node: Node): "gone" | "removed" {
     const { mark } = node;
-    if (!mark.isDirectory || mark.identity === null)
-      return this.backend.remove(mark, pathForCall(node));
+    if (!mark.isDirectory || mark.identity === null) {
+      this.backend.remove(mark, pathForCall(node));
+      return "removed";
+    }
     using directory = this.open(node);
     if (directory === null) this.backend.forget(mark);
     else this.backend.remove(mark, directory.path);
+    return directory === null ? "gone" : "removed";
   }
 
   /** The same for all places below. */

@@ -16,7 +16,7 @@ import {
   mountOfIdentity,
   openByIdentity,
 } from "../../ffi/fanotify/calls.ts";
-import { FanotifyReader, InfoReader } from "../../ffi/fanotify/reader.ts";
+import { FanotifyReader, InfoReader, pidfdOf } from "../../ffi/fanotify/reader.ts";
 import {
   FAN_CREATE,
   FAN_DELETE,
@@ -34,15 +34,22 @@ import {
   FAN_RENAME,
   metadataLayout,
 } from "../../ffi/fanotify/abi.ts";
+import type { ActorDesk } from "./actor-desk.ts";
 import type { Backend, EventSink, NotOpened, Side, Want } from "./backend.ts";
 import { renamePlaces } from "./rename-places.ts";
-import { type Mark, pathForCall } from "./tree.ts";
-import { viewAskers, viewRenamed } from "../rule/matcher.ts";
-import { HandleTable } from "./handle-table.ts";
-import type { Node } from "./tree.ts";
+import { type Mark, type Node, noNodes, pathForCall } from "./tree.ts";
+import { viewAskers, viewRenamed } from "../rule/view.ts";
+import { fileLimitOf } from "../../ffi/limits.ts";
+import { HandleTable, wordsOf } from "./handle-table.ts";
 
 /** For all groups: none reads while the records of another are in hand. */
 const buffer = new Uint8Array(256 * 1024);
+/** Metadata, two handles, a name and a pidfd: as little as a record that says a pidfd takes. */
+const recordBytesMin = 72;
+/** The longest record: two names of 255 bytes, three handles of 128, a pidfd. */
+const recordBytesMax = 1024;
+/** RLIMIT_NOFILE as nearly everywhere. */
+const usualFileLimit = 1024;
 const dot = 0x2e;
 /** Stands for the call in the error that says that a filesystem is a copy. */
 const copyCall = "name_to_handle_at";
@@ -74,6 +81,8 @@ export class KnownMarks {
 }
 
 export interface FanotifyOptions {
+  /** Gets the descriptor of who did it with each record. Default: the kernel is spared opening it. */
+  readonly actors?: ActorDesk | null;
   /** fs.fanotify.max_user_marks does not count; needs CAP_SYS_ADMIN. Default: true. */
   readonly unlimitedMarks?: boolean;
   readonly known?: KnownMarks;
@@ -92,11 +101,12 @@ export class FanotifyBackend implements Backend {
   readonly supported = sharedBits | eventBits.rename | eventBits.q_overflow;
   readonly #fd: Fd;
   readonly #ownPid: number;
-  readonly #buffer = buffer;
-  readonly #events = new FanotifyReader(this.#buffer);
-  readonly #info = new InfoReader(this.#events);
-  readonly #aheadEvents = new FanotifyReader(this.#buffer);
-  readonly #aheadInfo = new InfoReader(this.#aheadEvents);
+  readonly #actors: ActorDesk | null;
+  readonly #buffer: Uint8Array;
+  readonly #events: FanotifyReader;
+  readonly #info: InfoReader;
+  readonly #aheadEvents: FanotifyReader;
+  readonly #aheadInfo: InfoReader;
   #length = 0;
   readonly #known: KnownMarks;
   readonly #markByIdentity: HandleTable<FanotifyMark>;
@@ -125,11 +135,18 @@ export class FanotifyBackend implements Backend {
 
   /** @param ownPid what this process does is not reported. @throws {SyscallError} as `fanotifyInit` */
   constructor(ownPid: number, options: FanotifyOptions = {}) {
+    const { actors = null, unlimitedMarks = true } = options;
     this.#ownPid = ownPid;
     this.#known = options.known ?? new KnownMarks();
     this.#markByIdentity = this.#known.byIdentity;
     this.#isNamedElsewhere = options.isNamedElsewhere ?? (() => false);
-    this.#fd = fanotifyInit({ unlimitedMarks: options.unlimitedMarks ?? true });
+    this.#actors = actors;
+    this.#buffer = actors === null ? buffer : new Uint8Array(readBytesWithActors());
+    this.#events = new FanotifyReader(this.#buffer);
+    this.#info = new InfoReader(this.#events);
+    this.#aheadEvents = new FanotifyReader(this.#buffer);
+    this.#aheadInfo = new InfoReader(this.#aheadEvents);
+    this.#fd = fanotifyInit({ unlimitedMarks, reportPidfd: actors !== null });
   }
 
   get fd(): number {
@@ -174,7 +191,7 @@ export class FanotifyBackend implements Backend {
       known.mask = (known.mask | missing) >>> 0;
       return known;
     }
-    const mark: FanotifyMark = { identity, mount, alias: null, isDirectory, mask, nodes: [] };
+    const mark: FanotifyMark = { identity, mount, alias: null, isDirectory, mask, nodes: noNodes };
     this.#markByIdentity.set(identity, mark);
     this.#marks++;
     if (!isDirectory) this.#fileMarks++;
@@ -289,9 +306,12 @@ export class FanotifyBackend implements Backend {
     // All of them at once: a look that is made between two of them is behind the others as well.
     this.#left = events.remaining;
     this.#consumed += this.#left * queuedBytesPerEvent;
+    this.#actors?.beginRead();
     while (events.next()) {
       this.#left--;
+      this.#actors?.beginRecord(events.pid, pidfdOf(events, this.#info));
       this.#deliver(sink);
+      this.#actors?.endRecord();
     }
     return length;
   }
@@ -454,9 +474,7 @@ export class FanotifyBackend implements Backend {
   }
 
   #find(identity: Uint8Array): FanotifyMark | null {
-    const words = new Int32Array(((identity.length + 3) & ~3) >> 2);
-    new Uint8Array(words.buffer).set(identity);
-    return this.#markByIdentity.get(words, 0, identity.length);
+    return this.#markByIdentity.get(wordsOf(identity), 0, identity.length);
   }
 }
 
@@ -515,4 +533,10 @@ function kernelMask(want: Want, isDirectory: boolean): number {
   const children = want.children ? FAN_EVENT_ON_CHILD : 0;
   const directories = want.directories ? FAN_ONDIR : 0;
   return (shared | rename | children | directories) >>> 0;
+}
+
+/** With pidfds, each record brings an open descriptor: a quarter of those that we may have, at a time. */
+function readBytesWithActors(): number {
+  const descriptors = Math.min(fileLimitOf(0)!.soft, usualFileLimit) / 4;
+  return Math.max(Math.floor(descriptors * recordBytesMin), recordBytesMax);
 }

@@ -116,8 +116,9 @@ function isSame<Value>(
   return rest === 0 || own[whole] === lastWord(words, first + whole, rest);
 }
 
-function wordsOf(identity: Uint8Array): Int32Array {
-  const bytes = new Uint8Array((identity.length + 3) & ~3);
-  bytes.set(identity);
-  return new Int32Array(bytes.buffer);
+/** Not by way of its `buffer`: a small array gets an ArrayBuffer then, and keeps it. */
+export function wordsOf(identity: Uint8Array): Int32Array {
+  const words = new Int32Array((identity.length + 3) >> 2);
+  for (let i = 0; i < identity.length; i++) words[i >> 2]! |= identity[i]! << ((i & 3) * 8);
+  return words;
 }

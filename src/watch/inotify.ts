@@ -2,7 +2,6 @@
 import { entryEvents, eventBits } from "../event.ts";
 import { bytesReadable, type Fd, readNow } from "../../ffi/fd.ts";
 import { SyscallError } from "../../ffi/errno.ts";
-import { fileStatus } from "../../ffi/files.ts";
 import { POLLIN, pollOne } from "../../ffi/poll.ts";
 import { inotifyAddWatch, inotifyInit, inotifyRemoveWatch } from "../../ffi/inotify/calls.ts";
 import { InotifyReader } from "../../ffi/inotify/reader.ts";
@@ -17,12 +16,12 @@ import {
   IN_Q_OVERFLOW,
   IN_UNMOUNT,
 } from "../../ffi/inotify/abi.ts";
-import { viewRenamed } from "../rule/matcher.ts";
+import { viewRenamed } from "../rule/view.ts";
 import type { Backend, EventSink, Rename, Side, Want } from "./backend.ts";
 import { InotifyAhead } from "./inotify-ahead.ts";
 import { renamePlaces } from "./rename-places.ts";
-import type { Mark } from "./tree.ts";
-import type { Node } from "./tree.ts";
+import { type Mark, type Node, noNodes } from "./tree.ts";
+import { WdTable } from "./wd-table.ts";
 
 /** Room for 8,000 records with short names: one write to stdout for each read of a busy queue. */
 const readBytes = 256 * 1024;
@@ -43,8 +42,6 @@ const directoryChanges = IN_CREATE | IN_DELETE | IN_MOVED_FROM | IN_MOVED_TO;
 
 interface InotifyMark extends Mark {
   readonly wd: number;
-  /** Of a directory, as `FileStatus.inode`. */
-  readonly inode: string;
   unmounted: boolean;
 }
 
@@ -63,7 +60,7 @@ export class InotifyBackend implements Backend {
   readonly #buffer = new Uint8Array(readBytes + readMoreBytes);
   readonly #mainRead = this.#buffer.subarray(0, readBytes);
   readonly #records = new InotifyReader(this.#buffer);
-  readonly #markByWd = new Map<number, InotifyMark>();
+  readonly #markByWd = new WdTable<InotifyMark>();
   /** The first half of a rename whose second is in the same read. */
   #first: FirstHalf | null = null;
   #consumed = 0;
@@ -111,8 +108,14 @@ export class InotifyBackend implements Backend {
     return null;
   }
 
+  /** The kernel answers with the descriptor of the watch that the inode has: only then is it that one. */
   recognizes(mark: Mark, path: Uint8Array): boolean {
-    return fileStatus(path).inode === (mark as InotifyMark).inode;
+    const answered = inotifyAddWatch(this.fd, path, mark.mask | IN_MASK_ADD);
+    if (answered === (mark as InotifyMark).wd) return true;
+    const other = this.#markByWd.get(answered);
+    if (other === null) inotifyRemoveWatch(this.fd, answered);
+    else other.mask = (other.mask | mark.mask) >>> 0;
+    return false;
   }
 
   openByIdentity(): "cannot" {
@@ -148,13 +151,12 @@ export class InotifyBackend implements Backend {
     // IN_MASK_ADD: without it the mask of an inode that is watched at another place would be replaced.
     const wd = inotifyAddWatch(this.fd, path, mask | IN_MASK_ADD);
     const known = this.#markByWd.get(wd);
-    if (known !== undefined) {
+    if (known !== null) {
       known.mask = (known.mask | mask) >>> 0;
       return known;
     }
-    const inode = isDirectory ? fileStatus(path).inode : "";
-    const mark = { wd, inode, isDirectory, identity: null, mask, nodes: [], unmounted: false };
-    this.#markByWd.set(wd, mark);
+    const mark = { wd, isDirectory, identity: null, mask, nodes: noNodes, unmounted: false };
+    this.#markByWd.add(mark);
     return mark;
   }
 
@@ -165,7 +167,7 @@ export class InotifyBackend implements Backend {
     const answered = inotifyAddWatch(this.fd, path, mask);
     if (answered === wd) mark.mask = mask;
     // The path leads to another inode by now, which nobody asked to watch.
-    else if (!this.#markByWd.has(answered)) inotifyRemoveWatch(this.fd, answered);
+    else if (this.#markByWd.get(answered) === null) inotifyRemoveWatch(this.fd, answered);
   }
 
   remove(mark: Mark): void {
@@ -199,7 +201,7 @@ export class InotifyBackend implements Backend {
     const { mask, wd } = this.#records;
     if ((mask & IN_Q_OVERFLOW) !== 0) return sink.overflow(this);
     const mark = this.#markByWd.get(wd);
-    if (mark === undefined) return; // removed while the record was queued
+    if (mark === null) return; // removed while the record was queued
     if ((mask & (IN_IGNORED | IN_UNMOUNT)) !== 0) this.#lose(sink, mark, mask);
     const events = mask & sharedBits;
     if (events === 0) return;

@@ -2,6 +2,7 @@
 import { fileIdentity, hasFilesystemId } from "../../ffi/fanotify/calls.ts";
 import { Errno, SyscallError } from "../../ffi/errno.ts";
 import type { BackendName } from "../rule/rule.ts";
+import type { ActorDesk } from "./actor-desk.ts";
 import type { Backend } from "./backend.ts";
 import { causeOf } from "./explain.ts";
 import { FanotifyBackend, type FanotifyOptions, isCopyRefused, KnownMarks } from "./fanotify.ts";
@@ -34,6 +35,8 @@ export class Ladder {
   #withoutPrivilege: JointBackend | SyscallError | null = null;
   /** All that are open. */
   readonly opened: JointBackend[] = [];
+  /** Of backends that are opened from now on, those that can tell who did it tell it to this. */
+  #actors: ActorDesk | null = null;
 
   constructor(open = openReal) {
     this.#open = open;
@@ -46,6 +49,31 @@ export class Ladder {
     const opened = this.#tryOpen(name === "inotify" ? this.#openInotify : this.#openFanotify);
     this.#backends.set(name, opened);
     return opened;
+  }
+
+  get tellsActors(): boolean {
+    return this.#actors !== null;
+  }
+
+  /**
+   * From now on fanotify tells who did it, or no longer does. For that it has to be opened anew.
+   *
+   * @returns what it was until now, for the caller to close, or null if it was not open; the error if it
+   *   can't be opened anew: then all stays as it is
+   */
+  tellActors(actors: ActorDesk | null): Backend | SyscallError | null {
+    const before = this.#backends.get("fanotify");
+    const actorsBefore = this.#actors;
+    this.#actors = actors;
+    if (before === undefined || before instanceof SyscallError) return null;
+    const opened = this.#tryOpen(this.#openFanotify);
+    if (opened instanceof SyscallError) {
+      this.#actors = actorsBefore;
+      return opened;
+    }
+    this.#backends.set("fanotify", opened);
+    this.opened.splice(this.opened.indexOf(before), 1);
+    return before;
   }
 
   /** fanotify as anybody may have it, where inotify is used up; what is open already serves as it is. */
@@ -73,7 +101,8 @@ export class Ladder {
     }
   }
 
-  readonly #openFanotify = (): JointBackend => this.#joinFanotify({ unlimitedMarks: true });
+  readonly #openFanotify = (): JointBackend =>
+    this.#joinFanotify({ unlimitedMarks: true, actors: this.#actors });
 
   #joinFanotify(options: FanotifyOptions): JointBackend {
     const known = new KnownMarks();

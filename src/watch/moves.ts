@@ -63,10 +63,13 @@ export class Moves {
     return held.map(({ tell }) => tell);
   }
 
-  /** It is gone for good, and what was held back about it. */
-  forget(node: Node): void {
-    if (!this.#heldByNode.delete(node)) return;
+  /** It is gone for good, and what was held back about it. @returns how many records that were */
+  forget(node: Node): number {
+    const held = this.#heldByNode.get(node);
+    if (held === undefined) return 0;
+    this.#heldByNode.delete(node);
     for (const [key, nodes] of this.#nodesByKey) if (nodes.includes(node)) this.#remove(node, key);
+    return held.length;
   }
 
   /** All that are still on their way. */

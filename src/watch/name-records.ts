@@ -9,7 +9,7 @@ import { SyscallError } from "../../ffi/errno.ts";
 import { entryEvents, eventBits } from "../event.ts";
 import type { DirectoryEntry, MoveKey } from "./backend.ts";
 import type { Directories, Opening } from "./directories.ts";
-import { OpenDirectory } from "./open-directory.ts";
+import type { OpenDirectory } from "./open-directory.ts";
 import { isInTree, type Mark, Node } from "./tree.ts";
 import { isLeftOut } from "./want.ts";
 
@@ -63,7 +63,7 @@ export class NameRecords {
    */
   #replace(older: Node): void {
     older.outlive();
-    older.leavesNext = true;
+    older.standing = "leaves next";
     this.#outlived.add(older);
   }
 
@@ -79,7 +79,7 @@ export class NameRecords {
       return this.#directories.move(known, parent, name, { isOutlived: isOldNews });
     }
     if (isLeftOut(parent, name)) return;
-    const node = new Node(parent.root, noMark(), { parent, name, isDirectory: true });
+    const node = new Node(parent.root, noMark(), { parent, name });
     node.since = backend.position;
     node.attach();
     this.#expected.add(node);
@@ -117,7 +117,7 @@ export class NameRecords {
     using base = this.#directories.open(parent);
     if (base === null) return false;
     const at = backend.position;
-    const directory = openOrNull(base.entry(name));
+    const directory = openOrNull(base, name);
     if (directory === null) return false;
     return this.#isPlaced(node, { parent, name, directory, at });
   }
@@ -141,9 +141,9 @@ export class NameRecords {
   }
 }
 
-function openOrNull(path: Uint8Array): OpenDirectory | null {
+function openOrNull(base: OpenDirectory, name: Uint8Array): OpenDirectory | null {
   try {
-    return OpenDirectory.at(path);
+    return base.open(name);
   } catch (error) {
     if (error instanceof SyscallError) return null;
     throw error;

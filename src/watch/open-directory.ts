@@ -1,20 +1,21 @@
 /** A directory held open for a moment: whatever becomes of its path, it is this one. */
-import { cString, utf8 } from "../../ffi/bytes.ts";
-import { type Fd, O, openFd } from "../../ffi/fd.ts";
+import { type Fd, O, openEntry, openFd } from "../../ffi/fd.ts";
+import { addEntries, type Entry } from "../../ffi/files.ts";
+import { descriptorPath } from "./descriptor-path.ts";
 
 const flags = O.RDONLY | O.DIRECTORY | O.NOFOLLOW | O.NONBLOCK;
+
+const slash = 0x2f;
 
 /** Never kept for long: a descriptor keeps its filesystem from being unmounted. */
 export class OpenDirectory implements Disposable {
   readonly #fd: Fd;
-  /** A path that leads to it, NUL-terminated: proc_pid_fd(5). */
+  /** A path that leads to it, NUL-terminated. */
   readonly path: Uint8Array;
-  readonly #prefix: Uint8Array;
 
   constructor(fd: Fd) {
     this.#fd = fd;
-    this.#prefix = utf8(`/proc/self/fd/${fd.number}/`);
-    this.path = cString(this.#prefix.subarray(0, -1));
+    this.path = descriptorPath(fd.number);
   }
 
   /** @param path NUL-terminated; a symbolic link is not followed. @throws {SyscallError} as open(2) */
@@ -27,13 +28,24 @@ export class OpenDirectory implements Disposable {
     return new OpenDirectory(openFd(path, flags & ~O.NOFOLLOW));
   }
 
+  /** A directory in it; a symbolic link is none. @throws {SyscallError} as openat(2) */
+  open(name: Uint8Array): OpenDirectory {
+    return new OpenDirectory(openEntry(this.#fd.number, name, flags));
+  }
+
   /** The path of an entry, NUL-terminated. */
   entry(name: Uint8Array): Uint8Array {
-    const prefix = this.#prefix;
-    const path = new Uint8Array(prefix.length + name.length + 1);
-    path.set(prefix);
-    path.set(name, prefix.length);
+    const { length } = this.path;
+    const path = new Uint8Array(length + name.length + 1);
+    path.set(this.path);
+    path[length - 1] = slash;
+    path.set(name, length);
     return path;
+  }
+
+  /** What is in it now, as `addEntries` adds it. @throws {SyscallError} */
+  addTo(entries: Entry[], only?: "directories"): void {
+    addEntries(entries, this.#fd.number, only);
   }
 
   [Symbol.dispose](): void {

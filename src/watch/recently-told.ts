@@ -2,13 +2,17 @@
 import { latin1 } from "../../ffi/bytes.ts";
 import { eventBits } from "../event.ts";
 
-/** What is noted: after these there is a complete file under the name, or one will follow. */
-export const notedEvents = eventBits.create | eventBits.moved_to | eventBits.close_write;
+/** After these a file is there. */
+export const came = eventBits.create | eventBits.moved_to;
 
-/** What was told of a name, the last time. */
+/** After these it is complete. */
+export const ended = eventBits.close_write | eventBits.moved_to;
+
+/** What was told of a name. */
 export interface Told {
+  /** Of `came` and `ended`. */
   readonly events: number;
-  /** Counts up: what was told later has a higher one. */
+  /** Counts up: what became complete later has a higher one. */
   readonly order: number;
 }
 
@@ -79,8 +83,10 @@ export class RecentlyTold {
 
   #readInto(index: Map<string, Told>, notes: Notes, from: number): void {
     notes.read(from, (key, events) => {
-      const before = index.get(key)?.events ?? 0;
-      index.set(key, { events: before | events, order: this.#order++ });
+      const before = index.get(key);
+      const isEnd = before === undefined || (events & ended) !== 0;
+      const order = isEnd ? this.#order++ : before.order;
+      index.set(key, { events: (before?.events ?? 0) | events, order });
     });
   }
 }

@@ -14,15 +14,12 @@ import { eventBits } from "../event.ts";
 import type { Log } from "../log.ts";
 import type { Interests } from "../rule/matcher.ts";
 import type { CatchUp, Found } from "./catch-up.ts";
-import { keyOf, type RecentlyTold } from "./recently-told.ts";
+import { came, ended, keyOf, type RecentlyTold } from "./recently-told.ts";
 import { isOwnOutput, type Node } from "./tree.ts";
 import type { Listing } from "./walk.ts";
 import type { WatchTable } from "./watch-table.ts";
 
 const { create, modify, close_write } = eventBits;
-
-/** After these a file was complete. */
-const ended = close_write | eventBits.moved_to;
 
 /** So long the comparison waits for a moment in which no record is queued: milliseconds. */
 const patienceMs = 200;
@@ -150,14 +147,15 @@ export class Recovery {
     const status = statusOf(path, options);
     if (status === null || status.changed < this.#search!.since) return null;
     const { node, name } = place;
+    if (this.#handled.get(keyOf(node.id, name)) === status.changed) return null;
     const told = this.#told.get(node.id, name);
     const found = this.#foundAs(name, status, path);
-    if (told !== null && told.order >= this.#search!.lastLoss) return null; // the last of it is told
-    if (told !== null && (told.events & ended) !== 0)
-      return this.#doubt(place, found, status.changed, told.order);
-    if (told !== null) found.arrives = 0;
+    if (told !== null) {
+      if ((told.events & came) !== 0) found.arrives = 0;
+      if ((told.events & ended) !== 0) return this.#doubt(place, found, status.changed, told.order);
+    }
     if (found.arrives === 0 && found.completes === 0) return null;
-    if (!this.#isNews(place, status.changed)) return null;
+    this.#handled.set(keyOf(node.id, name), status.changed);
     const isLost = found.completes !== 0 && status.modified >= this.#search!.since;
     if (isLost) this.#lostBy = Math.min(this.#lostBy, status.modified);
     return found;
@@ -177,17 +175,11 @@ export class Recovery {
     };
   }
 
-  #isNews({ node, name }: FoundPlace, changed: number): boolean {
-    const key = keyOf(node.id, name);
-    if (this.#handled.get(key) === changed) return false;
-    this.#handled.set(key, changed);
-    return true;
-  }
-
-  #doubt(place: FoundPlace, found: Found, changed: number, order: number): null {
-    if (found.completes !== 0)
+  #doubt(place: FoundPlace, found: Found, changed: number, order: number): Found | null {
+    const { lastLoss } = this.#search!;
+    if (found.completes !== 0 && order < lastLoss)
       this.#doubtful.push({ ...place, found: { ...found, arrives: 0 }, changed, order });
-    return null;
+    return found.arrives === 0 ? null : { ...found, completes: 0 };
   }
 
   /**
@@ -198,9 +190,12 @@ export class Recovery {
     const { firstLoss } = this.#search!;
     let latest = Infinity;
     for (const one of this.#doubtful.sort((a, b) => b.order - a.order)) {
-      const { node, interests, found, changed, order } = one;
+      const { node, name, interests, found, changed, order } = one;
       const hasChanged = changed > latest || (order < firstLoss && changed > this.#lostBy);
-      if (hasChanged && this.#isNews(one, changed)) this.#add(node, interests, [found]);
+      if (hasChanged) {
+        this.#handled.set(keyOf(node.id, name), changed);
+        this.#add(node, interests, [found]);
+      }
       latest = Math.min(latest, changed);
     }
     this.#doubtful = [];

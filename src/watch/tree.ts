@@ -36,8 +36,8 @@ export interface Mark {
   readonly isDirectory: boolean;
   /** The file handle by which records name it, and what is in it; null where they do not. */
   readonly identity: Uint8Array | null;
-  /** Where the inode is. Almost always one place. */
-  readonly nodes: Node[];
+  /** Where the inode is. Almost always one place. A change makes another list. */
+  nodes: readonly Node[];
   /** What the kernel was asked, in its own bits. */
   mask: number;
 }
@@ -50,13 +50,25 @@ export interface Sighting {
   readonly at: number;
 }
 
+/**
+ * "outlived": another directory has its name by now, as a look has found, and its own leaving is still
+ * queued; "leaves next": the next record of the name is about it, and not about the other; "deleted": given
+ * up because it was deleted, so it never was anywhere else, and what happened in it did happen here.
+ */
+type Standing = "latest" | "outlived" | "leaves next" | "deleted";
+
+interface Known {
+  isHidden: boolean | null;
+  prefix: PathPrefix | null;
+  self: PathPrefix | null;
+}
+
 let lastNodeId = 0;
 
 /** A place with a kernel mark. One inode may be in several places: hard links, bind mounts, symlinks. */
 export class Node {
   readonly id = ++lastNodeId;
   readonly root: Root;
-  readonly isDirectory: boolean;
   /** That of a directory of which only the name is known yet has no places. */
   mark: Mark;
   parent: Node | null;
@@ -69,32 +81,30 @@ export class Node {
   since = 0;
   /** A look has found it elsewhere than the records that are read by now say. */
   seen: Sighting | null = null;
-  /** Another directory has its name by now, as a look has found; its own leaving is still queued. */
-  isOutlived = false;
-  /** Given up because it was deleted, so it never was anywhere else: what happened in it did happen here. */
-  wasDeleted = false;
-  /** The next record of its name is about it, and not about the directory that has the name by now. */
-  leavesNext = false;
+  standing: Standing = "latest";
   /** Its name in `parent`; the whole path for a root. */
   name: Uint8Array;
   /** Directories below that are in the tree too. */
   children: Map<string | number, Node> | null = null;
   /** Names in this directory under which facron's own output lies: their events are dropped. */
   ownOutputs: Uint8Array[] | null = null;
-  #isHidden: boolean | null = null;
-  #prefix: PathPrefix | null = null;
-  #self: PathPrefix | null = null;
+  /** What follows from the names on the way to it: null for the many of which nobody has asked. */
+  #known: Known | null = null;
 
-  constructor(
-    root: Root,
-    mark: Mark,
-    { parent, name, isDirectory }: { parent: Node | null; name: Uint8Array; isDirectory: boolean },
-  ) {
+  constructor(root: Root, mark: Mark, { parent, name }: { parent: Node | null; name: Uint8Array }) {
     this.root = root;
     this.mark = mark;
     this.parent = parent;
     this.name = name;
-    this.isDirectory = isDirectory;
+  }
+
+  get isDirectory(): boolean {
+    return this.mark.isDirectory;
+  }
+
+  /** Another directory has its name by now. */
+  get isOutlived(): boolean {
+    return this.standing === "outlived" || this.standing === "leaves next";
   }
 
   /** What rules want here; null if the place is only known by name. */
@@ -106,18 +116,18 @@ export class Node {
 
   /** Whether its name, or that of a directory between it and the root, starts with a dot. */
   get isHidden(): boolean {
-    return (this.#isHidden ??=
+    return (this.#knows.isHidden ??=
       this.parent !== null && (this.name[0] === dot || this.parent.isHidden));
   }
 
   /** What a name in this directory is put behind. */
   get prefix(): PathPrefix {
-    return (this.#prefix ??= pathPrefix(withSlash(this.path)));
+    return (this.#knows.prefix ??= pathPrefix(withSlash(this.path)));
   }
 
   /** The place itself. */
   get self(): PathPrefix {
-    return (this.#self ??= pathPrefix(this.path));
+    return (this.#knows.self ??= pathPrefix(this.path));
   }
 
   /** Its path now. */
@@ -130,8 +140,7 @@ export class Node {
     this.detach();
     this.parent = parent;
     this.name = name;
-    this.isOutlived = isOutlived;
-    this.leavesNext = false;
+    this.standing = isOutlived ? "outlived" : "latest";
     this.attach();
     this.#forgetPaths();
   }
@@ -161,13 +170,13 @@ export class Node {
     const latest = this.children?.get(key) ?? null;
     const older = this.children?.get(outlivedKey(key)) ?? null;
     const isOldNews = latest !== null && position <= latest.since;
-    return isOldNews || older?.leavesNext === true ? older : latest;
+    return isOldNews || older?.standing === "leaves next" ? older : latest;
   }
 
   /** Another directory was found under its name. */
   outlive(): void {
     this.detach();
-    this.isOutlived = true;
+    this.standing = "outlived";
     this.attach();
   }
 
@@ -186,10 +195,12 @@ export class Node {
     return this.isOutlived ? outlivedKey(key) : key;
   }
 
+  get #knows(): Known {
+    return (this.#known ??= { isHidden: null, prefix: null, self: null });
+  }
+
   #forgetPaths(): void {
-    this.#isHidden = null;
-    this.#prefix = null;
-    this.#self = null;
+    this.#known = null;
     if (this.children !== null) for (const child of this.children.values()) child.#forgetPaths();
   }
 }
@@ -197,6 +208,14 @@ export class Node {
 /** No name has a slash. */
 function outlivedKey(key: string): string {
   return `${key}/`;
+}
+
+/** Those of a mark that has no place yet. */
+export const noNodes: readonly Node[] = [];
+
+/** The inode of a mark is at this place too. */
+export function addNode(mark: Mark, node: Node): void {
+  mark.nodes = mark.nodes.length === 0 ? [node] : [...mark.nodes, node];
 }
 
 /** Whether a place is not given up. */

@@ -1,6 +1,6 @@
 /** Finds the directories below watched ones, a slice at a time. */
 import { SyscallError } from "../../ffi/errno.ts";
-import { DT_DIR, DT_UNKNOWN, listDirectory } from "../../ffi/files.ts";
+import { DT_DIR, DT_UNKNOWN, type Entry } from "../../ffi/files.ts";
 import type { OpenDirectory } from "./open-directory.ts";
 import type { Comparison } from "./comparison.ts";
 import { isInTree, type Node } from "./tree.ts";
@@ -12,12 +12,6 @@ export interface Visit {
   readonly isNew: boolean;
   /** The tree is compared with what is there; null if only what is new is looked for. */
   readonly comparison: Comparison | null;
-}
-
-/** An entry of a directory: its name and the kernel's DT_* type. */
-export interface Entry {
-  readonly name: Uint8Array;
-  readonly type: number;
 }
 
 /** A directory that is held open, and all that is in it. */
@@ -49,7 +43,7 @@ interface Frame {
   /** Null until it is opened, and again while it is far above. */
   directory: OpenDirectory | null;
   /** Null until it is listed. */
-  names: readonly Uint8Array[] | null;
+  entries: readonly Entry[] | null;
   next: number;
 }
 
@@ -72,7 +66,7 @@ export class Walk {
   add(visit: Visit, directory: OpenDirectory | null = null): void {
     const tooMany = this.#frames.at(-openMax);
     if (tooMany !== undefined) close(tooMany);
-    this.#frames.push({ visit, directory, names: null, next: 0 });
+    this.#frames.push({ visit, directory, entries: null, next: 0 });
   }
 
   /** Go on for a while. @param directories are listed at most */
@@ -80,7 +74,7 @@ export class Walk {
     for (let left = directories; left > 0;) {
       const frame = this.#frames.at(-1);
       if (frame === undefined) return;
-      const isListed = frame.names !== null;
+      const isListed = frame.entries !== null;
       if (!this.#step(frame)) this.#pop(frame);
       if (!isListed) left--;
     }
@@ -95,29 +89,27 @@ export class Walk {
     frame.directory ??= this.#hands.open(visit.node);
     const { directory } = frame;
     if (directory === null) return false;
-    frame.names ??= this.#list(visit, directory);
-    const name = frame.names[frame.next++];
-    if (name === undefined) return false;
-    const step = this.#hands.found(visit, directory, name);
+    frame.entries ??= this.#list(visit, directory);
+    const entry = frame.entries[frame.next++];
+    if (entry === undefined) return false;
+    if (entry.type !== DT_DIR && entry.type !== DT_UNKNOWN) return true;
+    const step = this.#hands.found(visit, directory, entry.name);
     if (step !== null) this.add(step.visit, step.directory);
     return true;
   }
 
-  #list(visit: Visit, directory: OpenDirectory): readonly Uint8Array[] {
+  #list(visit: Visit, directory: OpenDirectory): readonly Entry[] {
     const entries: Entry[] = [];
     const listsAll = visit.isNew || visit.comparison !== null;
     try {
-      listDirectory(directory.path, (name, type) => {
-        if (listsAll || type === DT_DIR || type === DT_UNKNOWN) entries.push({ name, type });
-      });
+      directory.addTo(entries, listsAll ? undefined : "directories");
     } catch (error) {
       if (!(error instanceof SyscallError)) throw error;
       this.#hands.failed(visit, error);
       return [];
     }
     this.#hands.listed(visit, { directory, entries });
-    const mayBeDirectory = ({ type }: Entry): boolean => type === DT_DIR || type === DT_UNKNOWN;
-    return entries.filter(mayBeDirectory).map(({ name }) => name);
+    return entries;
   }
 
   #pop(frame: Frame): void {

@@ -14,11 +14,15 @@ import { type OwnOutputs, statusOrNull } from "./own-outputs.ts";
 import type { Tell } from "./moves.ts";
 import { LossClock } from "./loss-clock.ts";
 import { NameRecords } from "./name-records.ts";
+import { OpenPath } from "./open-path.ts";
 import { RecentlyTold } from "./recently-told.ts";
 import { isGone } from "./side-watch.ts";
-import { childrenOf, isOwnOutput, Node, pathForCall, type Root } from "./tree.ts";
+import { addNode, childrenOf, isOwnOutput, Node, pathForCall, type Root } from "./tree.ts";
 import type { Listing } from "./walk.ts";
 import { exclusionsOf, follows, isLeftOut, wantAt } from "./want.ts";
+
+/** How often the path of a root is looked at again because it was replaced meanwhile: a look takes 20 us. */
+const looksMax = 100;
 
 /** What is wanted of a root. */
 export interface RootWants extends Pick<Root, "top" | "below" | "belowHidden" | "isStrict"> {
@@ -90,8 +94,8 @@ export class WatchTable {
 
   /** Something waits for a moment in which no records are queued. */
   get isUnsettled(): boolean {
-    const { moves, isAhead, isInDoubt } = this.#directories;
-    return isInDoubt || !moves.isEmpty || isAhead || this.#names.isUnsettled;
+    const { moves, isAhead, isInDoubt, hasUntold } = this.#directories;
+    return isInDoubt || !moves.isEmpty || isAhead || hasUntold || this.#names.isUnsettled;
   }
 
   /** Watch a path, or change what is wanted of one that is watched. @throws {SyscallError} about the path */
@@ -192,7 +196,18 @@ export class WatchTable {
     if (this.#directories.isInDoubt && !this.isWalking) this.#compare();
     if (this.isWalking) return; // it may be found
     this.#names.settle();
-    if (!this.isWalking && !this.backend.hasAhead) this.#directories.dropLost();
+    if (this.isWalking || this.backend.hasAhead) return;
+    this.#directories.dropLost();
+    this.#sayUntold();
+  }
+
+  #sayUntold(): void {
+    const count = this.#directories.takeUntold();
+    if (count === 0) return;
+    this.#log.warn(
+      `${count} events are not told: they happened in directories that were moved, and deleted before ` +
+        "it was seen where to; facron was too far behind",
+    );
   }
 
   /** Once for what has been read: if a directory cannot be found then, it will not be by the next look. */
@@ -283,22 +298,36 @@ export class WatchTable {
   }
 
   #placeRoot(root: Root, isNew = false): void {
-    const path = cString(root.path);
-    const status = fileStatus(path);
-    const isDirectory = status.kind === S_IFDIR;
-    const ownOutputs = isDirectory ? this.#ownOutputs.namesIn(() => status.inode) : null;
-    const holdsOwnOutput = ownOutputs !== null;
-    const kind = { isTop: true, isHidden: false, isDirectory, holdsOwnOutput };
-    const mark = this.backend.add(path, isDirectory, wantAt(root, kind));
-    const node = new Node(root, mark, { parent: null, name: root.path, isDirectory });
+    const { mark, inode, ownOutputs } = this.#markRoot(root);
+    const node = new Node(root, mark, { parent: null, name: root.path });
     node.ownOutputs = ownOutputs;
-    node.inode = status.inode;
-    mark.nodes.push(node);
+    node.inode = inode;
+    addNode(mark, node);
     root.node = node;
     this.#gone.delete(root);
-    if (!isDirectory) return;
+    if (!mark.isDirectory) return;
     if (follows(root)) this.#directories.add(node, { isNew });
     else if (isNew) this.#observer.newDirectory(node, this, null);
+  }
+
+  /**
+   * A file that is saved again and again is another one at each call that names it by its path: it is held,
+   * marked, and then still has to be the one that is there.
+   */
+  #markRoot(root: Root): Pick<Node, "mark" | "inode" | "ownOutputs"> {
+    const path = cString(root.path);
+    for (let look = 1; ; look++) {
+      using held = OpenPath.follow(path);
+      const { kind, inode } = fileStatus(held.path);
+      const isDirectory = kind === S_IFDIR;
+      const ownOutputs = isDirectory ? this.#ownOutputs.namesIn(() => inode) : null;
+      const holdsOwnOutput = ownOutputs !== null;
+      const want = wantAt(root, { isTop: true, isHidden: false, isDirectory, holdsOwnOutput });
+      const mark = this.backend.add(held.path, isDirectory, want);
+      if (look === looksMax || statusOrNull(path)?.inode === inode)
+        return { mark, inode, ownOutputs };
+      if (mark.nodes.length === 0) this.backend.remove(mark, held.path);
+    }
   }
 
   #changeRoot(root: Root, { top, below, belowHidden, isStrict, isNew }: RootWants): void {

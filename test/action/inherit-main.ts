@@ -1,6 +1,7 @@
 /** A small facron: prepares, runs a command, and says on stdout what the command inherited. */
 import { fromLatin1 } from "../../ffi/bytes.ts";
-import { fileLimitOf, prepareForCommands } from "../../src/action/limits.ts";
+import { fileLimitOf } from "../../ffi/limits.ts";
+import { prepareForCommands } from "../../src/action/limits.ts";
 import { runToEnd } from "./support.ts";
 
 /** What one command saw. */

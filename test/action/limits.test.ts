@@ -1,5 +1,5 @@
 import { describe, expect, test } from "bun:test";
-import { fileLimitOf } from "../../src/action/limits.ts";
+import { fileLimitOf } from "../../ffi/limits.ts";
 import { tempDir } from "../helpers/temp-dir.ts";
 import type { Inherited } from "./inherit-main.ts";
 

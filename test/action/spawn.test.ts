@@ -1,7 +1,7 @@
 import { describe, expect, test } from "bun:test";
 import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { fromLatin1, latin1, utf8 } from "../../ffi/bytes.ts";
-import { fileLimitOf, setSoftLimit } from "../../src/action/limits.ts";
+import { fileLimitOf, setSoftLimit } from "../../ffi/limits.ts";
 import { tempDir } from "../helpers/temp-dir.ts";
 import { runToEnd, startErrorOf } from "./support.ts";
 

@@ -20,6 +20,7 @@ export function readableRule(rule: Rule) {
     ...(rule.runAs === undefined ? {} : { runAs: rule.runAs }),
     ...(rule.whenBusy === undefined ? {} : { whenBusy: rule.whenBusy }),
     ...(rule.once === undefined ? {} : { once: rule.once }),
+    ...(rule.actor === undefined ? {} : { actor: rule.actor }),
     ...(rule.filter === undefined ? {} : { filter: readableFilter(rule.filter) }),
   };
 }

@@ -48,3 +48,25 @@ export const filesystems: readonly Filesystem[] = [
     },
   },
 ];
+
+export const backends = ["fanotify", "inotify"] as const;
+
+/** Each of them on each of the chosen filesystems, with a title. */
+export function chosenPlaces(): { filesystem: Filesystem; backend: Backend; on: string }[] {
+  return chosenFilesystems().flatMap((filesystem) =>
+    backends.map((backend) => ({ filesystem, backend, on: `${backend} on ${filesystem.name}` })),
+  );
+}
+
+type Backend = (typeof backends)[number];
+
+/** tmpfs, or those that FACRON_TEST_FILESYSTEMS names, by commas; "all" for all. */
+function chosenFilesystems(): readonly Filesystem[] {
+  const names = (process.env["FACRON_TEST_FILESYSTEMS"] ?? "tmpfs").split(",");
+  if (names.includes("all")) return filesystems;
+  return names.map((name) => {
+    const found = filesystems.find((one) => one.name === name);
+    if (found === undefined) throw new Error(`FACRON_TEST_FILESYSTEMS: no filesystem "${name}"`);
+    return found;
+  });
+}

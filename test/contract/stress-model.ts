@@ -5,6 +5,10 @@ import type { Batch, Left } from "./stress-writer.ts";
 
 type Noted = readonly [what: string, path: string, other?: string | boolean, isDirectory?: boolean];
 
+/** The kinds of faults. */
+export const wrongPath = "wrong path";
+export const doubled = "doubled";
+
 /** Where one file has been, and how often it may be told of. */
 interface FileStory {
   readonly paths: Set<string>;
@@ -21,10 +25,18 @@ export class StressModel {
   readonly #files = new Map<string, FileStory>();
   /** File names are used once: from the name to the file's story. */
   readonly #byName = new Map<string, FileStory>();
+  /** "EVENT NAME" of files in directories that facron had told of, with how often at least it is told. */
+  readonly #sure = new Map<string, { times: number; intervals: Set<number> }>();
+  #interval = 0;
   operations = 0;
 
+  /** facron has told all that was added so far. */
+  sync(): void {
+    this.#interval++;
+  }
+
   /** @param writer file numbers are its own */
-  add(writer: string, { done, moved, made, back }: Batch): void {
+  add(writer: string, { done, moved, made, back, sure }: Batch): void {
     for (const { file, path } of made) this.#at(writer, file, path);
     for (const { file, path } of moved) {
       if (file === null) this.#paths.add(`${path}/`);
@@ -32,6 +44,7 @@ export class StressModel {
     }
     for (const file of back) this.#files.get(`${writer} ${file}`)!.arrivals++;
     for (const one of done) this.#note(...(one as Noted));
+    for (const at of sure) this.#noteSure(...(done[at]! as Noted));
     this.operations += done.length;
   }
 
@@ -73,6 +86,30 @@ export class StressModel {
     }
   }
 
+  #noteSure(...[what, path, other]: Noted): void {
+    for (const event of toldOf[what] ?? []) {
+      const key = `${event} ${basename(what === "rename" ? String(other) : path)}`;
+      const sure = this.#sure.get(key) ?? { times: 0, intervals: new Set() };
+      this.#sure.set(key, sure);
+      sure.times++;
+      sure.intervals.add(this.#interval);
+    }
+  }
+
+  /**
+   * What the kernel must have had a record of and no line tells, wherever: paths are another question.
+   *
+   * @param merges as for `faultsOf`: once for all that came before facron read is enough
+   */
+  lostOf(lines: readonly EventLine[], { merges }: { readonly merges: boolean }): string[] {
+    const told = countsByName(lines);
+    return [...this.#sure].flatMap(([key, { times, intervals }]) => {
+      const least = merges ? intervals.size : times;
+      const count = told.get(key) ?? 0;
+      return count < least ? [`${key}: ${count} times, not ${least}`] : [];
+    });
+  }
+
   /**
    * What is wrong with the lines.
    *
@@ -83,23 +120,19 @@ export class StressModel {
     const faults = new Faults();
     const told = new Map<string, number>();
     for (const line of lines) {
-      const text = JSON.stringify(line);
-      for (const event of line.events) {
-        const slash = line["dir"] === true ? "/" : "";
-        const what = `${event} ${line.path}${slash}`;
-        const from = line["from"] === undefined ? "" : ` from ${String(line["from"])}${slash}`;
-        if (!this.#paths.has(`${line.path}${slash}`)) faults.add("never was there", text);
-        else if (line["synthetic"] === undefined) {
-          if (!merges && !this.#happened.has(what + from)) faults.add("never happened", text);
-          told.set(what + from, (told.get(what + from) ?? 0) + 1);
-        }
-      }
+      const isReal = line["synthetic"] === undefined;
+      const things = line.events.map((event) => thingOf(line, event));
+      if (!this.#paths.has(`${line.path}${slashOf(line)}`))
+        faults.add(wrongPath, `never was there: ${JSON.stringify(line)}`);
+      else if (isReal && !merges && !things.every((thing) => this.#happened.has(thing)))
+        faults.add(wrongPath, `never happened there: ${JSON.stringify(line)}`);
+      if (isReal) for (const thing of things) told.set(thing, (told.get(thing) ?? 0) + 1);
     }
     for (const [what, count] of told) {
       // Writes come in two pieces, and a truncation is one more.
       const most = (this.#happened.get(what) ?? 0) * (what.startsWith("modify ") ? 3 : 1);
       if (!merges && most > 0 && count > most)
-        faults.add("more often than it happened", `${what}: ${count}`);
+        faults.add(doubled, `${what}: ${count} times, not ${most}`);
     }
     this.#addFaultsOfFiles(lines, faults);
     return faults;
@@ -113,7 +146,7 @@ export class StressModel {
       creates.set(story, [...(creates.get(story) ?? []), JSON.stringify(line)]);
     }
     for (const [story, texts] of creates) {
-      if (texts.length > 1 + story.arrivals) faults.add("created twice", texts.join("\n  "));
+      if (texts.length > 1 + story.arrivals) faults.add(doubled, `created: ${texts.join("\n  ")}`);
     }
   }
 
@@ -137,6 +170,35 @@ export class StressModel {
   }
 }
 
+/** As `#happened` has it. */
+function thingOf(line: EventLine, event: string): string {
+  const from = line["from"] === undefined ? "" : ` from ${String(line["from"])}${slashOf(line)}`;
+  return `${event} ${line.path}${slashOf(line)}${from}`;
+}
+
+function slashOf(line: EventLine): string {
+  return line["dir"] === true ? "/" : "";
+}
+
+/** The events that a file's operation certainly makes; a rename may be told as its second half. */
+const toldOf: Readonly<Record<string, readonly string[]>> = {
+  write: ["create", "close_write"],
+  append: ["close_write"],
+  unlink: ["delete"],
+  rename: ["rename"],
+};
+
+function countsByName(lines: readonly EventLine[]): Map<string, number> {
+  const counts = new Map<string, number>();
+  for (const { events, path } of lines) {
+    for (const event of events) {
+      const key = `${event === "moved_to" ? "rename" : event} ${basename(path ?? "")}`;
+      counts.set(key, (counts.get(key) ?? 0) + 1);
+    }
+  }
+  return counts;
+}
+
 /** A few of each kind tell enough. */
 export class Faults {
   readonly #kinds = new Map<string, string[]>();
@@ -145,8 +207,8 @@ export class Faults {
     this.#kinds.set(kind, [...(this.#kinds.get(kind) ?? []), what]);
   }
 
-  get count(): number {
-    return [...this.#kinds.values()].reduce((sum, all) => sum + all.length, 0);
+  count(...kinds: readonly string[]): number {
+    return kinds.reduce((sum, kind) => sum + (this.#kinds.get(kind)?.length ?? 0), 0);
   }
 
   /** How many of each kind. */

@@ -3,7 +3,8 @@
  *
  *     bun stress-writer.ts SEED NAME INSIDE OUTSIDE
  *
- * It does a batch for each line on stdin and answers with a line of JSON; "end" asks for what is left.
+ * It does a batch for each line on stdin and answers with a line of JSON; "sync" says that facron has told
+ * all that was done so far, "end" asks for what is left.
  */
 import {
   closeSync,
@@ -30,6 +31,8 @@ export interface Batch {
   readonly made: readonly { readonly file: number; readonly path: string }[];
   /** Files that came back from outside: facron may tell them anew. */
   readonly back: readonly number[];
+  /** Which of `done`, by index, happened to files in directories that facron had told of: each has a record. */
+  readonly sure: readonly number[];
 }
 
 export interface Left {
@@ -50,6 +53,8 @@ class Directory {
   name: string;
   readonly directories = new Map<string, Directory>();
   readonly files = new Map<string, number>();
+  /** facron has told of it, and it has been inside ever since. */
+  isKnown = false;
   readonly number = ++lastDirectory;
   readonly renames = new Set<string>();
 
@@ -83,6 +88,7 @@ class Writer {
   #moved: Batch["moved"][number][] = [];
   #made: Batch["made"][number][] = [];
   #back: number[] = [];
+  #sure: number[] = [];
 
   constructor(random: Random, name: string, inside: string, outside: string) {
     this.#random = random;
@@ -95,12 +101,21 @@ class Writer {
 
   batch(): Batch {
     for (let i = 0; i < batchSize; i++) this.#one();
-    const batch = { done: this.#done, moved: this.#moved, made: this.#made, back: this.#back };
+    const batch = {
+      ...{ done: this.#done, moved: this.#moved, made: this.#made, back: this.#back },
+      sure: this.#sure,
+    };
+    this.#sure = [];
     this.#done = [];
     this.#moved = [];
     this.#made = [];
     this.#back = [];
     return batch;
+  }
+
+  /** All that was done is told. */
+  sync(): void {
+    for (const directory of this.#inside.all) directory.isKnown = true;
   }
 
   left(): Left {
@@ -113,7 +128,7 @@ class Writer {
 
   #one(): void {
     const dice = this.#random.below(100);
-    if (dice < 30) this.#write();
+    if (dice < 30) this.#writeOrMakeRoom();
     else if (dice < 40) this.#append();
     else if (dice < 52) this.#mkdir(this.#anyDirectory());
     else if (dice < 60) this.#mkdirDeep();
@@ -125,15 +140,18 @@ class Writer {
     else this.#moveIn();
   }
 
-  #write(directory = this.#anyDirectory()): void {
-    if (this.#inside.all.reduce((sum, one) => sum + one.files.size, 0) > filesMax) {
-      return this.#removeTree();
-    }
+  #writeOrMakeRoom(): void {
+    const files = this.#inside.all.reduce((sum, one) => sum + one.files.size, 0);
+    if (files > filesMax) this.#removeTree();
+    else this.#write(this.#anyDirectory());
+  }
+
+  #write(directory: Directory): void {
     const name = this.#newName();
     const path = `${directory.path}/${name}`;
     this.#put(path, "w");
     directory.files.set(name, ++this.#files);
-    this.#done.push(["write", path]);
+    this.#doneIn([directory], ["write", path]);
     this.#made.push({ file: this.#files, path });
   }
 
@@ -141,7 +159,7 @@ class Writer {
     const file = this.#anyFile();
     if (file === null) return;
     this.#put(file.path, "a");
-    this.#done.push(["append", file.path]);
+    this.#doneIn([file.directory], ["append", file.path]);
   }
 
   #put(path: string, flags: "w" | "a"): void {
@@ -178,7 +196,7 @@ class Writer {
     renameSync(file.path, path);
     file.directory.files.delete(file.name);
     to.files.set(name, file.file);
-    this.#done.push(["rename", file.path, path, false]);
+    this.#doneIn([file.directory, to], ["rename", file.path, path, false]);
     this.#moved.push({ file: file.file, path });
   }
 
@@ -213,7 +231,7 @@ class Writer {
     if (file === null) return;
     unlinkSync(file.path);
     file.directory.files.delete(file.name);
-    this.#done.push(["unlink", file.path]);
+    this.#doneIn([file.directory], ["unlink", file.path]);
   }
 
   #removeTree(directory = this.#anyDirectory()): void {
@@ -221,7 +239,7 @@ class Writer {
     for (const child of [...directory.directories.values()]) this.#removeTree(child);
     for (const name of directory.files.keys()) {
       unlinkSync(`${directory.path}/${name}`);
-      this.#done.push(["unlink", `${directory.path}/${name}`]);
+      this.#doneIn([directory], ["unlink", `${directory.path}/${name}`]);
     }
     directory.files.clear();
     rmdirSync(directory.path);
@@ -262,13 +280,22 @@ class Writer {
     directory.parent = to;
     directory.name = name;
     to.directories.set(name, directory);
-    if (!directory.isIn(this.#inside)) return;
+    if (!directory.isIn(this.#inside)) {
+      for (const one of directory.all) one.isKnown = false;
+      return;
+    }
     for (const one of directory.all) {
       this.#moved.push({ file: null, path: one.path });
       for (const [file, number] of one.files) {
         this.#moved.push({ file: number, path: `${one.path}/${file}` });
       }
     }
+  }
+
+  /** Something was done to a file, in these directories. */
+  #doneIn(directories: readonly Directory[], done: Done): void {
+    if (directories.every(({ isKnown }) => isKnown)) this.#sure.push(this.#done.length);
+    this.#done.push(done);
   }
 
   #anyDirectory(): Directory {
@@ -293,7 +320,9 @@ if (import.meta.main) {
   const [seed, name, inside, outside] = process.argv.slice(2);
   const writer = new Writer(seededRandom(Number(seed)), name!, inside!, outside!);
   for await (const line of console) {
-    const answer: Batch | Left = line === "end" ? writer.left() : writer.batch();
+    if (line === "sync") writer.sync();
+    const answer: Batch | Left | null =
+      line === "sync" ? null : line === "end" ? writer.left() : writer.batch();
     console.log(JSON.stringify(answer));
     if (line === "end") break;
   }

@@ -4,6 +4,7 @@ import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { commandNames } from "../../src/cli/arguments.ts";
 import { helpOf } from "../../src/cli/help.ts";
+import { startProcess } from "../helpers/processes.ts";
 import { findTool, needsRoot } from "../helpers/requires.ts";
 import { childrenOf, statusOf } from "../cli/support.ts";
 import { runBinary, type RunningBinary } from "../helpers/run-binary.ts";
@@ -99,6 +100,14 @@ function endFacron({ pid }: RunningBinary): void {
   }
 }
 
+/** By a process that facron can see, and that lives on. */
+function writeFromInside({ pid }: RunningBinary, paths: readonly string[]): void {
+  const facron = descendantsOf(pid).find((child) => statusOf(child)?.["Name"] === "facron");
+  const enter = ["nsenter", "--target", `${facron}`, "--mount", "--pid"];
+  const writer = startProcess([...enter, "sh", "-c", 'while read file; do echo x >"$file"; done']);
+  for (const path of paths) writer.line(path);
+}
+
 function descendantsOf(pid: number): number[] {
   return childrenOf(pid).flatMap((child) => [child, ...descendantsOf(child)]);
 }
@@ -148,16 +157,19 @@ describe("the example in TOML", () => {
     rootTest(`${index + 1} of the README is followed, and every rule of it fires`, async () => {
       const place = sandbox();
       place.write("facron.toml", `${lines.join("\n")}\n`);
+      place.write("/etc/passwd", "root:x:0:0:root:/root:/bin/sh\n");
       const rules = lines.filter((line) => line === "[[rule]]").length;
       const paths = lines.flatMap((line) => /^watch = "(.*)"$/.exec(line)?.[1] ?? []);
       const programs = lines.flatMap((line) => /^run = \["([^"]*)"/.exec(line)?.[1] ?? []);
       for (const path of paths) isFile(path) ? place.write(path, "old") : place.mkdir(path);
       const running = await place.run("facron -c facron.toml", { programs }).ready();
       expect(running.log).not.toMatch(/error|warning/);
-      for (const path of paths) {
-        const files = isFile(path) ? [path] : [`${path}/new`, `${path}/new.csv`];
-        for (const file of files) place.write(file, "new");
-      }
+      const written = paths.flatMap((path) =>
+        isFile(path) ? [path] : [`${path}/new`, `${path}/new.csv`],
+      );
+      if (!lines.some((line) => line.startsWith("actor = ")))
+        for (const path of written) place.write(path, "new");
+      else writeFromInside(running, written);
       await waitFor(() => new Set(running.events.flatMap(rulesOf)).size === rules, {
         what: "an event for each rule",
         state: () => `${running.lines.join("\n")}\n${running.log}`,
@@ -173,7 +185,7 @@ describe("the README", () => {
 
   inReadme("shows lines whose fields stand in the documented order", () => {
     const order = ["v", "seq", "time", "rules", "events", "path", "from", "dir", "pid"];
-    order.push("synthetic", "path_bytes", "lost");
+    order.push("comm", "exe", "uid", "synthetic", "path_bytes", "lost");
     const lines = blocks
       .filter(({ language }) => language === "json")
       .flatMap(({ lines }) => lines);

@@ -20,6 +20,7 @@ const compilerTest = requires({ tools: ["cc"] });
 /** Declared with "..." where we always pass the one argument, or with an enum where the man page says int. */
 const declaredOtherwise: Readonly<Record<string, readonly [string, string]>> = {
   open: ["mode_t mode", "..."],
+  openat: ["mode_t mode", "..."],
   fcntl: ["int arg", "..."],
   ioctl: ["void *arg", "..."],
   prlimit: ["int resource", "__rlimit_resource_t resource"],
@@ -41,6 +42,7 @@ const ffiTypes: Readonly<Record<string, readonly string[]>> = {
   size_t: ["u64"],
   nfds_t: ["u64"],
   "unsigned long": ["u64"],
+  off_t: ["i64", "i32"], // as a result only ever 0
   ssize_t: ["i64", "i32"], // counts far below 2 GiB
   long: ["i64", "i32"],
   sighandler_t: ["i64"],

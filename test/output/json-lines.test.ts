@@ -1,6 +1,7 @@
 /** Lines, byte for byte: every field where it belongs, and none that says nothing. */
 import { describe, expect, test } from "bun:test";
 import { utf8 } from "../../ffi/bytes.ts";
+import { actorJson } from "../../src/output/actor-json.ts";
 import { JsonLines } from "../../src/output/json-lines.ts";
 import type { PathPrefix } from "../../src/output/json-text.ts";
 import { escaped } from "../../src/output/json-text.ts";
@@ -21,12 +22,15 @@ interface Event {
   readonly pid?: number;
   readonly from?: PathPrefix;
   readonly synthetic?: "new-directory" | "appeared";
+  readonly actor?: Uint8Array;
 }
 
 function add(lines: JsonLines, event: Event): number {
   const { in: directory = prefix("/srv/in/"), name = utf8("a.csv"), from = null } = event;
   const { isDirectory = false, pid = 0, synthetic = null } = event;
-  return lines.event(head, directory, name, 0, name.length, isDirectory, pid, from, synthetic);
+  const { length } = name;
+  const { actor } = event;
+  return lines.event(head, directory, name, 0, length, isDirectory, pid, from, synthetic, actor);
 }
 
 function linesAt(time: number, capacity = 4096): JsonLines {
@@ -57,6 +61,21 @@ describe("JsonLines has", () => {
     ["from", { from: prefix("/srv/in/b") }, `${close},"from":"/srv/in/b"`],
     ["synthetic", { synthetic: "new-directory" }, `${close},"synthetic":"new-directory"`],
     ["synthetic of a root", { synthetic: "appeared" }, `${close},"synthetic":"appeared"`],
+    [
+      "who did it, behind the pid",
+      { pid: 7, actor: actorJson({ comm: utf8("cp"), exe: utf8("/bin/cp"), uid: 0 }) },
+      `${close},"pid":7,"comm":"cp","exe":"/bin/cp","uid":0`,
+    ],
+    [
+      "who did it with names of any bytes",
+      { pid: 7, actor: actorJson({ comm: Uint8Array.of(0x22, 0xff), exe: null, uid: null }) },
+      `${close},"pid":7,"comm":"\\"\ufffd","comm_bytes":"Iv8="`,
+    ],
+    [
+      "a program with the longest path that is escaped most",
+      { actor: actorJson({ comm: null, exe: new Uint8Array(4096).fill(1), uid: 4_294_967_294 }) },
+      `${close},"exe":"${"\\u0001".repeat(4096)}","uid":4294967294`,
+    ],
     [
       "all of them in this order",
       {

@@ -2,33 +2,12 @@
 import { describe, expect } from "bun:test";
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { Quiet } from "../contract/quiet.ts";
-import { atTestEnd } from "../helpers/at-test-end.ts";
+import { startWithQueue } from "../helpers/queue-limit.ts";
 import { needsRoot } from "../helpers/requires.ts";
-import { runBinary, type RunningBinary } from "../helpers/run-binary.ts";
 import { tempDir } from "../helpers/temp-dir.ts";
 import { waitFor } from "../helpers/wait-for.ts";
 
 const rootTest = needsRoot("sets a sysctl");
-
-type BackendName = "fanotify" | "inotify";
-
-/** The limit is that of the group's making: it holds only while facron starts. */
-async function startWithQueue(
-  backend: BackendName,
-  limit: number,
-  args: readonly string[],
-): Promise<RunningBinary> {
-  const sysctl = `/proc/sys/fs/${backend}/max_queued_events`;
-  const before = readFileSync(sysctl, "utf8");
-  const restore = () => writeFileSync(sysctl, before);
-  atTestEnd(restore);
-  writeFileSync(sysctl, `${limit}\n`);
-  try {
-    return await runBinary(args).ready();
-  } finally {
-    restore();
-  }
-}
 
 /** While facron is stopped more happens than its queue of 100 takes. */
 async function overflow(quiet: Quiet, work: () => void): Promise<void> {
@@ -60,12 +39,18 @@ describe.each(["fanotify", "inotify"] as const)("with %s", (backend) => {
     await overflow(quiet, () => createMany(dir.path, 1000));
     dir.write("after");
     await facron.waitForEvent("what came after", ({ path }) => path === dir.join("after"));
+    await quiet.wait();
     const { events } = facron;
     expect(events.map(({ seq }) => seq)).toEqual(events.map((_, i) => i + 1));
     expect(events.slice(0, 100).map(({ path }) => path)).toEqual(
       Array.from({ length: 100 }, (_, i) => dir.join(`flood${i}`)),
     );
-    const [lost, after, ...others] = events.slice(100);
+    const rest = events.slice(100);
+    const lookedUp = rest.filter((line) => line["synthetic"] === "overflow");
+    expect(lookedUp.map(({ path }) => path).sort()).toEqual(
+      Array.from({ length: 900 }, (_, i) => dir.join(`flood${i + 100}`)).sort(),
+    );
+    const [lost, after, ...others] = rest.filter((line) => line["synthetic"] === undefined);
     expect(lost).toMatchObject({ events: ["q_overflow"], lost: true });
     expect(lost).not.toHaveProperty("path");
     expect(lost).not.toHaveProperty("rules");

@@ -1,15 +1,21 @@
 /** Triggers cross the threads as bytes: what is put in comes out. */
 import { describe, expect, test } from "bun:test";
+import { utf8 } from "../../ffi/bytes.ts";
+import { packActor } from "../../src/reader/packed-actor.ts";
 import { type Trigger, TriggerReader, TriggerWriter } from "../../src/reader/trigger.ts";
-import { viewDirectory, viewSelf } from "../../src/rule/matcher.ts";
+import { viewDirectory, viewSelf } from "../../src/rule/view.ts";
 import { randomBytes, seededRandom } from "../contract/random.ts";
 
 const nothing = new Uint8Array(0);
+const bytes255 = Uint8Array.from({ length: 255 }, (_, i) => i + 1);
+const lone = { comm: null, exe: null, uid: 2 ** 32 - 2 };
 
 function put(writer: TriggerWriter, trigger: Trigger): void {
-  const { rule, events, isSelf, isDirectory, pid, seq, path, from } = trigger;
+  const { rule, events, isSelf, isDirectory, pid, seq, path, from, actor } = trigger;
   const view = (isSelf ? viewSelf : 0) | (isDirectory ? viewDirectory : 0);
-  writer.add(rule, events | view, pid, seq, path, nothing, 0, 0, from.length === 0 ? null : from);
+  const old = from.length === 0 ? null : from;
+  const packed = actor === null ? null : packActor(actor);
+  writer.add(rule, events | view, pid, seq, path, nothing, 0, 0, old, packed);
 }
 
 function takeAll(buffer: ArrayBuffer): Trigger[] {
@@ -21,23 +27,31 @@ function takeAll(buffer: ArrayBuffer): Trigger[] {
 
 function trigger(some: Partial<Trigger>): Trigger {
   const flags = { isSelf: false, isDirectory: false };
-  return { rule: 0, events: 8, ...flags, pid: 1, seq: 1, path: nothing, from: nothing, ...some };
+  const empty = { path: nothing, from: nothing, actor: null };
+  return { rule: 0, events: 8, ...flags, pid: 1, seq: 1, ...empty, ...some };
 }
 
 /** Paths as plain lists: a view compares equal to a copy. */
 function plain(triggers: readonly Trigger[]): unknown {
-  return triggers.map((one) => ({ ...one, path: [...one.path], from: [...one.from] }));
+  return triggers.map(({ path, from, actor, ...rest }) => {
+    const [comm, exe] = [actor?.comm, actor?.exe].map((bytes) => bytes && [...bytes]);
+    return { ...rest, path: [...path], from: [...from], uid: actor?.uid, comm, exe };
+  });
 }
 
 describe("TriggerReader takes out", () => {
   test.each<[string, Partial<Trigger>]>([
-    ["a path with every byte", { path: Uint8Array.from({ length: 255 }, (_, i) => i + 1) }],
+    ["a path with every byte", { path: bytes255 }],
     ["an empty path", {}],
     ["a rename's old path", { path: Uint8Array.of(0x2f, 0xff), from: Uint8Array.of(0x2f, 0xfe) }],
     ["the largest rule, pid and events", { rule: 2 ** 31 - 1, pid: 2 ** 22, events: 0xffff }],
     ["what happened to the watched path itself", { isSelf: true }],
     ["what happened to a directory", { isDirectory: true }],
     ["no pid", { pid: 0 }],
+    ["who did it", { actor: { comm: utf8("cp"), exe: utf8("/usr/bin/cp"), uid: 0 } }],
+    ["names that are not UTF-8", { actor: { comm: bytes255, exe: Uint8Array.of(0xff), uid: 7 } }],
+    ["the largest uid, and a rename", { actor: lone, path: bytes255, from: bytes255 }],
+    ["an actor of which nothing is known", { actor: { comm: null, exe: null, uid: null } }],
     ["seq 0", { seq: 0 }],
     ["seq 2^31", { seq: 2 ** 31 }],
     ["seq 2^32 - 1", { seq: 2 ** 32 - 1 }],

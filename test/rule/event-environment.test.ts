@@ -39,6 +39,14 @@ describe("eventEnvironment", () => {
     expect(variables).toHaveLength(8);
   });
 
+  test("tells of who did it what is known", () => {
+    const all = variablesOf({ actor: { comm: utf8("a b"), exe: fromLatin1("/\xff"), uid: 0 } });
+    expect(all.slice(4, -2)).toEqual(["FACRON_COMM=a b", "FACRON_EXE=/\xff", "FACRON_UID=0"]);
+    const worker = variablesOf({ actor: { comm: utf8("nfsd"), exe: null, uid: null } });
+    expect(worker.slice(4, -2)).toEqual(["FACRON_COMM=nfsd"]);
+    expect(variablesOf({ actor: null })).toHaveLength(6);
+  });
+
   test("keeps names that are not UTF-8, byte for byte", () => {
     const variables = variablesOf({ path: fromLatin1("/in/\xff=\n"), from: fromLatin1("/\xfe") });
     expect(variables).toContain("FACRON_PATH=/in/\xff=\n");

@@ -3,21 +3,17 @@ import { describe, expect, test } from "bun:test";
 import { latin1, utf8 } from "../../ffi/bytes.ts";
 import { eventBits, type EventName } from "../../src/event.ts";
 import { JsonLines } from "../../src/output/json-lines.ts";
+import { nobody } from "../../src/reader/actors.ts";
 import { Dispatch } from "../../src/reader/dispatch.ts";
 import { type Trigger, TriggerReader, TriggerWriter } from "../../src/reader/trigger.ts";
-import {
-  Interests,
-  type MatchedRule,
-  overflowRules,
-  RuleSet,
-  viewRenamed,
-} from "../../src/rule/matcher.ts";
+import { Interests } from "../../src/rule/matcher.ts";
 import { Memory, rememberedPathsMax } from "../../src/rule/memory.ts";
 import type { Alternative } from "../../src/rule/rule.ts";
+import { type MatchedRule, overflowRules, RuleSet } from "../../src/rule/rule-set.ts";
+import { viewRenamed } from "../../src/rule/view.ts";
 import type { Backend, EventSink } from "../../src/watch/backend.ts";
 import { RealDisk } from "../../src/watch/disk.ts";
-import type { Mark } from "../../src/watch/tree.ts";
-import { Node } from "../../src/watch/tree.ts";
+import { addNode, type Mark, Node } from "../../src/watch/tree.ts";
 import type { WatchTable } from "../../src/watch/watch-table.ts";
 
 function bits(names: string): number {
@@ -67,6 +63,7 @@ class Place {
       entrySeen: () => {},
       ignoreFileChanged: () => {},
       disk: new RealDisk({ warn() {} }),
+      actors: nobody,
     });
     const path = utf8("/d");
     const root = {
@@ -79,8 +76,8 @@ class Place {
       namesSubdirectories: true,
       noticesNames: false,
     };
-    this.node = new Node(root, this.#mark, { parent: null, name: path, isDirectory: true });
-    this.#mark.nodes.push(this.node);
+    this.node = new Node(root, this.#mark, { parent: null, name: path });
+    addNode(this.#mark, this.node);
     this.#dispatch.setRules(this.rules);
   }
 
@@ -138,7 +135,7 @@ class Place {
   #read(deliver: (sink: EventSink) => void): Line[] {
     const backend = { read: (sink: EventSink) => (deliver(sink), 1) };
     const ignore = () => {};
-    const table = { backend, noticeName: ignore, checkRoot: ignore, doubt: ignore };
+    const table = { backend, noticeName: ignore, checkRoot: ignore, told: { note: ignore } };
     this.#dispatch.read(table as unknown as WatchTable);
     const text = new TextDecoder().decode(this.#lines.take());
     const lines = text.split("\n").filter((line) => line !== "");

@@ -10,10 +10,12 @@ import {
   FAN_EVENT_INFO_TYPE_NEW_DFID_NAME,
   FAN_EVENT_INFO_TYPE_OLD_DFID_NAME,
   FAN_EVENT_INFO_TYPE_PIDFD,
+  FAN_EPIDFD,
+  FAN_NOPIDFD,
   FAN_Q_OVERFLOW,
   FAN_RENAME,
 } from "../../../ffi/fanotify/abi.ts";
-import { FanotifyReader, InfoReader } from "../../../ffi/fanotify/reader.ts";
+import { FanotifyReader, InfoReader, pidfdOf } from "../../../ffi/fanotify/reader.ts";
 import { concat, padded, text, u16, u32, u64, u8, zeros } from "../../helpers/bytes.ts";
 
 interface EventFields {
@@ -243,6 +245,21 @@ describe("fanotify information reader", () => {
     ]);
   });
 
+  test.each([
+    ["a descriptor", 17],
+    ["the process had ended", FAN_NOPIDFD],
+    ["it could not be opened", FAN_EPIDFD],
+  ])("gives the pidfd behind the handles: %s", (_, pidfd) => {
+    const handles = [named(FAN_EVENT_INFO_TYPE_DFID_NAME, "a"), info(1, identity())];
+    const record = info(FAN_EVENT_INFO_TYPE_PIDFD, u32(pidfd));
+    const bytes = concat(event({ infos: [...handles, record] }), event({ infos: handles }));
+    const events = readerOf(bytes);
+    const records = new InfoReader(events);
+    const found = [];
+    while (events.next()) found.push(pidfdOf(events, records));
+    expect(found).toEqual([pidfd, FAN_NOPIDFD]);
+  });
+
   test("reads a name without NUL that fills its field", () => {
     const infos = [
       info(FAN_EVENT_INFO_TYPE_DFID_NAME, concat(identity(), text("full"))),
@@ -307,6 +324,13 @@ describe("fanotify information reader refuses", () => {
   test.each([4, 8, 16])("a record of %d bytes where a handle must be", (len) => {
     const infos = [info(FAN_EVENT_INFO_TYPE_FID, zeros(len - 4))];
     expect(() => read(event({ infos }))).toThrow("fanotify file handle at byte 24");
+  });
+
+  test("a record of 4 bytes where a pidfd must be", () => {
+    const infos = [info(FAN_EVENT_INFO_TYPE_PIDFD, zeros(0))];
+    expect(() => read(concat(event({ infos }), event({})))).toThrow(
+      "fanotify pidfd at byte 24 says it is 4 bytes long, but the bytes end at 28",
+    );
   });
 
   test.each([9, 16, 0x7fff_ffff, 0x8000_0000, 0xffff_ffff])("handle_bytes of %d", (handleBytes) => {
