@@ -75,6 +75,7 @@ export class Directories {
   #untold = 0;
   /** Left, and not found until the records come to `at`: it went to where nothing is watched. */
   #away: { readonly node: Node; readonly at: number }[] = [];
+  #saidOpenFiles = false;
   /** Gone from the disk: each is given up when the records come to `at`, the lowest first. */
   readonly #gone: { readonly node: Node; readonly at: number; readonly isDeleted: boolean }[] = [];
 
@@ -137,7 +138,7 @@ export class Directories {
    * @param inHand a record is being delivered, which may be from before a look that ends with it
    */
   advance({ inHand }: { readonly inHand: boolean }): void {
-    const position = this.backend.position - (inHand ? 1 : 0);
+    const position = this.backend.passed(inHand);
     for (const node of this.#sighted) {
       const { seen } = node;
       if (seen !== null && seen.at > position) continue;
@@ -269,7 +270,7 @@ export class Directories {
   /** Open an entry at a moment at which no record comes in, so that it is known what is older. */
   #look(parent: Node, base: OpenDirectory, name: Uint8Array): Opening | null {
     const { backend } = this;
-    const needsQuiet = backend.namesSubdirectories;
+    const needsQuiet = parent.mark.identity === null;
     if (!needsQuiet) this.#end = backend.end;
     for (let look = 1; ; look++) {
       const at = this.#end;
@@ -307,7 +308,7 @@ export class Directories {
       const known = mark.nodes.find((node) => node.root === root);
       if (known !== undefined) {
         if (known.parent === null) return null;
-        this.sight(known, { parent, name, at });
+        if (!this.#isStillAt(known, parent, name)) this.sight(known, { parent, name, at });
         return { node: known, isNew: false };
       }
       const node = new Node(root, mark, { parent, name });
@@ -323,10 +324,22 @@ export class Directories {
     }
   }
 
+  /** A bind mount shows it here as well: it has one place in the tree. */
+  #isStillAt(known: Node, parent: Node, name: Uint8Array): boolean {
+    const isHere = known.parent === parent && bytesEqual(known.name, name);
+    if (isHere || known.seen !== null || this.moves.isAway(known)) return false;
+    try {
+      return this.backend.recognizes(known.mark, pathForCall(known));
+    } catch (error) {
+      if (error instanceof SyscallError) return false;
+      throw error;
+    }
+  }
+
   /** A new place takes the name from the directory that still has it in the tree. */
   #attach(node: Node): void {
     const { parent, name } = node;
-    const older = node.root.namesSubdirectories ? parent!.latestChild(name) : null;
+    const older = parent!.mark.identity === null ? parent!.latestChild(name) : null;
     older?.outlive();
     node.attach();
   }
@@ -468,6 +481,10 @@ export class Directories {
   #sayCannot(path: Uint8Array, error: SyscallError): void {
     const { errno } = error;
     if (errno === Errno.ENOENT || errno === Errno.ENOTDIR || errno === Errno.ELOOP) return;
+    if (errno === Errno.EMFILE) {
+      if (this.#saidOpenFiles) return;
+      this.#saidOpenFiles = true; // it is the same for each directory
+    }
     this.#options.log.warn(cannotWatchBelow(path, error, this.backend.name));
   }
 }
