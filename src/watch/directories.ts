@@ -83,7 +83,7 @@ export class Directories {
     this.backend = backend;
     this.#options = options;
     this.#walk = new Walk({
-      open: (node) => this.open(node),
+      open: (node) => this.#find(node),
       listed: ({ node, isNew }, listing) => {
         if (isNew) options.onNew(node, listing);
         else options.onCompared(node, listing);
@@ -122,6 +122,16 @@ export class Directories {
     for (const comparison of this.#comparisons)
       if (comparison.isOver) for (const node of comparison.unseen()) this.end(node);
     this.#comparisons = this.#comparisons.filter(({ isOver }) => !isOver);
+  }
+
+  /** What is to be walked is not where the tree has it. */
+  get isStuck(): boolean {
+    return this.#walk.isStuck;
+  }
+
+  /** No record is queued that would say where they are: what could not be walked is looked for by a comparison. */
+  giveUpLostWalks(): void {
+    if (this.#walk.isStuck && this.#walk.giveUpLost().length > 0) this.isInDoubt = true;
   }
 
   /** Records were lost: look at everything below a root again. */
@@ -371,6 +381,12 @@ export class Directories {
 
   /** The directory of a node, wherever it is by now; null if it is not to be found. */
   open(node: Node): OpenDirectory | null {
+    const found = this.#find(node);
+    return found === "elsewhere" ? null : found;
+  }
+
+  /** @returns "elsewhere" if its path leads to something else, and nothing but a record can tell more */
+  #find(node: Node): OpenDirectory | "elsewhere" | null {
     const { identity } = node.mark;
     try {
       const directory = this.#openAtPath(node);
@@ -384,7 +400,7 @@ export class Directories {
         return null;
       }
     }
-    if (identity === null) return null;
+    if (identity === null) return "elsewhere";
     return this.openByIdentity(node.parent ?? node, identity);
   }
 

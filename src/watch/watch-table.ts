@@ -94,8 +94,9 @@ export class WatchTable {
 
   /** Something waits for a moment in which no records are queued. */
   get isUnsettled(): boolean {
-    const { moves, isAhead, isInDoubt, hasUntold } = this.#directories;
-    return isInDoubt || !moves.isEmpty || isAhead || hasUntold || this.#names.isUnsettled;
+    const { moves, isAhead, isInDoubt, isStuck, hasUntold } = this.#directories;
+    const waits = isInDoubt || isStuck || isAhead || hasUntold;
+    return waits || !moves.isEmpty || this.#names.isUnsettled;
   }
 
   /** Watch a path, or change what is wanted of one that is watched. @throws {SyscallError} about the path */
@@ -193,6 +194,7 @@ export class WatchTable {
   settle(): void {
     this.#directories.advance({ inHand: false });
     // What a walk is about to find is not new, as it would be for a comparison.
+    this.#directories.giveUpLostWalks();
     if (this.#directories.isInDoubt && !this.isWalking) this.#compare();
     if (this.isWalking) return; // it may be found
     this.#names.settle();
