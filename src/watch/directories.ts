@@ -204,6 +204,10 @@ export class Directories {
 
   /** A directory is at another place of the same root. */
   move(node: Node, parent: Node, name: Uint8Array, { isOutlived = false } = {}): void {
+    if (parent === node) {
+      this.isInDoubt = true; // names were mistaken: a look at everything finds it
+      return;
+    }
     this.#breakCycle(node, parent);
     const wasHidden = node.isHidden;
     node.since = this.backend.position;
