@@ -4,7 +4,6 @@ import { SyscallError } from "../../ffi/errno.ts";
 import { eventBits } from "../event.ts";
 import type { DirectoryEntry, DirectoryMove } from "./backend.ts";
 import { type Directories, placeOf } from "./directories.ts";
-import type { DirectoryRecords } from "./directory-records.ts";
 import { OpenDirectory } from "./open-directory.ts";
 import { isInTree, joined, type Node, pathForCall } from "./tree.ts";
 import { follows, isLeftOut } from "./want.ts";
@@ -12,8 +11,7 @@ import { follows, isLeftOut } from "./want.ts";
 /** Sub-directories of a new directory that are looked into before the next record: `mkdir -p` and more. */
 const directoriesAtOnce = 64;
 
-export class HandleRecords implements DirectoryRecords {
-  readonly isUnsettled = false;
+export class HandleRecords {
   readonly #directories: Directories;
 
   constructor(directories: Directories) {
@@ -35,14 +33,18 @@ export class HandleRecords implements DirectoryRecords {
   }
 
   /** FAN_RENAME: each root sees both sides of it, or one. */
-  moved({ from, to, target, identity }: DirectoryMove): void {
+  moved({ from, to, target, identity, isUnsure }: DirectoryMove): void {
     const nodes = [...(from?.nodes ?? []), ...(to?.nodes ?? [])];
     for (const root of new Set(nodes.map((node) => node.root))) {
       if (!follows(root)) continue;
       const known = placeOf(target, root);
       if (known !== null && this.#directories.backend.position <= known.since) continue;
       const before = from?.nodes.find((node) => node.root === root);
-      if (known !== null && before !== undefined) this.#wasAt(known, before, from!.name);
+      if (known !== null && before !== undefined) {
+        // Its arrival has been told by another queue.
+        if (isUnsure === true && known.parent !== before) continue;
+        this.#wasAt(known, before, from!.name);
+      }
       const parent = to?.nodes.find((node) => node.root === root);
       if (parent === undefined) {
         if (known !== null) this.#directories.leave(known);
@@ -92,7 +94,9 @@ export class HandleRecords implements DirectoryRecords {
     if (directory === null) return; // gone by now
     const at = this.#directories.backend.position;
     const placed = this.#directories.place({ parent, name, directory, at });
-    if (placed === null || parent.root.below === null) return directory[Symbol.dispose]();
+    // A subvolume that comes from another queue's directory has another handle here, and is in the tree.
+    const isNew = placed !== null && placed.isNew;
+    if (!isNew || parent.root.below === null) return directory[Symbol.dispose]();
     this.#directories.add(placed.node, { isNew: true, directory });
     this.#directories.walk(directoriesAtOnce);
   }
@@ -109,7 +113,4 @@ export class HandleRecords implements DirectoryRecords {
     }
     return this.#directories.openByIdentity(parent, identity);
   }
-
-  settle(): void {}
-  step(): void {}
 }

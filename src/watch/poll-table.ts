@@ -116,6 +116,7 @@ export class PollTable {
       node: null,
       namesSubdirectories: true,
       noticesNames: false,
+      isStrict: false,
       intervalMs,
       dueAt: 0,
       lookedAt: -Infinity,

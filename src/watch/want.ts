@@ -3,13 +3,12 @@ import { eventBits } from "../event.ts";
 import type { Want } from "./backend.ts";
 import { type Mark, type Node, pathBelow, type Root } from "./tree.ts";
 
-const nothing: Want = { events: 0, children: false, directories: false };
+const nothing = { events: 0, children: false, directories: false } as const;
 
-/** What tells of directories' names: the halves of a move, or where records say both sides, one of it. */
+/** What tells of directories' names. inotify makes a rename of its two halves. */
 const comeAndGo = eventBits.create | eventBits.delete;
+const upkeep = comeAndGo | eventBits.rename;
 const halves = eventBits.moved_from | eventBits.moved_to;
-const upkeepByNames = comeAndGo | halves;
-const upkeepByHandles = comeAndGo | eventBits.rename;
 
 /** What tells of the names that lead to watched files. Departures keep inotify from merging arrivals. */
 export const nameUpkeep = comeAndGo | halves;
@@ -38,7 +37,8 @@ export function wantAt(root: Root, kind: PlaceKind): Want {
   const { isTop, isHidden, isDirectory, holdsOwnOutput } = kind;
   const below = isHidden ? root.belowHidden : root.below;
   const interests = isTop ? root.top : below;
-  if (interests === null) return nothing;
+  const { isStrict } = root;
+  if (interests === null) return { ...nothing, isTop, isStrict };
   const tracks = isDirectory && follows(root);
   const readsIgnoreFiles = isDirectory && root.below !== null && root.below.ignoreNames !== null;
   const events =
@@ -47,7 +47,7 @@ export function wantAt(root: Root, kind: PlaceKind): Want {
     // A file that is replaced by rename while somebody has it open: its link count changes at once,
     // delete_self comes only with the last close.
     (isTop && !isDirectory ? eventBits.attrib : 0) |
-    (tracks ? (root.namesSubdirectories ? upkeepByNames : upkeepByHandles) : 0) |
+    (tracks ? upkeep : 0) |
     (isDirectory && root.noticesNames ? eventBits.moved_to : 0) |
     (readsIgnoreFiles ? contentChanges : 0) |
     (holdsOwnOutput ? eventBits.create : 0);
@@ -55,6 +55,8 @@ export function wantAt(root: Root, kind: PlaceKind): Want {
     events,
     children: interests.children || readsIgnoreFiles,
     directories: interests.directories || tracks || isTop,
+    isTop,
+    isStrict,
   };
 }
 
@@ -92,7 +94,9 @@ const dot = 0x2e;
 
 /** The union over all places of an inode. */
 export function wantOf(mark: Mark): Want {
-  let { events, children, directories } = nothing;
+  let { events, children, directories }: Omit<Want, "isTop" | "isStrict"> = nothing;
+  let isTop = false;
+  let isStrict = false;
   if (mark.names !== null) events |= nameUpkeep;
   for (const node of mark.nodes) {
     const want = wantAt(node.root, {
@@ -104,6 +108,8 @@ export function wantOf(mark: Mark): Want {
     events |= want.events;
     children ||= want.children;
     directories ||= want.directories;
+    isTop ||= want.isTop;
+    isStrict ||= want.isStrict;
   }
-  return { events, children, directories };
+  return { events, children, directories, isTop, isStrict };
 }

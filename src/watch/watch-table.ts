@@ -9,7 +9,6 @@ import { type Log, quoted } from "../log.ts";
 import type { Backend, DirectoryEntry, DirectoryMove, GoneReason } from "./backend.ts";
 import type { Mark } from "./tree.ts";
 import { Directories } from "./directories.ts";
-import type { DirectoryRecords } from "./directory-records.ts";
 import { causeOf } from "./explain.ts";
 import { HandleRecords } from "./handle-records.ts";
 import { type OwnOutputs, statusOrNull } from "./own-outputs.ts";
@@ -21,7 +20,15 @@ import { RecentlyTold } from "./recently-told.ts";
 import type { WatchedFile } from "./watched-file.ts";
 import { WatchedFiles } from "./watched-files.ts";
 import { isGone } from "./side-watch.ts";
-import { addNode, childrenOf, isInTree, isOwnOutput, Node, type Root } from "./tree.ts";
+import {
+  addNode,
+  childrenOf,
+  isInTree,
+  isOwnOutput,
+  Node,
+  pathForCall,
+  type Root,
+} from "./tree.ts";
 import type { Listing } from "./walk.ts";
 import { exclusionsOf, follows, isLeftOut, wantAt } from "./want.ts";
 
@@ -33,7 +40,7 @@ const fileKind = { isTop: true, isHidden: false, holdsOwnOutput: false } as cons
 type FoundRoot = Pick<Node, "mark" | "inode" | "ownOutputs">;
 
 /** What is wanted of a root. */
-export interface RootWants extends Pick<Root, "top" | "below" | "belowHidden"> {
+export interface RootWants extends Pick<Root, "top" | "below" | "belowHidden" | "isStrict"> {
   /** It was not there before: what is in it came with it. */
   readonly isNew?: boolean;
 }
@@ -54,8 +61,12 @@ export interface TableObserver {
   rootReplaced(root: Root, table: WatchTable, isBeingWritten: boolean): void;
   /** A file was at the path of a root, and is not any more: nothing was known of it. */
   versionPassed(file: WatchedFile): void;
-  /** Nothing is at the path of a root any more. */
+  /** Nothing is at the path of a root any more, or nothing that its rules want. */
   rootGone(): void;
+  /** Something was mounted or unmounted, and is not followed yet. */
+  hasNewMounts(): boolean;
+  /** Whether what is at the path of a root now is what its rules want to watch. */
+  isWanted(root: Root): boolean;
 }
 
 export class WatchTable {
@@ -68,7 +79,8 @@ export class WatchTable {
   readonly #ownOutputs: OwnOutputs;
   readonly #observer: TableObserver;
   readonly #directories: Directories;
-  readonly #records: DirectoryRecords;
+  readonly #handles: HandleRecords;
+  readonly #names: NameRecords;
   /** `Backend.position` of the last comparison. */
   #comparedAt = -1;
   /** Files that were replaced, as a look has found: what happened to them until then may be queued still. */
@@ -96,8 +108,8 @@ export class WatchTable {
       look: (root) => this.#lookAtFile(root),
       passed: (file) => observer.versionPassed(file),
     });
-    const Records = backend.namesSubdirectories ? NameRecords : HandleRecords;
-    this.#records = new Records(this.#directories);
+    this.#handles = new HandleRecords(this.#directories);
+    this.#names = new NameRecords(this.#directories);
   }
 
   get isWalking(): boolean {
@@ -106,7 +118,7 @@ export class WatchTable {
 
   /** `walk` has something to do. */
   get needsWalk(): boolean {
-    return this.#directories.isWalking || this.#records.isUnsettled;
+    return this.#directories.isWalking || this.#names.isUnsettled;
   }
 
   /** Something waits for a moment in which no records are queued. */
@@ -116,8 +128,9 @@ export class WatchTable {
 
   /** Records about what is in directories may have to wait. */
   get mayHoldBack(): boolean {
-    const { moves, isAhead, isInDoubt, hasUntold } = this.#directories;
-    return isInDoubt || !moves.isEmpty || isAhead || hasUntold || this.#records.isUnsettled;
+    const { moves, isAhead, isInDoubt, isStuck, hasUntold } = this.#directories;
+    const waits = isInDoubt || isStuck || isAhead || hasUntold;
+    return waits || !moves.isEmpty || this.#names.isUnsettled;
   }
 
   /** Watch a path, or change what is wanted of one that is watched. @throws {SyscallError} about the path */
@@ -149,21 +162,45 @@ export class WatchTable {
     root.node = null;
   }
 
+  /** Look for directories in `node` that are not in the tree. They were there before: nothing is told. */
+  lookAgainIn(node: Node): void {
+    this.#directories.add(node, { isNew: false });
+  }
+
+  /** Another directory is at a place below a root, or none: a look will tell. */
+  giveUp(node: Node, { isUnmounted = false } = {}): void {
+    this.#directories.drop(node, { isDeleted: isUnmounted });
+  }
+
+  /** Whether it is the directory of a place that is at its path. */
+  isStillThere(node: Node): boolean {
+    try {
+      return this.backend.recognizes(node.mark, pathForCall(node));
+    } catch (error) {
+      if (error instanceof SyscallError) return false;
+      throw error;
+    }
+  }
+
   /** Find sub-directories for a while: at most `directories` are listed, then others get their turn. */
   walk(directories: number): void {
-    this.#records.step();
+    this.#names.step();
     this.#directories.walk(directories);
   }
 
   directoryEntry(node: Node, entry: DirectoryEntry): void {
     if (!follows(node.root)) return;
     this.#directories.advance({ inHand: true });
-    this.#records.entry(node, entry);
+    if (entry.isUnsure === true) this.doubt();
+    // In a tree of several queues some may say handles, and some names.
+    if (node.mark.identity === null) this.#names.entry(node, entry);
+    else this.#handles.entry(node, entry);
   }
 
   directoryMoved(move: DirectoryMove): void {
     this.#directories.advance({ inHand: true });
-    this.#records.moved(move);
+    if (move.isUnsure === true) this.doubt();
+    this.#handles.moved(move);
   }
 
   /** Whether it is, for now, nowhere: in a directory that has left, and whose arrival is not read yet. */
@@ -197,9 +234,11 @@ export class WatchTable {
   /** The kernel has no more records: what left and did not arrive went somewhere that is not watched. */
   settle(): void {
     this.#directories.advance({ inHand: false });
-    if (this.#directories.isInDoubt) this.#compare();
+    // What a walk is about to find is not new, as it would be for a comparison.
+    this.#directories.giveUpLostWalks();
+    if (this.#directories.isInDoubt && !this.isWalking) this.#compare();
     if (this.isWalking) return; // it may be found
-    this.#records.settle();
+    this.#names.settle();
     if (this.isWalking || this.backend.hasAhead) return;
     this.#directories.dropLost();
     this.#sayUntold();
@@ -235,6 +274,11 @@ export class WatchTable {
     for (const { node } of over) if (isInTree(node)) this.#directories.drop(node);
   }
 
+  /** Records do not tell where directories are: the tree has to be compared with what is there. */
+  doubt(): void {
+    this.#directories.isInDoubt = true;
+  }
+
   /** Look at all that is watched. */
   compareAll(): void {
     this.#directories.isInDoubt = false;
@@ -249,10 +293,20 @@ export class WatchTable {
 
   markGone(mark: Mark, reason: GoneReason): void {
     for (const node of [...mark.nodes]) {
-      if (node.parent !== null) this.#directories.drop(node, { isDeleted: true });
-      else if (node === node.root.node) this.checkRoot(node.root, reason);
-      else this.#directories.drop(node);
+      const { parent } = node;
+      if (parent === null) {
+        if (node === node.root.node) this.checkRoot(node.root, reason);
+        else this.#directories.drop(node);
+        continue;
+      }
+      this.#directories.drop(node, { isDeleted: true });
+      if (reason === "unmounted") this.lookAgainIn(parent); // what it hid is there again
     }
+  }
+
+  /** Whether the root's path still leads to the watched file. */
+  isRootThere({ path, node }: Root): boolean {
+    return node === null || statusOrNull(cString(path))?.inode === node.inode;
   }
 
   /** Something was mounted or unmounted: fanotify says nothing of it, and marks go without a word. */
@@ -271,10 +325,11 @@ export class WatchTable {
     if (status === null && reason === "changed") return;
     this.#directories.drop(root.node);
     root.node = null;
-    if (status === null) return this.#observer.rootGone();
+    if (status === null || !this.#observer.isWanted(root)) return this.#observer.rootGone();
     try {
       // What a mount shows or hides was there before.
-      this.#placeRoot(root, reason === "deleted" || reason === "moved");
+      const isNew = reason === "deleted" || reason === "moved";
+      this.#placeRoot(root, isNew && !this.#observer.hasNewMounts());
       this.#sayReplaced(root);
       this.tellReplaced(root);
     } catch (error) {
@@ -289,9 +344,15 @@ export class WatchTable {
 
   /** A record says that another file is there: it may be the one that is watched already. */
   #lookAtFile(root: Root): "another" | "the same" | "none" {
+    const { node } = root;
+    if (!this.#observer.isWanted(root)) {
+      if (node !== null) this.#directories.drop(node);
+      root.node = null;
+      this.#observer.rootGone();
+      return "none";
+    }
     try {
       const found = this.#markRoot(root);
-      const { node } = root;
       if (node !== null && found.mark === node.mark) return "the same";
       if (node !== null) this.#formers.push({ node, until: this.backend.end });
       this.#putRoot(root, found, { isNew: true });
@@ -402,8 +463,9 @@ export class WatchTable {
     }
   }
 
-  #changeRoot(root: Root, { top, below, belowHidden, isNew }: RootWants): void {
+  #changeRoot(root: Root, { top, below, belowHidden, isStrict, isNew }: RootWants): void {
     const before = reachOf(root);
+    root.isStrict = isStrict;
     const exclusions = exclusionsOf(root);
     root.top = top;
     root.below = below;

@@ -25,7 +25,13 @@ import { WatchedFile } from "./watched-file.ts";
 const arrivals = eventBits.create | eventBits.moved_to;
 const departures = eventBits.delete | eventBits.moved_from;
 
-const wantNames: Want = { events: nameUpkeep, children: false, directories: false };
+const wantNames: Want = {
+  events: nameUpkeep,
+  children: false,
+  directories: false,
+  isTop: true,
+  isStrict: false,
+};
 
 export interface WatchedFilesOptions {
   readonly log: Log;
