@@ -383,7 +383,9 @@ export class ReaderLoop {
       for (const table of this.#watcher.tables) table.walk(directoriesPerSlice);
       this.#catchUp.tellDue();
       this.#handOver();
-      this.#walkGarbage.collectIfMuch(this.#marks);
+      const marks = this.#marks;
+      Atomics.store(this.#counters, sharedCounters.marks, marks);
+      this.#walkGarbage.collectIfMuch(marks);
     }
     if (this.#watcher.isWalking) return;
     this.#watcher.sayRefusals();
