@@ -8,6 +8,9 @@ export const F_SETLEASE = 1024;
 export const F_RDLCK = 0;
 export const F_UNLCK = 2;
 
+/** Each takes half a microsecond. */
+const looksMax = 8;
+
 /**
  * A read lease is refused with EAGAIN while a writer has the file open (ext4, tmpfs, btrfs, xfs,
  * overlayfs). Where leases do not exist or are not allowed (EINVAL, EACCES: not our file, no CAP_LEASE)
@@ -18,7 +21,10 @@ export const F_UNLCK = 2;
 export function isBeingWritten(path: Uint8Array, { followSymlink = false } = {}): boolean {
   try {
     using file = openFd(path, O.RDONLY | O.NONBLOCK | (followSymlink ? 0 : O.NOFOLLOW));
-    return hasWriter(file.number);
+    // A close is told a moment before its writer is counted out (__fput): who is watched since then is
+    // complete, and has no record of it. So a writer has to be there for some microseconds.
+    for (let look = 1; look <= looksMax; look++) if (!hasWriter(file.number)) return false;
+    return true;
   } catch (error) {
     // Gone or not ours to open: its own records tell the rest.
     if (error instanceof SyscallError) return false;
