@@ -125,7 +125,9 @@ export class PollTable {
       isNew,
       trouble: "",
       device: "",
+      mount: 0,
       mountPoint: path,
+      absentOn: 0,
       tree: emptyTree(),
       away: new Map(),
     };
