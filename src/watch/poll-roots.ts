@@ -25,7 +25,9 @@ export interface RootLookOptions {
   readonly entry: EntryLook;
   readonly path: PathBuffer;
   readonly status: RawStatus;
-  /** Nothing is at the path of a root any more. */
+  /** Whether what is at the path of a root now is what its rules want to watch. */
+  readonly isWanted: (root: PolledRoot) => boolean;
+  /** Nothing is at the path of a root any more, or nothing that its rules want. */
   readonly rootGone: () => void;
 }
 
@@ -54,6 +56,8 @@ export class RootLook {
     const isOnMount = root.mount === mountIn(this.#status);
     const isRetired = root.roundsLeft !== null;
     if (isRetired && (root.node === null || !isOnMount)) return null; // nobody waits for another
+    const isSame = isOnMount && this.#isSame(root, false);
+    if (!isSame && !isRetired && !this.#options.isWanted(root)) return this.#giveUp(root);
     this.#followMount(root);
     const { inodesChange } = filesystems.at(root.device, root.path);
     const isReplaced = root.node !== null && !this.#isSame(root, inodesChange);

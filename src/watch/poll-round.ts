@@ -39,7 +39,9 @@ export interface RoundOptions {
   readonly log: Log;
   /** Told of the path of each root before it is looked at: its filesystem may not answer. */
   readonly asking: (path: Uint8Array) => void;
-  /** Nothing is at the path of a root any more. */
+  /** Whether what is at the path of a root now is what its rules want to watch. */
+  readonly isWanted: (root: PolledRoot) => boolean;
+  /** Nothing is at the path of a root any more, or nothing that its rules want. */
   readonly rootGone: () => void;
 }
 
