@@ -112,15 +112,20 @@ function readHandle(path: Uint8Array): void {
 }
 
 /**
- * open_by_handle_at(2): the directory that an identity names, wherever it is by now.
+ * open_by_handle_at(2): the directory that an identity names, wherever it is by now; anything else only to
+ * name it (O_PATH), which nobody is told of.
  *
  * @param mountFd a descriptor, not O_PATH, of something on the same filesystem
  * @throws {SyscallError} ESTALE if it is gone, or outside the mount of `mountFd`, or has a handle that
  *   only tells it apart (AT_HANDLE_FID); EPERM without CAP_DAC_READ_SEARCH
  */
-export function openByIdentity(mountFd: number, identity: Uint8Array): Fd {
+export function openByIdentity(
+  mountFd: number,
+  identity: Uint8Array,
+  { isDirectory = true } = {},
+): Fd {
   const handle = identity.slice(infoFidLayout.fsidSize);
-  const flags = O.RDONLY | O.DIRECTORY | O.NONBLOCK | O.CLOEXEC;
+  const flags = O.CLOEXEC | (isDirectory ? O.RDONLY | O.DIRECTORY | O.NONBLOCK : O.PATH);
   return new Fd(check(libc.open_by_handle_at(mountFd, handle, flags), "open_by_handle_at"));
 }
 

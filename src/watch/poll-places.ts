@@ -93,6 +93,7 @@ export class PollPlaces {
     const mark: PollMark = {
       isDirectory,
       nodes: [],
+      names: null,
       mask: 0,
       identity: null,
       fileKey,

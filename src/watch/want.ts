@@ -10,6 +10,9 @@ const comeAndGo = eventBits.create | eventBits.delete;
 const upkeep = comeAndGo | eventBits.rename;
 const halves = eventBits.moved_from | eventBits.moved_to;
 
+/** What tells of the names that lead to watched files. Departures keep inotify from merging arrivals. */
+export const nameUpkeep = comeAndGo | halves;
+
 /** A watched path that is deleted or replaced must not leave a dead watch behind without a word. */
 const rootUpkeep = eventBits.delete_self | eventBits.move_self;
 
@@ -94,6 +97,7 @@ export function wantOf(mark: Mark): Want {
   let { events, children, directories }: Omit<Want, "isTop" | "isStrict"> = nothing;
   let isTop = false;
   let isStrict = false;
+  if (mark.names !== null) events |= nameUpkeep;
   for (const node of mark.nodes) {
     const want = wantAt(node.root, {
       isTop: node.parent === null,

@@ -69,7 +69,7 @@ function nodeOf(interests: Interests): Node {
   const rest = { below: null, belowHidden: null, node: null, isStrict: false };
   const path = utf8("/d");
   const root = { path, top: interests, ...rest, namesSubdirectories: false, noticesNames: false };
-  const mark = { isDirectory: true, identity: null, nodes: [], mask: 0 };
+  const mark = { isDirectory: true, identity: null, nodes: [], names: null, mask: 0 };
   return new Node(root, mark, { parent: null, name: path });
 }
 
