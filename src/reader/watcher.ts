@@ -80,10 +80,11 @@ export class Watcher {
     this.#ladder = ladder;
     this.#options = options;
     this.#shared = new SharedFilesystems(options.log);
-    this.#observer = { ...options.observer, isWanted: (root) => this.#isWanted(root) };
+    const judge = { isWanted: (root: Root) => this.#isWanted(root) };
+    this.#observer = { ...options.observer, ...judge };
     this.arrivals = new Arrivals(options.log);
     const somethingCameOrWent = () => options.observer.rootGone();
-    this.polling = new Polling({ ...options, somethingCameOrWent });
+    this.polling = new Polling({ ...options, ...judge, somethingCameOrWent });
     this.#claims = new ClaimFinder(this.arrivals, {
       log: options.log,
       isWatched: (key) => this.#isWatched(key),

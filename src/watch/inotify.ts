@@ -133,11 +133,17 @@ export class InotifyBackend implements Backend {
 
   readAhead(): void {
     while (this.#ahead.byteLength < aheadBytesMax) {
-      const length = this.#ahead.readFrom(this.fd, this.#consumed);
+      const isAllDelivered = this.#records.end === this.#length;
+      const isNothing = isAllDelivered ? this.#isOfRemoved : null;
+      const length = this.#ahead.readFrom(this.fd, this.#consumed, isNothing);
       if (length === 0) return;
       this.#consumed += length;
     }
   }
+
+  /** The answer to a watch that we have removed ourselves: nobody needs to hear of it. */
+  readonly #isOfRemoved = (wd: number, mask: number): boolean =>
+    (mask & IN_IGNORED) !== 0 && this.#markByWd.get(wd) === null;
 
   isLeftAhead(directory: Mark, name: Uint8Array): boolean {
     return this.#ahead.isLeft((directory as InotifyMark).wd, name, this.position);
