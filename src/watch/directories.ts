@@ -22,7 +22,7 @@ import {
   type Root,
   type Sighting,
 } from "./tree.ts";
-import { follows, isLeftOut, wantAt, wantOf } from "./want.ts";
+import { follows, isLeftOut, marksFilesystem, wantAt, wantOf } from "./want.ts";
 import { type Listing, type Step, type Visit, Walk } from "./walk.ts";
 
 export interface DirectoriesOptions {
@@ -53,6 +53,7 @@ export interface Placed {
 
 const dotDot = utf8("..");
 const slash = 0x2f;
+const noPath = new Uint8Array(1);
 
 /** <linux/limits.h>, the NUL included: the kernel takes no longer path in one call. */
 const PATH_MAX = 4096;
@@ -323,6 +324,28 @@ export class Directories {
     }
   }
 
+  /** Make a place for a directory that reports with its whole filesystem: it need not be opened. */
+  know(identity: Uint8Array, { parent, name }: Pick<Opening, "parent" | "name">): Node {
+    const mark = this.backend.filesystems!.know(identity);
+    const node = new Node(parent.root, mark, { parent, name });
+    node.since = this.backend.position;
+    node.ownOutputs = this.#options.ownOutputs.namesIn(() => this.#inodeOf(parent, identity));
+    addNode(mark, node);
+    node.attach();
+    return node;
+  }
+
+  #inodeOf(near: Node, identity: Uint8Array): string {
+    using directory = this.openByIdentity(near, identity);
+    return directory === null ? "" : fileStatus(directory.path).inode;
+  }
+
+  /** Forget what is below a root: whatever a record names is found anew. */
+  forgetBelow(top: Node): void {
+    for (const child of childrenOf(top)) this.drop(child);
+    this.backend.filesystems?.lookAgain();
+  }
+
   /** A new place takes the name from the directory that still has it in the tree. */
   #attach(node: Node): void {
     const { parent, name } = node;
@@ -433,6 +456,10 @@ export class Directories {
   /** @returns "gone" if it is known not to be there any more */
   #remove(node: Node): "gone" | "removed" {
     const { mark } = node;
+    if (mark.mask === 0) {
+      this.backend.remove(mark, noPath); // the kernel has none
+      return "removed";
+    }
     if (!mark.isDirectory || mark.identity === null) {
       this.backend.remove(mark, pathForCall(node));
       return "removed";
@@ -453,6 +480,7 @@ export class Directories {
   refresh(node: Node): void {
     const { mark } = node;
     if (!isInTree(node)) return; // only its name is known
+    if (mark.mask === 0 && mark.nodes.every(reportsWithFilesystem)) return;
     try {
       if (!mark.isDirectory) return this.backend.change(mark, pathForCall(node), wantOf(mark));
       using directory = this.open(node);
@@ -470,6 +498,10 @@ export class Directories {
     if (errno === Errno.ENOENT || errno === Errno.ENOTDIR || errno === Errno.ELOOP) return;
     this.#options.log.warn(cannotWatchBelow(path, error, this.backend.name));
   }
+}
+
+function reportsWithFilesystem({ parent, root }: Node): boolean {
+  return parent !== null && marksFilesystem(root);
 }
 
 /** The place of an inode below a root. */

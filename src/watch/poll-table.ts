@@ -114,6 +114,7 @@ export class PollTable {
       path,
       ...interests,
       node: null,
+      scope: "tree",
       namesSubdirectories: true,
       noticesNames: false,
       intervalMs,

@@ -2,6 +2,7 @@
 import { bytesEqual, cString, latin1 } from "../../ffi/bytes.ts";
 import { type PathPrefix, pathPrefix } from "../output/json-text.ts";
 import type { Interests } from "../rule/matcher.ts";
+import type { Scope } from "../rule/rule.ts";
 
 const slash = 0x2f;
 const dot = 0x2e;
@@ -16,6 +17,8 @@ export interface Root {
   below: Interests | null;
   /** The same in and below a directory whose name starts with a dot. */
   belowHidden: Interests | null;
+  /** How its directories are watched, if it is recursive. */
+  scope: Scope;
   /** Null while the path cannot be watched. */
   node: Node | null;
   /** `Backend.namesSubdirectories` of its backend. */

@@ -5,11 +5,14 @@ import { nowMicroseconds } from "../../ffi/clock.ts";
 import { SyscallError } from "../../ffi/errno.ts";
 import { fileStatus, S_IFDIR } from "../../ffi/files.ts";
 import { type Log, quoted } from "../log.ts";
+import type { Scope } from "../rule/rule.ts";
 import type { Backend, DirectoryEntry, DirectoryMove, GoneReason } from "./backend.ts";
 import type { Mark } from "./tree.ts";
 import { Directories } from "./directories.ts";
 import type { DirectoryRecords } from "./directory-records.ts";
 import { causeOf } from "./explain.ts";
+import { FilesystemRecords } from "./filesystem-records.ts";
+import { FilesystemScope } from "./filesystem-scope.ts";
 import { HandleRecords } from "./handle-records.ts";
 import { type OwnOutputs, statusOrNull } from "./own-outputs.ts";
 import type { Tell } from "./moves.ts";
@@ -20,13 +23,15 @@ import { RecentlyTold } from "./recently-told.ts";
 import { isGone } from "./side-watch.ts";
 import { addNode, childrenOf, isOwnOutput, Node, type Root } from "./tree.ts";
 import type { Listing } from "./walk.ts";
-import { exclusionsOf, follows, isLeftOut, wantAt } from "./want.ts";
+import { exclusionsOf, follows, isLeftOut, marksFilesystem, wantAt } from "./want.ts";
 
 /** How often the path of a root is looked at again because it was replaced meanwhile: a look takes 20 us. */
 const looksMax = 100;
 
 /** What is wanted of a root. */
 export interface RootWants extends Pick<Root, "top" | "below" | "belowHidden"> {
+  /** Absent: "tree". */
+  readonly scope?: Scope;
   /** It was not there before: what is in it came with it. */
   readonly isNew?: boolean;
 }
@@ -55,6 +60,8 @@ export class WatchTable {
   readonly #observer: TableObserver;
   readonly #directories: Directories;
   readonly #records: DirectoryRecords;
+  /** Roots whose filesystem is watched as a whole; null where that can't be. */
+  readonly #scope: FilesystemScope | null = null;
   /** `Backend.position` of the last comparison. */
   #comparedAt = -1;
   /** Roots of which the log says that they are no longer there. */
@@ -75,8 +82,12 @@ export class WatchTable {
       onCompared: (node, listing) => observer.compared(node, this, listing),
       onDropped: (node) => observer.placeDropped(node),
     });
-    const Records = backend.namesSubdirectories ? NameRecords : HandleRecords;
-    this.#records = new Records(this.#directories);
+    if (backend.filesystems === null) this.#records = new NameRecords(this.#directories);
+    else {
+      this.#scope = new FilesystemScope(backend.filesystems, this.#directories);
+      const whole = new FilesystemRecords(this.#directories, this.#scope.finder);
+      this.#records = new HandleRecords(this.#directories, whole);
+    }
   }
 
   get isWalking(): boolean {
@@ -91,6 +102,7 @@ export class WatchTable {
   /** Something waits for a moment in which no records are queued. */
   get isUnsettled(): boolean {
     const { moves, isAhead, isInDoubt, hasUntold } = this.#directories;
+    if (this.#scope?.finder.hasLost === true) return true;
     return isInDoubt || !moves.isEmpty || isAhead || hasUntold || this.#records.isUnsettled;
   }
 
@@ -103,8 +115,8 @@ export class WatchTable {
     }
     const { namesSubdirectories } = this.backend;
     const noticesNames = !this.#ownOutputs.isEmpty;
-    const { isNew = false, ...interests } = wants;
-    const root: Root = { path, ...interests, node: null, namesSubdirectories, noticesNames };
+    const { isNew = false, scope = "tree", ...interests } = wants;
+    const root: Root = { path, scope, ...interests, node: null, namesSubdirectories, noticesNames };
     this.#placeRoot(root, isNew);
     this.roots.set(latin1(path), root);
     return root;
@@ -112,8 +124,15 @@ export class WatchTable {
 
   removeRoot(root: Root): void {
     this.roots.delete(latin1(root.path));
-    if (root.node !== null) this.#directories.drop(root.node);
+    this.#dropRoot(root);
+  }
+
+  #dropRoot(root: Root): void {
+    if (root.node === null) return;
+    const { mark } = root.node;
+    this.#directories.drop(root.node);
     root.node = null;
+    this.#scope?.remove(root, mark.identity);
   }
 
   /** Find sub-directories for a while: at most `directories` are listed, then others get their turn. */
@@ -170,6 +189,16 @@ export class WatchTable {
     if (this.isWalking || this.backend.hasAhead) return;
     this.#directories.dropLost();
     this.#sayUntold();
+    this.#sayLost();
+  }
+
+  #sayLost(): void {
+    const count = this.#scope?.finder.takeLost() ?? 0;
+    if (count === 0) return;
+    this.#log.warn(
+      `Something happened in ${count} directories that were deleted before it was seen where they were: ` +
+        "what is told by the whole filesystem may lack events of these",
+    );
   }
 
   #sayUntold(): void {
@@ -187,7 +216,10 @@ export class WatchTable {
     const { position } = this.backend;
     if (position === this.#comparedAt) return;
     this.#comparedAt = position;
-    for (const root of this.roots.values()) if (follows(root)) this.#directories.compare(root);
+    for (const root of this.roots.values()) {
+      if (marksFilesystem(root) && root.node !== null) this.#directories.forgetBelow(root.node);
+      else if (follows(root)) this.#directories.compare(root);
+    }
   }
 
   /** Look at all that is watched. */
@@ -222,8 +254,7 @@ export class WatchTable {
     if (status === null) this.#sayGone(root, reason);
     // Its name went: if that was the last, its end is the next that the kernel says.
     if (status === null && reason === "changed") return;
-    this.#directories.drop(root.node);
-    root.node = null;
+    this.#dropRoot(root);
     if (status === null) return this.#observer.rootGone();
     try {
       // What a mount shows or hides was there before.
@@ -259,10 +290,22 @@ export class WatchTable {
     node.inode = inode;
     addNode(mark, node);
     root.node = node;
+    this.#watchFilesystem(root);
     this.#gone.delete(root);
     if (!mark.isDirectory) return;
+    if (marksFilesystem(root) && !isNew) return;
     if (follows(root)) this.#directories.add(node, { isNew });
     else if (isNew) this.#observer.newDirectory(node, this, null);
+  }
+
+  /** @throws {SyscallError} if that can't be: then it is not watched at all */
+  #watchFilesystem(root: Root): void {
+    try {
+      this.#scope?.set(root);
+    } catch (error) {
+      this.#dropRoot(root);
+      throw error;
+    }
   }
 
   /**
@@ -285,17 +328,22 @@ export class WatchTable {
     }
   }
 
-  #changeRoot(root: Root, { top, below, belowHidden, isNew }: RootWants): void {
+  #changeRoot(root: Root, wants: RootWants): void {
+    const { top, below, belowHidden, scope = "tree", isNew = false } = wants;
     const before = reachOf(root);
     const exclusions = exclusionsOf(root);
     root.top = top;
     root.below = below;
     root.belowHidden = belowHidden;
+    root.scope = scope;
     this.#dropIfReplaced(root);
     if (root.node === null) return this.#placeRoot(root, isNew);
     const changes = reachOf(root) !== before;
-    if (changes) for (const child of childrenOf(root.node)) this.#directories.drop(child);
+    this.#scope?.set(root);
+    if (changes) this.#directories.forgetBelow(root.node);
     this.#directories.refreshBelow(root.node);
+    if (marksFilesystem(root))
+      return void (exclusionsOf(root) !== exclusions && this.reconsider(root.node));
     if (changes && root.node.isDirectory && follows(root))
       this.#directories.add(root.node, { isNew: false });
     else if (exclusionsOf(root) !== exclusions) this.reconsider(root.node);
@@ -307,19 +355,19 @@ export class WatchTable {
     for (const child of childrenOf(node))
       if (isLeftOut(node, child.name)) this.#directories.drop(child);
       else this.reconsider(child);
-    this.#directories.add(node, { isNew: false });
+    if (marksFilesystem(node.root)) this.backend.filesystems?.lookAgain();
+    else this.#directories.add(node, { isNew: false });
   }
 
   /** A reload resolves every path anew: a symbolic link may lead elsewhere by now. */
   #dropIfReplaced(root: Root): void {
     if (root.node === null) return;
     if (statusOrNull(cString(root.path))?.inode === root.node.inode) return;
-    this.#directories.drop(root.node);
-    root.node = null;
+    this.#dropRoot(root);
   }
 }
 
 /** On which directories below a root there are marks: when it changes, they are looked for anew. */
 function reachOf(root: Root): string {
-  return `${follows(root)} ${root.below !== null} ${root.belowHidden !== null}`;
+  return `${follows(root)} ${root.below !== null} ${root.belowHidden !== null} ${root.scope}`;
 }
