@@ -159,8 +159,16 @@ function readHandle(path: Uint8Array): void {
  *   only tells it apart (AT_HANDLE_FID); EPERM without CAP_DAC_READ_SEARCH
  */
 export function openByIdentity(mountFd: number, identity: Uint8Array): Fd {
+  return openHandle(mountFd, identity, O.RDONLY | O.DIRECTORY | O.NONBLOCK | O.CLOEXEC);
+}
+
+/** The same with O_PATH, of which no record is made: only where it is can be asked then. */
+export function pathByIdentity(mountFd: number, identity: Uint8Array): Fd {
+  return openHandle(mountFd, identity, O.PATH | O.DIRECTORY | O.CLOEXEC);
+}
+
+function openHandle(mountFd: number, identity: Uint8Array, flags: number): Fd {
   const handle = identity.slice(infoFidLayout.fsidSize);
-  const flags = O.RDONLY | O.DIRECTORY | O.NONBLOCK | O.CLOEXEC;
   return new Fd(check(libc.open_by_handle_at(mountFd, handle, flags), "open_by_handle_at"));
 }
 

@@ -303,7 +303,11 @@ export class FanotifyBackend implements Backend {
   #deliver(sink: EventSink): void {
     const { mask, pid } = this.#events;
     if ((mask & FAN_Q_OVERFLOW) !== 0) return sink.overflow(this);
-    if (pid === this.#ownPid) return;
+    if (pid === this.#ownPid) {
+      // The end of what somebody deleted while we had it open is ours, and nothing else is.
+      if ((mask & FAN_DELETE_SELF) === 0) return;
+      this.#events.mask &= FAN_DELETE_SELF | FAN_ONDIR;
+    }
     this.#readInfo();
     if ((mask & FAN_RENAME) !== 0) return this.#deliverRename(sink);
     const directory = this.#directory;

@@ -8,6 +8,9 @@ import type { Finder } from "./finder.ts";
 import { type Node, pathForCall, type Root } from "./tree.ts";
 import { isLeftOut } from "./want.ts";
 
+/** Directories that are looked into before the next record. */
+const directoriesAtOnce = 64;
+
 export class FilesystemRecords {
   readonly #directories: Directories;
   readonly #finder: Finder;
@@ -34,11 +37,18 @@ export class FilesystemRecords {
       if (known !== null) this.#directories.drop(known);
     } else if (known !== null) this.#directories.move(known, after, to!.name);
     else this.#place(after, to!.name, identity);
-    const wasElsewhere = before === undefined || isLeftOut(before, from!.name);
-    if (after !== undefined && known === null && wasElsewhere)
-      this.#directories.backend.filesystems!.lookAgain();
-    const node = placeOf(target, root);
-    if (node !== null) this.#verify(node, identity);
+    const node = this.#finder.nodeOf(identity, root);
+    if (node === null) return;
+    if (known === null && (before === undefined || isLeftOut(before, from!.name)))
+      this.#bringIn(node);
+    this.#verify(node, identity);
+  }
+
+  /** What is in a directory that was elsewhere has come with it, and there is no record of that. */
+  #bringIn(node: Node): void {
+    this.#directories.backend.filesystems!.lookAgain();
+    this.#directories.add(node, { isNew: true });
+    this.#directories.walk(directoriesAtOnce);
   }
 
   #place(parent: Node, name: Uint8Array, identity: Uint8Array): Node | null {

@@ -6,7 +6,7 @@ import {
   identityBeside,
   isSameFilesystem,
   type MountedIdentity,
-  openByIdentity,
+  pathByIdentity,
 } from "../../ffi/fanotify/calls.ts";
 import type { DirectoryFinder, WholeFilesystems } from "./backend.ts";
 import type { Directories } from "./directories.ts";
@@ -53,7 +53,7 @@ export class Finder implements DirectoryFinder {
     const identity = root.node!.mark.identity!;
     using top = OpenDirectory.follow(cString(root.path));
     const { mountId } = identityBeside(top.path, identity);
-    openByIdentity(top.number, identity).close();
+    pathByIdentity(top.number, identity).close();
     this.#locations.set(root, { root, identity, mountId });
     this.#filesystems.lookAgain();
   }
@@ -141,7 +141,7 @@ export class Finder implements DirectoryFinder {
     const anchor = this.#anchorIn(near);
     if (anchor === null) return "gone";
     try {
-      using directory = new OpenDirectory(openByIdentity(anchor.number, identity));
+      using directory = new OpenDirectory(pathByIdentity(anchor.number, identity));
       const parent = identityBeside(directory.entry(dotDot), identity);
       if (parent.mountId !== near.mountId) return "top";
       const path = readLink(directory.path);

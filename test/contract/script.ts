@@ -31,7 +31,7 @@
  * that it may come or not.
  * `Log:` behind an output lists what stderr must have said by then (parts of lines).
  */
-export type BackendName = "fanotify" | "inotify" | "poll";
+export type BackendName = "fanotify" | "filesystem" | "inotify" | "poll";
 
 export interface Script {
   readonly claim: string;
@@ -65,7 +65,11 @@ export interface ExpectedLine {
   readonly isOptional: boolean;
 }
 
-export const backends: readonly BackendName[] = ["fanotify", "inotify", "poll"];
+/** "filesystem" is fanotify with `scope = "filesystem"`: what is said of fanotify holds for it too. */
+export const backends: readonly BackendName[] = ["fanotify", "filesystem", "inotify", "poll"];
+
+/** Where the kernel reports a whole filesystem (test/watch/filesystem-scope.test.ts has the others). */
+const wholeFilesystems = ["tmpfs", "ext4", "xfs", "btrfs"];
 
 /** What holds for all scripts with a table. */
 const noPolledTables = "a table has no word for polling";
@@ -95,10 +99,23 @@ export function parseScript(text: string): Script {
 export function whyNot(script: Script, filesystem: string, backend: BackendName): string | null {
   const limit = script.limits.find(
     (one) =>
-      (one.filesystems?.includes(filesystem) ?? true) && (one.backend ?? backend) === backend,
+      (one.filesystems?.includes(filesystem) ?? true) &&
+      (one.backend === null || isMeant(one.backend, backend)),
   );
   if (backend === "poll" && script.table.length > 0) return noPolledTables;
+  if (backend === "filesystem") {
+    if (!wholeFilesystems.includes(filesystem)) return "the kernel does not report it as a whole";
+    if (!isRecursive(script)) return "nothing in it is recursive: it is as with fanotify";
+  }
   return limit?.reason ?? null;
+}
+
+function isMeant(named: string, backend: BackendName): boolean {
+  return named === backend || (named === "fanotify" && backend === "filesystem");
+}
+
+function isRecursive({ watch, toml }: Script): boolean {
+  return watch?.includes("-r") === true || toml.some((line) => line.startsWith("recursive = true"));
 }
 
 interface Section {
@@ -149,7 +166,7 @@ function limitOf({ name, rest }: Section): Limit[] {
     const filesystems = list === "any" ? null : list!.split(/,\s*/);
     return [{ filesystems, backend: backend as BackendName | null, reason }];
   }
-  const others = backends.filter((backend) => backend !== where);
+  const others = backends.filter((backend) => !isMeant(where, backend));
   return others.map((backend) => ({ filesystems: null, backend, reason }));
 }
 
@@ -174,7 +191,7 @@ function expectedLine(line: string): ExpectedLine {
   const [, optional, text, not, one] = /^(\? )?(.*?)(?:\s+\[(not )?(\w+)\])?$/.exec(line)!;
   const isOptional = optional !== undefined;
   const told = backends.filter(
-    (name) => one === undefined || (name === one) === (not === undefined),
+    (name) => one === undefined || isMeant(one, name) === (not === undefined),
   );
   return { text: text!.replace(/\s+/g, " "), backends: told, isOptional };
 }
