@@ -1,6 +1,7 @@
 /** The directories below the roots of one backend: found, followed when they move, given up. */
 import { bytesEqual, utf8 } from "../../ffi/bytes.ts";
 import { Errno, SyscallError } from "../../ffi/errno.ts";
+import { identityBeside } from "../../ffi/fanotify/calls.ts";
 import { fileStatus, readLink } from "../../ffi/files.ts";
 import type { Log } from "../log.ts";
 import { quoted } from "../log.ts";
@@ -118,6 +119,7 @@ export class Directories {
   /** Go on finding for a while. @param directories are listed at most */
   walk(directories: number): void {
     this.#walk.run(directories);
+    this.backend.filesystems?.finder?.rest();
     if (this.#comparisons.length === 0) return;
     for (const comparison of this.#comparisons)
       if (comparison.isOver) for (const node of comparison.unseen()) this.end(node);
@@ -257,7 +259,8 @@ export class Directories {
     const opening = this.#look(parent, base, name);
     if (opening === null) return null;
     const { directory } = opening;
-    const placed = this.place(opening);
+    const isExact = marksFilesystem(parent.root) && comparison === null;
+    const placed = isExact ? this.#findAsRecorded(opening) : this.place(opening);
     const isFirst = placed !== null && (comparison?.see(placed.node) ?? placed.isNew);
     if (isFirst && parent.root.below !== null) {
       const isNewHere = isNew || (comparison !== null && placed.isNew);
@@ -333,6 +336,17 @@ export class Directories {
     addNode(mark, node);
     node.attach();
     return node;
+  }
+
+  /** Where the records that are read by now have a directory which a walk has come upon. */
+  #findAsRecorded({ parent, directory }: Opening): Placed | null {
+    const filesystems = this.backend.filesystems!;
+    const { identity } = identityBeside(directory.path, parent.mark.identity!);
+    const placeHere = (): Node | null => placeOf(filesystems.markOf(identity), parent.root);
+    const isNew = placeHere() === null;
+    filesystems.finder?.find(identity);
+    const node = placeHere();
+    return node && { node, isNew };
   }
 
   #inodeOf(near: Node, identity: Uint8Array): string {

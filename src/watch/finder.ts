@@ -139,7 +139,7 @@ export class Finder implements DirectoryFinder {
 
   #look(identity: Uint8Array, near: Location): Look {
     const anchor = this.#anchorIn(near);
-    if (anchor === null) return "gone";
+    if (anchor === null) return "gone"; // and the root with it
     try {
       using directory = new OpenDirectory(pathByIdentity(anchor.number, identity));
       const parent = identityBeside(directory.entry(dotDot), identity);

@@ -195,9 +195,10 @@ export class WatchTable {
   #sayLost(): void {
     const count = this.#scope?.finder.takeLost() ?? 0;
     if (count === 0) return;
+    const what = count === 1 ? "A directory was" : `${count} directories were`;
     this.#log.warn(
-      `Something happened in ${count} directories that were deleted before it was seen where they were: ` +
-        "what is told by the whole filesystem may lack events of these",
+      `Some events may be missing: ${what} deleted, or replaced by another, before it was seen where; ` +
+        "facron was too far behind",
     );
   }
 

@@ -8,6 +8,7 @@ import { libc } from "../../ffi/libc.ts";
 import { type EventLine, RunningBinary } from "../helpers/run-binary.ts";
 import { waitFor } from "../helpers/wait-for.ts";
 import { linesTold, type Told } from "./line-text.ts";
+import { optionsFor } from "./filesystems.ts";
 import { newPipe } from "./new-pipe.ts";
 import { Quiet } from "./quiet.ts";
 import type { BackendName, ExpectedLine, Round, Script } from "./script.ts";
@@ -87,7 +88,7 @@ class ScriptRun implements AsyncDisposable {
   #words(): string[] {
     const { watch, table, toml } = this.#script;
     const interval = this.#backend === "poll" ? ["--poll-interval", pollInterval] : [];
-    if (watch !== null) return ["watch", ...optionsOf(this.#backend), ...interval, ...watch];
+    if (watch !== null) return ["watch", ...optionsFor(this.#backend), ...interval, ...watch];
     if (toml.length > 0) {
       writeFileSync(join(this.#directory, "table.toml"), tomlFor(toml, this.#backend));
       return ["--config", "table.toml"];
@@ -222,11 +223,6 @@ function tomlFor(lines: readonly string[], backend: BackendName): string {
       return isWhole && line === "recursive = true" ? [line, 'scope = "filesystem"'] : [line];
     })
     .join("\n");
-}
-
-function optionsOf(backend: BackendName): string[] {
-  if (backend === "filesystem") return ["--backend", "fanotify", "--scope", "filesystem"];
-  return ["--backend", backend];
 }
 
 /** `D create,modify /bin/x` for inotify: `D IN_CREATE,IN_MODIFY /bin/x`. */

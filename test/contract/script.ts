@@ -69,7 +69,7 @@ export interface ExpectedLine {
 export const backends: readonly BackendName[] = ["fanotify", "filesystem", "inotify", "poll"];
 
 /** Where the kernel reports a whole filesystem (test/watch/filesystem-scope.test.ts has the others). */
-const wholeFilesystems = ["tmpfs", "ext4", "xfs", "btrfs"];
+export const wholeFilesystems = ["tmpfs", "ext4", "xfs", "btrfs"];
 
 /** What holds for all scripts with a table. */
 const noPolledTables = "a table has no word for polling";
