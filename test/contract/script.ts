@@ -47,7 +47,8 @@ export interface Script {
 export interface Limit {
   /** Null: on every one. */
   readonly filesystems: readonly string[] | null;
-  readonly backend: BackendName | null;
+  /** With which backends it does not. */
+  readonly backends: readonly BackendName[];
   readonly reason: string;
 }
 
@@ -98,9 +99,7 @@ export function parseScript(text: string): Script {
 /** Why the script does not run there, or null. */
 export function whyNot(script: Script, filesystem: string, backend: BackendName): string | null {
   const limit = script.limits.find(
-    (one) =>
-      (one.filesystems?.includes(filesystem) ?? true) &&
-      (one.backend === null || isMeant(one.backend, backend)),
+    (one) => (one.filesystems?.includes(filesystem) ?? true) && one.backends.includes(backend),
   );
   if (backend === "poll" && script.table.length > 0) return noPolledTables;
   if (backend === "filesystem") {
@@ -162,12 +161,13 @@ function limitOf({ name, rest }: Section): Limit[] {
   const [, where, reason] = /^([^:]+): (.+)$/.exec(rest) ?? [];
   if (where === undefined || reason === undefined) throw new Error(`No reason: ${name}: ${rest}`);
   if (name === "not on") {
-    const [, list, , backend = null] = /^(.*?)( with (\w+))?$/.exec(where)!;
+    const [, list, , named = null] = /^(.*?)( with (\w+))?$/.exec(where)!;
     const filesystems = list === "any" ? null : list!.split(/,\s*/);
-    return [{ filesystems, backend: backend as BackendName | null, reason }];
+    const meant = backends.filter((backend) => named === null || isMeant(named, backend));
+    return [{ filesystems, backends: meant, reason }];
   }
   const others = backends.filter((backend) => !isMeant(where, backend));
-  return others.map((backend) => ({ filesystems: null, backend, reason }));
+  return [{ filesystems: null, backends: others, reason }];
 }
 
 function roundsOf(sections: readonly Section[]): Round[] {
