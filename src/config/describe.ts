@@ -134,7 +134,7 @@ function how(rule: Rule): string {
     said.push(`looks every ${durationText(pollIntervalMs ?? defaultPollIntervalMs)}`);
   else if (backend !== "auto")
     said.push(backend === "fanotify" ? "fanotify, needs root" : "inotify");
-  if (scope === "filesystem") said.push("by the whole filesystem");
+  if (scope === "filesystem") said.push("the whole filesystem reports, needs root");
   if (once === true) said.push("once, and then no more");
   if (whenBusy === "skip") said.push("not while its command runs");
   if (runAs?.needsAccess === true) said.push(`only for what ${runAs.user} may read`);

@@ -184,7 +184,7 @@ class RuleReader {
     if (recursive !== true) this.#needs("scope", "recursive = true");
     const backend = mask?.backend ?? "auto";
     if (backend !== "inotify" && backend !== "poll") return;
-    const cure = 'remove this key, or use backend "fanotify"';
+    const cure = "remove this key, or use fanotify";
     this.#findings.error(
       this.#span("scope") ?? this.#head,
       `Cannot use scope "filesystem" with backend "${backend}": only fanotify reports a whole filesystem; ${cure}`,
