@@ -23,8 +23,10 @@ export const AT = {
   SYMLINK_NOFOLLOW: 0x100,
   HANDLE_FID: 0x200, // Linux 6.5, name_to_handle_at(2) only
   SYMLINK_FOLLOW: 0x400,
+  NO_AUTOMOUNT: 0x800,
   EMPTY_PATH: 0x1000,
   STATX_FORCE_SYNC: 0x2000,
+  STATX_DONT_SYNC: 0x4000,
 } as const;
 
 export const F_SETFD = 2;

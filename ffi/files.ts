@@ -34,10 +34,13 @@ export const statxLayout = {
   stx_mtime: 112,
   stx_dev_major: 136,
   stx_dev_minor: 140,
+  stx_mnt_id: 144,
 } as const;
 
 export const STATX_BASIC_STATS = 0x7ff;
 export const STATX_BTIME = 0x800;
+/** Linux 6.8. */
+export const STATX_MNT_ID_UNIQUE = 0x4000;
 
 /** Enough to know a file again, and what it is. */
 export interface FileStatus {
@@ -88,6 +91,22 @@ export function fileStatus(
 function microsecondsAt(at: number): number {
   const seconds = statxView.getUint32(at, true) + statxView.getInt32(at + 4, true) * 0x1_0000_0000;
   return seconds * 1e6 + Math.floor(statxView.getUint32(at + 8, true) / 1000);
+}
+
+/**
+ * Which mount a path leads to: a later mount has a higher number, and none is used again. The ids of
+ * proc_pid_mountinfo(5) are: unmounted and mounted again, a filesystem most likely has the one it had.
+ *
+ * @param path NUL-terminated
+ * @returns null before Linux 6.8, or if nothing is there
+ */
+export function mountNumber(path: Uint8Array): number | null {
+  const flags = AT.NO_AUTOMOUNT | AT.STATX_DONT_SYNC;
+  if (libc.syscall(numbers.statx, AT.FDCWD, path, flags, STATX_MNT_ID_UNIQUE, statxBuffer) < 0)
+    return null;
+  const answered = statxView.getUint32(statxLayout.stx_mask, true);
+  if ((answered & STATX_MNT_ID_UNIQUE) === 0) return null;
+  return Number(statxView.getBigUint64(statxLayout.stx_mnt_id, true));
 }
 
 /** The file behind a descriptor. @throws {SyscallError} EBADF */

@@ -60,6 +60,10 @@ const prototypes = {
   timerfd_create: { args: ["i32", "i32"], returns: "i32" },
   // int timerfd_settime(int fd, int flags, const struct itimerspec *new_value, struct itimerspec *old_value);
   timerfd_settime: { args: ["i32", "i32", "buffer", "ptr"], returns: "i32" },
+  // int epoll_create1(int flags);
+  epoll_create1: { args: ["i32"], returns: "i32" },
+  // int epoll_ctl(int epfd, int op, int fd, struct epoll_event *event);
+  epoll_ctl: { args: ["i32", "i32", "i32", "buffer"], returns: "i32" },
   // int pipe2(int pipefd[2], int flags);
   pipe2: { args: ["buffer", "i32"], returns: "i32" },
   // ssize_t readlink(const char *pathname, char *buf, size_t bufsiz);

@@ -31,6 +31,7 @@ const tables: Readonly<Record<string, Counterpart>> = {
   O: (key) => macro(`O_${key}`),
   AT: (key) => macro(`AT_${key}`),
   pollfdLayout: struct("struct pollfd"),
+  epollEventLayout: struct("struct epoll_event"),
   statxLayout: struct("struct statx"),
   statfsLayout: struct("struct statfs"),
   statfsTypeLayout: struct("struct statfs"),
@@ -57,6 +58,7 @@ const tables: Readonly<Record<string, Counterpart>> = {
 /** Not in the headers of the oldest system that builds this: checked by hand, with the kernel's version. */
 const newerThanHeaders: Readonly<Record<string, string>> = {
   AT_HANDLE_FID: "Linux 6.5",
+  STATX_MNT_ID_UNIQUE: "Linux 6.8",
 };
 
 function struct(type: string, others: Readonly<Record<string, string>> = {}): Counterpart {

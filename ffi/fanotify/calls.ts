@@ -2,7 +2,7 @@
 import { lastErrno, libc } from "../libc.ts";
 import { check, Errno } from "../errno.ts";
 import { AT, Fd, O } from "../fd.ts";
-import { bytesEqual } from "../bytes.ts";
+import { bytesEqual, utf8 } from "../bytes.ts";
 import {
   FAN_CLASS_NOTIF,
   FAN_CLOEXEC,
@@ -89,6 +89,7 @@ const identityBuffer = new Uint8Array(
 );
 const handleBuffer = identityBuffer.subarray(infoFidLayout.fsidSize);
 const handleWords = new Int32Array(identityBuffer.buffer, infoFidLayout.fsidSize);
+const slashDotDot = utf8("/..");
 const mountId = new Int32Array(1);
 const statfsBuffer = new Uint8Array(statfsLayout.size + 64);
 const fsid = statfsBuffer.subarray(
@@ -136,6 +137,11 @@ function identityBytes(): number {
   return infoFidLayout.fsidSize + fileHandleLayout.f_handle + handleWords[0]!;
 }
 
+/** The mount of what `fileIdentity` was asked about last, as proc_pid_mountinfo(5) numbers it. */
+export function mountOfIdentity(): number {
+  return mountId[0]!;
+}
+
 /**
  * Fills `handleBuffer`. fanotify needs handles that only tell files apart, and so do we: AT_HANDLE_FID
  * (Linux 6.5) also answers where nothing can be opened by handle, overlayfs above all. Older kernels
@@ -170,6 +176,40 @@ export function pathByIdentity(mountFd: number, identity: Uint8Array): Fd {
 function openHandle(mountFd: number, identity: Uint8Array, flags: number): Fd {
   const handle = identity.slice(infoFidLayout.fsidSize);
   return new Fd(check(libc.open_by_handle_at(mountFd, handle, flags), "open_by_handle_at"));
+}
+
+/**
+ * The identity that records of the directory above give to a directory: they have the fsid of what they
+ * report on, which is not that of a subvolume in it (btrfs).
+ *
+ * @param path NUL-terminated
+ * @returns null if it is the same, or if a mount has put the directory there
+ * @throws {SyscallError} as `fileIdentity`
+ */
+export function identityInParent(path: Uint8Array, identity: Uint8Array): Uint8Array | null {
+  readHandle(path);
+  const [mount] = mountId;
+  const above = fileIdentity(directoryAbove(path));
+  if (mountId[0] !== mount || isSameFilesystem(above, identity)) return null;
+  const alias = identity.slice();
+  alias.set(filesystemOf(above));
+  return alias;
+}
+
+function directoryAbove(path: Uint8Array): Uint8Array {
+  const end = path.length - 1;
+  const above = new Uint8Array(path.length + slashDotDot.length);
+  above.set(path.subarray(0, end));
+  above.set(slashDotDot, end);
+  return above;
+}
+
+/**
+ * Whether an identity tells on which filesystem the file is. Handles of those that have no id (FUSE) say
+ * nothing about which of them they belong to.
+ */
+export function hasFilesystemId(identity: Uint8Array): boolean {
+  return filesystemOf(identity).some((byte) => byte !== 0);
 }
 
 /** The fsid of an identity: a view of its first bytes. */

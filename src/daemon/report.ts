@@ -3,16 +3,23 @@ import type { WatchReport } from "../reader/plan.ts";
 import type { BackendName } from "../rule/rule.ts";
 
 /** "watching 3 paths for 4 rules: fanotify 2 (15 marks), inotify 1 (1 mark)" */
-export function watchReportText({ rules, watched, polled, marks, waiting }: WatchReport): string {
+export function watchReportText(report: WatchReport): string {
+  const { rules, watched, polled, marks, unwatched, waiting } = report;
   const paths = watched.fanotify + watched.inotify + polled.paths;
   const backends = (["fanotify", "inotify"] as const satisfies BackendName[])
-    .filter((name) => watched[name] > 0)
-    .map((name) => `${name} ${watched[name]} (${counted(marks[name], "mark")})`);
+    .filter((name) => watched[name] + marks[name] > 0)
+    .toSorted((a, b) => Number(watched[b] > 0) - Number(watched[a] > 0))
+    .map((name) => {
+      const ofName = counted(marks[name], "mark");
+      // Below the paths of another backend, which has come to a limit.
+      return watched[name] === 0 ? `${ofName} of ${name}` : `${name} ${watched[name]} (${ofName})`;
+    });
   if (polled.paths > 0)
     backends.push(`polling ${polled.paths} (${counted(polled.entries, "entry")})`);
   const how = backends.length === 0 ? "" : `: ${backends.join(", ")}`;
+  const missing = unwatched === 0 ? "" : `, ${unwatched} not watched`;
   const rest = waiting === 0 ? "" : `, waiting for ${counted(waiting, "path")}`;
-  return `watching ${counted(paths, "path")} for ${counted(rules, "rule")}${how}${rest}`;
+  return `watching ${counted(paths, "path")} for ${counted(rules, "rule")}${how}${missing}${rest}`;
 }
 
 function counted(count: number, noun: string): string {

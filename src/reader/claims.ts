@@ -19,6 +19,8 @@ export interface Claim {
   readonly recursive: boolean;
   /** Not below directories whose name starts with a dot. */
   readonly skipsHidden: boolean;
+  /** As the rule names it. */
+  readonly watch: WatchPath;
   /** The path is a directory, and only what has such a name in it is claimed. */
   readonly names: NamePattern | null;
 }
@@ -69,7 +71,7 @@ export class ClaimFinder {
   find(plan: Plan, { isStart }: { readonly isStart: boolean }): ReadonlyMap<string, Claims> {
     this.#everyPathMustWork = plan.everyPathMustWork && isStart;
     if (isStart) this.#wereThere.clear();
-    const found = this.#arrivals.settle(() => this.#look(plan));
+    const found = this.#arrivals.settle(() => this.#look(plan), isStart ? plainPathsOf(plan) : []);
     this.#waiting = this.#stillWaiting;
     return found;
   }
@@ -98,6 +100,7 @@ export class ClaimFinder {
         planned,
         recursive: match.kind === "path" && watch.recursive,
         skipsHidden: watch.skipsDotDirectories === true,
+        watch,
         names: match.kind === "names" ? match.pattern : null,
       });
     }
@@ -132,6 +135,7 @@ export class ClaimFinder {
     if (why !== null) this.#fail(path, `${why}; correct the path or the rule`);
     const isMatch = error === null && why === null;
     if (!isMatch || this.#isLinked(key)) this.#arrivals.waitForAnother(path);
+    else this.#arrivals.waitForMoveAbove(path);
     return isMatch ? [{ kind: "path", path }] : [];
   }
 
@@ -167,6 +171,12 @@ export class ClaimFinder {
   }
 }
 
+function plainPathsOf({ rules }: Plan): Uint8Array[] {
+  return rules.flatMap(({ watch }) =>
+    watch.filter(({ isGlob }) => isGlob !== true).map(({ path }) => path),
+  );
+}
+
 /** The claims of one rule follow each other. */
 function addClaim(list: Claim[], claim: Claim): void {
   for (let at = list.length - 1; at >= 0 && list[at]!.rule === claim.rule; at--) {
@@ -175,6 +185,11 @@ function addClaim(list: Claim[], claim: Claim): void {
     return;
   }
   list.push(claim);
+}
+
+/** Whether the rule wants what is at a path of it now. */
+export function isWanted({ watch, names }: Claim, path: Uint8Array): boolean {
+  return names !== null || refusal(path, watch) === null;
 }
 
 function isAccepted(match: Match, watch: WatchPath): boolean {

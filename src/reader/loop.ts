@@ -4,7 +4,7 @@ import { cString, utf8 } from "../../ffi/bytes.ts";
 import { SyscallError } from "../../ffi/errno.ts";
 import { type Fd, O, openFd } from "../../ffi/fd.ts";
 import { nowMicroseconds } from "../../ffi/clock.ts";
-import { POLLIN, POLLPRI, PollSet } from "../../ffi/poll.ts";
+import { POLLIN, POLLPRI, pollOne, PollSet } from "../../ffi/poll.ts";
 import { WatchError } from "../errors.ts";
 import { type Log } from "../log.ts";
 import { JsonLines } from "../output/json-lines.ts";
@@ -18,6 +18,8 @@ import { overflowText } from "../watch/explain.ts";
 import type { Listing } from "../watch/walk.ts";
 import { Ladder } from "../watch/ladder.ts";
 import { OwnOutputs } from "../watch/own-outputs.ts";
+import { MountTable } from "../watch/mount-table.ts";
+import { followMounts, seeMounts } from "../watch/mounts.ts";
 import { Recovery } from "../watch/recovery.ts";
 import type { Node, Root } from "../watch/tree.ts";
 import type { WatchTable } from "../watch/watch-table.ts";
@@ -99,7 +101,9 @@ export class ReaderLoop {
   readonly #catchUp: CatchUp;
   readonly #watcher: Watcher;
   /** proc_pid_mountinfo(5): POLLPRI says that a filesystem was mounted or unmounted. */
-  readonly #mounts = openMountTable();
+  readonly #mountsFd = openMountTable();
+  readonly #mounts = new MountTable();
+  #hasNewMounts = false;
   readonly #configuration = new ConfigurationWatch();
   readonly #recoveries = new Map<WatchTable, Recovery>();
   /** Roots whose ignore files are no longer what they were. */
@@ -148,6 +152,7 @@ export class ReaderLoop {
       interestsAdded: (node: Node, table: WatchTable, interests: Interests) =>
         this.#lookInto(node, table, { listing: null, interests }),
       rootReplaced: (root: Root, table: WatchTable) => this.#lookAtFile(root, table),
+      hasNewMounts: () => this.#seesNewMounts(),
       rootGone: () => void (this.#somethingCameOrWent = true),
     };
     const ownOutputs = new OwnOutputs([stdoutFd, stderrFd]);
@@ -160,7 +165,7 @@ export class ReaderLoop {
   /** Runs until the program ends. */
   run(): void {
     this.#poll.set(controlSlot, this.#start.wakeFd, POLLIN);
-    this.#poll.set(mountsSlot, this.#mounts?.number ?? -1, POLLPRI);
+    this.#poll.set(mountsSlot, this.#mountsFd?.number ?? -1, POLLPRI);
     while (!this.#isOver) {
       this.#wait();
       if (this.#poll.happened(controlSlot) !== 0) this.#takeMessages();
@@ -168,7 +173,8 @@ export class ReaderLoop {
       const happened = this.#poll.happened(stdoutSlot);
       if (happened !== 0) this.#stdout.handlePoll(happened);
       this.#readAll();
-      if (this.#poll.happened(mountsSlot) !== 0) this.#checkMounts();
+      if (this.#poll.happened(mountsSlot) !== 0) this.#hasNewMounts = true;
+      if (this.#hasNewMounts) this.#checkMounts();
       if (this.#poll.happened(arrivalsSlot) !== 0 && this.#watcher.arrivals.read())
         this.#somethingCameOrWent = true;
       if (this.#somethingCameOrWent) this.#followArrivals();
@@ -181,13 +187,23 @@ export class ReaderLoop {
     }
   }
 
-  /** After what is queued, which may be about the filesystem that is gone. */
+  /** What is queued may be about the filesystem that is gone. */
   #checkMounts(): void {
+    this.#hasNewMounts = false;
+    const seen = seeMounts(this.#watcher.tables, this.#mounts);
+    this.#readWhatIsQueued();
     this.#lines.setTime(nowMicroseconds());
-    for (const table of this.#watcher.tables) table.checkRoots();
+    followMounts(seen);
     this.#catchUp.tellDue();
     this.#handOver();
     this.#somethingCameOrWent = true; // a path that is waited for may be on the new filesystem
+  }
+
+  /** Since poll(2) was asked, too: the kernel says it once. */
+  #seesNewMounts(): boolean {
+    if (this.#mountsFd !== null && pollOne(this.#mountsFd.number, POLLPRI, 0) !== 0)
+      this.#hasNewMounts = true;
+    return this.#hasNewMounts;
   }
 
   /** Records from before, of what goes now or is replaced, meet the tree from before. */
@@ -224,6 +240,7 @@ export class ReaderLoop {
   #timeoutMs(tables: readonly WatchTable[]): number {
     if (this.#watcher.isWalking || this.#looksAgain || this.#somethingCameOrWent) return 0;
     if (this.#watcher.polling.table.isLooking && !this.#looksLater) return 0;
+    if (this.#hasNewMounts) return 0;
     let timeoutMs = this.#isRecovering ? renameWaitMs : -1;
     for (let i = 0; i < tables.length; i++) {
       if (tables[i]!.backend.hasAhead && this.#mayRead) return 0;
@@ -365,7 +382,9 @@ export class ReaderLoop {
       this.#handOver();
       this.#walkGarbage.collectIfMuch(this.#marks);
     }
-    if (!this.#reportsWhenWalked || this.#watcher.isWalking) return;
+    if (this.#watcher.isWalking) return;
+    this.#watcher.sayRefusals();
+    if (!this.#reportsWhenWalked) return;
     if (this.#watcher.polling.table.isLooking) return; // what is there by now is not told
     this.#reportsWhenWalked = false;
     const plan = this.#plan!;

@@ -139,6 +139,8 @@ export interface WatchReport {
   readonly marks: Readonly<Record<BackendName, number>>;
   /** Paths that could not be watched; each was logged. */
   readonly failed: number;
+  /** Paths and directories below paths that a limit of the kernel keeps from being watched. */
+  readonly unwatched: number;
   /** Paths and patterns that nothing is at yet; each was logged. */
   readonly waiting: number;
 }

@@ -13,7 +13,10 @@ import { effectOfNotKnowing } from "../rule/actor.ts";
 import type { ActorDesk } from "../watch/actor-desk.ts";
 import { Arrivals } from "../watch/arrivals.ts";
 import { cannotWatch, causeOf, isOfFilesystem, whyNotFilesystem } from "../watch/explain.ts";
-import { isUnsupportedFilesystem, type Ladder, whyNotFanotify } from "../watch/ladder.ts";
+import { isUnsupportedFilesystem, type Refusal } from "../watch/joint-backend.ts";
+import { type Ladder, whyNotFanotify } from "../watch/ladder.ts";
+import { isLimit, whoseLimit } from "../watch/limits.ts";
+import type { Backend } from "../watch/backend.ts";
 import { type OwnOutputs, statusOrNull } from "../watch/own-outputs.ts";
 import { SharedFilesystems } from "../watch/shared-filesystems.ts";
 import { isGone } from "../watch/side-watch.ts";
@@ -21,8 +24,10 @@ import type { Node, Root } from "../watch/tree.ts";
 import { type RootWants, type TableObserver, WatchTable } from "../watch/watch-table.ts";
 import type { LookSink } from "../watch/poll-changes.ts";
 import { mayPoll, Polling } from "./polling.ts";
-import { type Claim, ClaimFinder, type Claims, signatureOf } from "./claims.ts";
+import { type Claim, ClaimFinder, type Claims, isWanted, signatureOf } from "./claims.ts";
+import { Footing } from "./footing.ts";
 import { asksForActors, type Plan, type WatchReport } from "./plan.ts";
+import { Shortages, shortageText } from "./shortages.ts";
 
 export interface WatcherOptions {
   readonly log: Log;
@@ -36,7 +41,7 @@ export interface WatcherOptions {
   readonly actors: ActorDesk;
 }
 
-export interface WatcherObserver extends TableObserver {
+export interface WatcherObserver extends Omit<TableObserver, "isWanted"> {
   /** More is wanted of a directory than until now, and what it is wanted for has just appeared in it. */
   interestsAdded(node: Node, table: WatchTable, interests: Interests): void;
 }
@@ -45,7 +50,7 @@ export class Watcher {
   readonly arrivals: Arrivals;
   readonly polling: Polling;
   readonly #claims: ClaimFinder;
-  readonly #tables = new Map<BackendName, WatchTable>();
+  readonly #tables = new Map<Backend, WatchTable>();
   readonly #tableList: WatchTable[] = [];
   readonly #ladder: Ladder;
   readonly #options: WatcherOptions;
@@ -56,12 +61,18 @@ export class Watcher {
   #done = new Map<string, readonly string[]>();
   /** Of the path in hand: those of before. */
   #doneBefore: readonly string[] = [];
+  #byPath: ReadonlyMap<string, Claims> = new Map();
+  readonly #footing = new Footing();
+  readonly #observer: TableObserver;
   #kept = new Set<Root>();
   /** What is wrong with some path and is not said yet. */
   #failures: string[] = [];
   /** Each thing that was wrong under this plan. */
   #failed = new Set<string>();
   #saidWhyInotify = false;
+  readonly #shortages = new Shortages();
+  /** Paths of rules that a limit of the kernel keeps from being watched. */
+  #refused: Refusal[] = [];
   /** Rules of this plan of which it is said that nobody knows who did it. */
   #saidOfActors = new Set<number>();
 
@@ -69,6 +80,7 @@ export class Watcher {
     this.#ladder = ladder;
     this.#options = options;
     this.#shared = new SharedFilesystems(options.log);
+    this.#observer = { ...options.observer, isWanted: (root) => this.#isWanted(root) };
     this.arrivals = new Arrivals(options.log);
     const somethingCameOrWent = () => options.observer.rootGone();
     this.polling = new Polling({ ...options, somethingCameOrWent });
@@ -108,6 +120,9 @@ export class Watcher {
     this.#rules = rules;
     this.#done = new Map();
     this.#failed = new Set();
+    this.#refused = [];
+    this.#shortages.clear();
+    for (const table of this.tables) this.#retry(table);
     this.#saidOfActors = new Set();
     this.#follow({ isNew: false });
     return retired;
@@ -116,15 +131,18 @@ export class Watcher {
   /** Without a rule that asks, the kernel is spared opening a descriptor for each record. */
   #tellActors(wanted: boolean): WatchTable | null {
     if (wanted === this.#ladder.tellsActors) return null;
-    const error = this.#ladder.tellActors(wanted ? this.#options.actors : null);
-    if (error !== null) {
+    const before = this.#ladder.tellActors(wanted ? this.#options.actors : null);
+    if (before instanceof SyscallError) {
       const { log } = this.#options;
-      log.warn(`Cannot ask who does things: ${whyNotFanotify(error)}; restart facron for that`);
+      log.warn(`Cannot ask who does things: ${whyNotFanotify(before)}; restart facron for that`);
       return null;
     }
-    const retired = this.#tables.get("fanotify");
-    if (retired === undefined) return null;
-    this.#tables.delete("fanotify");
+    const retired = before === null ? undefined : this.#tables.get(before);
+    if (retired === undefined) {
+      before?.close(); // nothing is watched by it
+      return null;
+    }
+    this.#tables.delete(retired.backend);
     this.#tableList.splice(this.#tableList.indexOf(retired), 1);
     return retired;
   }
@@ -141,7 +159,9 @@ export class Watcher {
     this.polling.beginFollow();
     this.#shared.forget();
     this.#failures = [];
+    this.#footing.lookAnew();
     const byPath = this.#claims.find(plan, { isStart: !isNew });
+    this.#byPath = byPath;
     for (const [key, claims] of byPath) {
       const signatures = claims.list.map(signatureOf);
       this.#doneBefore = this.#done.get(key) ?? [];
@@ -151,14 +171,54 @@ export class Watcher {
       this.#watch(claims, isNew);
     }
     for (const key of this.#done.keys()) if (!byPath.has(key)) this.#done.delete(key);
-    if (!isNew && plan.everyPathMustWork && this.#failures.length > 0)
-      throw new WatchError(this.#failures[0]);
+    if (!isNew && plan.everyPathMustWork) this.#throwFirst();
     for (const failure of this.#failures) this.#options.log.warn(failure);
     for (const table of this.tables) {
       for (const root of [...table.roots.values()])
         if (!this.#kept.has(root)) table.removeRoot(root);
     }
     this.polling.endFollow(plan, { isStart: !isNew });
+  }
+
+  #throwFirst(): void {
+    const [text] = this.#failures;
+    if (text !== undefined) throw new WatchError(text);
+    const [refusal] = this.#refused;
+    if (refusal === undefined) return;
+    const watched = this.#marksOf(whoseLimit(refusal.error));
+    throw new WatchError(shortageText({ ...refusal, count: this.#refused.length }, watched));
+  }
+
+  /** There may be room by now for what a limit has kept from being watched. */
+  #retry(table: WatchTable): void {
+    const parents = new Set<Node>();
+    for (const mark of this.#ladder.jointOf(table.backend)?.unwatched.all ?? []) {
+      for (const node of [...mark.nodes]) {
+        if (node.parent !== null) parents.add(node.parent);
+        table.giveUp(node);
+      }
+    }
+    for (const parent of parents) table.lookAgainIn(parent);
+  }
+
+  /** What was found to be refused since the last time: to be called when all is walked. */
+  sayRefusals(): void {
+    for (const joint of this.#ladder.opened) {
+      for (const refusal of joint.takeRefusals()) {
+        if (isLimit(refusal.error)) this.#shortages.note(refusal);
+        else this.#options.log.warn(fallText(refusal));
+      }
+    }
+    this.#shortages.say(this.#options.log, (name) => this.#marksOf(name), this.#unwatched);
+  }
+
+  get #unwatched(): number {
+    const below = this.#ladder.opened.reduce((sum, { unwatched }) => sum + unwatched.size, 0);
+    return this.#refused.length + below;
+  }
+
+  #marksOf(name: BackendName): number {
+    return this.#ladder.opened.reduce((sum, one) => sum + one.marksOf(name), 0);
   }
 
   #isWatched(key: string): boolean {
@@ -174,10 +234,17 @@ export class Watcher {
       if (root === undefined) continue;
       this.#kept.add(root);
       // A file's own records tell what becomes of it, and they may still be queued.
-      if (root.node?.isDirectory === true || isLinked) table.checkRoot(root, "moved");
+      const mayBeElsewhere =
+        root.node?.isDirectory === true || isLinked || this.#footing.isLost(root);
+      if (mayBeElsewhere) table.checkRoot(root, "moved");
       if (root.node === null) isAlive = false;
     }
     return isAlive;
+  }
+
+  #isWanted({ path }: Root): boolean {
+    const claims = this.#byPath.get(latin1(path));
+    return claims?.list.every((claim) => isWanted(claim, path)) !== false;
   }
 
   #watch({ path, list }: Claims, isNew: boolean): void {
@@ -195,7 +262,31 @@ export class Watcher {
     const others = list.filter(({ planned }) => isForFanotify(planned.backend));
     const left = others.length === 0 ? [] : this.#watchWithFanotify(path, others, isNew);
     const rest = [...inotify, ...left];
-    if (rest.length > 0) this.#watchWith("inotify", path, rest, isNew);
+    if (rest.length === 0) return;
+    const error = this.#watchWith(this.#ladder.backend("inotify"), path, rest, isNew);
+    if (error !== null) this.#watchBeyondLimit(path, rest, error, isNew);
+  }
+
+  /** inotify is used up. */
+  #watchBeyondLimit(
+    path: Uint8Array,
+    claims: readonly Claim[],
+    error: SyscallError,
+    isNew: boolean,
+  ): void {
+    const auto = claims.filter(({ planned }) => planned.backend === "auto");
+    if (auto.length < claims.length) this.#refuse(path, error);
+    if (auto.length === 0) return;
+    const fanotify = this.#ladder.fanotifyWithoutPrivilege();
+    if (this.#watchWith(fanotify, path, auto, isNew) !== null) return this.#refuse(path, error);
+    this.#shortages.note({ path, error, servedBy: "fanotify" });
+    for (const claim of auto) this.#warnOfActor(claim, path, "fanotify without privilege");
+  }
+
+  #refuse(path: Uint8Array, error: SyscallError): void {
+    const refusal = { path, error, servedBy: null };
+    this.#refused.push(refusal);
+    this.#shortages.note(refusal);
   }
 
   #fail(why: string): void {
@@ -220,15 +311,15 @@ export class Watcher {
       );
       return auto;
     }
-    let error = this.#watchWith("fanotify", path, claims, isNew);
-    if (error !== null && claims.some(isForFilesystem)) {
+    let error = this.#watchWith(backend, path, claims, isNew);
+    if (error !== null && !isLimit(error) && claims.some(isForFilesystem)) {
       claims = this.#refuseFilesystem(path, claims, whyNotFilesystem(error));
-      if (isOfFilesystem(error)) error = this.#watchWith("fanotify", path, claims, isNew);
+      if (isOfFilesystem(error)) error = this.#watchWith(backend, path, claims, isNew);
     }
     if (error === null || claims.length === 0) return [];
-    this.#options.log.warn(
-      `Using inotify for ${quoted(path)}: fanotify cannot name files on this filesystem (${error.message})`,
-    );
+    const refusal = { path, error, servedBy: "inotify" } as const;
+    if (isLimit(error)) this.#shortages.note(refusal);
+    else this.#options.log.warn(fallText(refusal));
     return claims;
   }
 
@@ -247,42 +338,44 @@ export class Watcher {
     this.#options.log.info(`Using inotify: ${whyNotFanotify(error)}`);
   }
 
-  /** @returns the error if the filesystem does not support the backend, null if nothing is left to try */
+  /**
+   * @returns the error if another backend may serve: the filesystem does not support this one, or a limit
+   * is reached; null if nothing is left to try
+   */
   #watchWith(
-    name: BackendName,
+    backend: Backend | SyscallError,
     path: Uint8Array,
     claims: readonly Claim[],
     isNew: boolean,
   ): SyscallError | null {
-    const backend = this.#ladder.backend(name);
-    if (backend instanceof SyscallError) {
-      this.#refuse(name, path, claims, { error: backend, isNew });
-      return null;
-    }
-    const able = claims.filter((claim) => this.#canReport(name, path, claim));
+    if (backend instanceof SyscallError) return backend;
+    const { name } = backend;
+    const able = claims.filter((claim) => this.#canReport(backend, path, claim));
     if (able.length === 0) return null;
     try {
-      const table = this.#table(name);
+      const table = this.#table(backend);
       const nodeBefore = table.roots.get(latin1(path))?.node ?? null;
       const root = table.setRoot(path, { ...this.#wants(able), isNew });
       this.#kept.add(root);
       this.#shared.notice(root);
+      this.#footing.take(root);
       if (isNew) this.#tellArrival(root, table, able, nodeBefore);
       for (const claim of able) this.#warnIfNeverMet(claim, root);
       if (name === "inotify") for (const claim of able) this.#warnOfActor(claim, path, name);
       return null;
     } catch (error) {
       if (!(error instanceof SyscallError)) throw error;
+      if (isLimit(error)) return error;
       if (name === "fanotify" && (isUnsupportedFilesystem(error) || isOfFilesystem(error)))
         return error;
       if (isGone(error) && (isNew || !this.#plan!.everyPathMustWork)) this.#vanished(path);
-      else this.#refuse(name, path, able, { error, isNew });
+      else this.#pollInstead(name, path, able, { error, isNew });
       return null;
     }
   }
 
   /** The last rung for those that leave the choice to us. */
-  #refuse(
+  #pollInstead(
     name: BackendName,
     path: Uint8Array,
     claims: readonly Claim[],
@@ -348,14 +441,14 @@ export class Watcher {
     const seesHidden = deep.filter(({ skipsHidden }) => !skipsHidden);
     const all = below(deep);
     const belowHidden = seesHidden.length === deep.length ? all : below(seesHidden);
+    const isStrict = claims.every(({ planned }) => planned.backend !== "auto");
     const scope = claims.some(isForFilesystem) ? "filesystem" : "tree";
-    return { top: new Interests(rules, top), below: all, belowHidden, scope };
+    return { top: new Interests(rules, top), below: all, belowHidden, isStrict, scope };
   }
 
-  #canReport(name: BackendName, path: Uint8Array, { planned }: Claim): boolean {
-    const backend = this.#ladder.backend(name);
+  #canReport({ name, supported }: Backend, path: Uint8Array, { planned }: Claim): boolean {
     const events = eventsOf(planned.condition);
-    if (backend instanceof SyscallError || (events & backend.supported) !== 0) return true;
+    if ((events & supported) !== 0) return true;
     const names = namesOf(events).join(", ");
     this.#fail(`Cannot watch ${quoted(path)} for ${names}: ${name} does not report that`);
     return false;
@@ -375,7 +468,7 @@ export class Watcher {
   #warnOfActor(
     { rule, planned: { actor, name } }: Claim,
     path: Uint8Array,
-    how: "inotify" | "polling",
+    how: "inotify" | "polling" | "fanotify without privilege",
   ): void {
     if (actor === undefined || this.#saidOfActors.has(rule)) return;
     this.#saidOfActors.add(rule);
@@ -384,13 +477,11 @@ export class Watcher {
     );
   }
 
-  #table(name: BackendName): WatchTable {
-    const known = this.#tables.get(name);
+  #table(backend: Backend): WatchTable {
+    const known = this.#tables.get(backend);
     if (known !== undefined) return known;
-    const backend = this.#ladder.backend(name);
-    if (backend instanceof SyscallError) throw backend;
-    const table = new WatchTable(backend, this.#options);
-    this.#tables.set(name, table);
+    const table = new WatchTable(backend, { ...this.#options, observer: this.#observer });
+    this.#tables.set(backend, table);
     this.#tableList.push(table);
     return table;
   }
@@ -398,17 +489,17 @@ export class Watcher {
   /** What is watched now: complete when no directory is left to walk. */
   report(plan: Plan): WatchReport {
     const watched = { inotify: 0, fanotify: 0 };
-    const marks = { inotify: 0, fanotify: 0 };
-    for (const [name, table] of this.#tables) {
-      watched[name] = table.roots.size;
-      marks[name] = table.backend.marks;
+    const marks = { inotify: this.#marksOf("inotify"), fanotify: this.#marksOf("fanotify") };
+    for (const { backend, roots } of this.tables) {
+      watched[backend.name] += roots.size;
     }
     return {
       rules: plan.rules.length,
       watched,
       polled: { paths: this.polling.table.roots.size, entries: this.polling.table.entries },
       marks,
-      failed: this.#failed.size,
+      failed: this.#failed.size + this.#refused.length,
+      unwatched: this.#unwatched,
       waiting: this.#claims.waiting,
     };
   }
@@ -420,4 +511,12 @@ function isForFilesystem({ planned, recursive }: Claim): boolean {
 
 function isForFanotify(backend: BackendChoice): boolean {
   return backend === "fanotify" || backend === "auto";
+}
+
+/** Where the log says that a filesystem has to do with the rung below. */
+function fallText({ path, error, servedBy }: Refusal): string {
+  const why = `fanotify cannot name files on this filesystem (${error.message})`;
+  return servedBy === null
+    ? `Cannot watch ${quoted(path)}: ${why}`
+    : `Using ${servedBy} for ${quoted(path)}: ${why}`;
 }

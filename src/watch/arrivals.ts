@@ -13,6 +13,7 @@ import {
 import { type Log, quoted } from "../log.ts";
 import { type Component, componentsOf, NamePattern } from "../rule/glob.ts";
 import { causeOf } from "./explain.ts";
+import { isLimit, limitText } from "./limits.ts";
 import { statusOrNull } from "./own-outputs.ts";
 import { type Cannot, isGone, namesMask, SideWatch, type Wanted } from "./side-watch.ts";
 
@@ -22,6 +23,9 @@ export type Match =
   | { readonly kind: "path"; readonly path: Uint8Array }
   /** To be watched through its directory, together with all that gets such a name. */
   | { readonly kind: "names"; readonly directory: Uint8Array; readonly pattern: NamePattern };
+
+/** What cannot be watched beforehand is said by the look, if it is still wanted then. */
+const ignored: Cannot = () => {};
 
 /** A change between two looks: after so many there is no rest to be had, and the next record tells. */
 const looksMax = 16;
@@ -34,7 +38,11 @@ export class Arrivals {
   readonly #log: Log;
   readonly #components = new Map<string, readonly Component[]>();
   readonly #cannot = new Set<string>();
+  /** What a limit of the kernel keeps from being waited for, and is not said yet. */
+  #short: { readonly directory: string; readonly error: SyscallError }[] = [];
   #wanted: Wanted[] = [];
+  /** Directories above watched paths, in the look in hand. */
+  readonly #above = new Set<string>();
 
   constructor(log: Log) {
     this.#log = log;
@@ -53,14 +61,26 @@ export class Arrivals {
    * Call `resolve` until it has seen all that is there by the time that its absence would be noticed.
    *
    * @param resolve asks `matchesOf` for each pattern, `waitForAnother` for other paths that may change
+   * @param likely plain paths that are probably there: with the directories above them watched beforehand,
+   *   one look is enough
    */
-  settle<Result>(resolve: () => Result): Result {
+  settle<Result>(resolve: () => Result, likely: readonly Uint8Array[] = []): Result {
+    this.#startOver();
+    for (const path of likely) this.waitForMoveAbove(path);
+    if (likely.length > 0) this.#side.set(this.#wanted, ignored);
     for (let look = 1; ; look++) {
-      this.#wanted = [];
+      this.#startOver();
       const result = resolve();
       const isNew = this.#side.set(this.#wanted, this.#sayCannot);
-      if (!isNew || look === looksMax) return result;
+      if (isNew && look < looksMax) continue;
+      this.#sayShort();
+      return result;
     }
+  }
+
+  #startOver(): void {
+    this.#wanted = [];
+    this.#above.clear();
   }
 
   /**
@@ -77,6 +97,18 @@ export class Arrivals {
   /** Wait for another thing at a plain path: at its symbolic links, and where nothing is yet. */
   waitForAnother(path: Uint8Array): void {
     this.#trace("", namesOf(latin1(path)));
+  }
+
+  /**
+   * Wait for a directory above a plain path to be moved, removed or replaced: the kernel watches what is at
+   * the path, and says nothing of the way to it. Each directory counts once, however many paths lead
+   * through it.
+   */
+  waitForMoveAbove(path: Uint8Array): void {
+    for (let at = above(latin1(path)); at !== "" && !this.#above.has(at); at = above(at)) {
+      this.#above.add(at);
+      this.#wanted.push({ directory: at, names: null });
+    }
   }
 
   #componentsOf(path: Uint8Array): readonly Component[] {
@@ -179,13 +211,36 @@ export class Arrivals {
     }
   }
 
-  /** Once for each directory. */
+  /** Once for each directory, and once for each limit. */
   readonly #sayCannot: Cannot = (directory, error) => {
     if (this.#cannot.has(directory)) return;
     this.#cannot.add(directory);
-    const path = quoted(fromLatin1(directory || "/"));
-    this.#log.warn(`Cannot wait for what appears in ${path}: ${causeOf(error, "inotify")}`);
+    if (isLimit(error)) this.#short.push({ directory, error });
+    else this.#sayWhy(quotedPath(directory), error, 0);
   };
+
+  #sayShort(): void {
+    const [first] = this.#short;
+    if (first === undefined) return;
+    const others = this.#short.length - 1;
+    const what = `${quotedPath(first.directory)}${others === 0 ? "" : ` and ${others} more`}`;
+    this.#sayWhy(what, first.error, this.#side.size + others + 1);
+    this.#short = [];
+  }
+
+  #sayWhy(what: string, error: SyscallError, needed: number): void {
+    const why = isLimit(error) ? limitText(error, "inotify", needed) : causeOf(error, "inotify");
+    this.#log.warn(`Cannot wait for what appears in ${what}: ${why}`);
+  }
+}
+
+function quotedPath(path: string): string {
+  return quoted(fromLatin1(path || "/"));
+}
+
+/** The directory that a path's last name is in; "" is the root. */
+function above(path: string): string {
+  return path.slice(0, Math.max(path.lastIndexOf("/"), 0));
 }
 
 function namesOf(path: string): string[] {

@@ -12,6 +12,10 @@ export interface Want {
   readonly children: boolean;
   /** Also what happens to directories. */
   readonly directories: boolean;
+  /** A path of a rule: what cannot be watched as it should be is an error. */
+  readonly isTop: boolean;
+  /** The rules name the backend: no other takes its place at a limit. */
+  readonly isStrict: boolean;
 }
 
 /** Where a backend delivers what it read. Names are given as a range of the read buffer. */
@@ -66,6 +70,8 @@ export interface DirectoryEntry {
   readonly target: Mark | null;
   /** Its handle, if the records say it. */
   readonly identity: Uint8Array | null;
+  /** A half of a move, whose other half may have another key: only a look can tell. */
+  readonly isUnsure?: boolean;
 }
 
 /** A record about both names of a directory. */
@@ -75,6 +81,8 @@ export interface DirectoryMove {
   readonly to: Side | null;
   readonly target: Mark | null;
   readonly identity: Uint8Array;
+  /** Another queue may tell the other side: only a look can say where the directory is. */
+  readonly isUnsure?: boolean;
 }
 
 /** "cannot": handles are not for us, or not for opening; "no anchor": another path near it may serve. */
@@ -175,6 +183,12 @@ export interface Backend {
   readonly end: number;
   /** Of the records that are delivered: that in hand is the last of them. */
   readonly position: number;
+  /**
+   * Whatever happened until then has been delivered.
+   *
+   * @param inHand a record is being delivered, which counts as not delivered yet
+   */
+  passed(inHand: boolean): number;
   /** Records were read ahead: there is something to deliver, whatever poll(2) says. */
   readonly hasAhead: boolean;
   /**

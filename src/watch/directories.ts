@@ -77,6 +77,7 @@ export class Directories {
   #untold = 0;
   /** Left, and not found until the records come to `at`: it went to where nothing is watched. */
   #away: { readonly node: Node; readonly at: number }[] = [];
+  #saidOpenFiles = false;
   /** Gone from the disk: each is given up when the records come to `at`, the lowest first. */
   readonly #gone: { readonly node: Node; readonly at: number; readonly isDeleted: boolean }[] = [];
 
@@ -84,7 +85,7 @@ export class Directories {
     this.backend = backend;
     this.#options = options;
     this.#walk = new Walk({
-      open: (node) => this.open(node),
+      open: (node) => this.#find(node),
       listed: ({ node, isNew }, listing) => {
         if (isNew) options.onNew(node, listing);
         else options.onCompared(node, listing);
@@ -126,6 +127,16 @@ export class Directories {
     this.#comparisons = this.#comparisons.filter(({ isOver }) => !isOver);
   }
 
+  /** What is to be walked is not where the tree has it. */
+  get isStuck(): boolean {
+    return this.#walk.isStuck;
+  }
+
+  /** No record is queued that would say where they are: what could not be walked is looked for by a comparison. */
+  giveUpLostWalks(): void {
+    if (this.#walk.isStuck && this.#walk.giveUpLost().length > 0) this.isInDoubt = true;
+  }
+
   /** Records were lost: look at everything below a root again. */
   compare({ node }: Root): void {
     if (node === null || !node.isDirectory) return;
@@ -140,7 +151,7 @@ export class Directories {
    * @param inHand a record is being delivered, which may be from before a look that ends with it
    */
   advance({ inHand }: { readonly inHand: boolean }): void {
-    const position = this.backend.position - (inHand ? 1 : 0);
+    const position = this.backend.passed(inHand);
     for (const node of this.#sighted) {
       const { seen } = node;
       if (seen !== null && seen.at > position) continue;
@@ -196,6 +207,10 @@ export class Directories {
 
   /** A directory is at another place of the same root. */
   move(node: Node, parent: Node, name: Uint8Array, { isOutlived = false } = {}): void {
+    if (parent === node) {
+      this.isInDoubt = true; // names were mistaken: a look at everything finds it
+      return;
+    }
     this.#breakCycle(node, parent);
     const wasHidden = node.isHidden;
     node.since = this.backend.position;
@@ -273,7 +288,7 @@ export class Directories {
   /** Open an entry at a moment at which no record comes in, so that it is known what is older. */
   #look(parent: Node, base: OpenDirectory, name: Uint8Array): Opening | null {
     const { backend } = this;
-    const needsQuiet = backend.namesSubdirectories;
+    const needsQuiet = parent.mark.identity === null;
     if (!needsQuiet) this.#end = backend.end;
     for (let look = 1; ; look++) {
       const at = this.#end;
@@ -311,7 +326,7 @@ export class Directories {
       const known = mark.nodes.find((node) => node.root === root);
       if (known !== undefined) {
         if (known.parent === null) return null;
-        this.sight(known, { parent, name, at });
+        if (!this.#isStillAt(known, parent, name)) this.sight(known, { parent, name, at });
         return { node: known, isNew: false };
       }
       const node = new Node(root, mark, { parent, name });
@@ -360,10 +375,22 @@ export class Directories {
     this.backend.filesystems?.lookAgain();
   }
 
+  /** A bind mount shows it here as well: it has one place in the tree. */
+  #isStillAt(known: Node, parent: Node, name: Uint8Array): boolean {
+    const isHere = known.parent === parent && bytesEqual(known.name, name);
+    if (isHere || known.seen !== null || this.moves.isAway(known)) return false;
+    try {
+      return this.backend.recognizes(known.mark, pathForCall(known));
+    } catch (error) {
+      if (error instanceof SyscallError) return false;
+      throw error;
+    }
+  }
+
   /** A new place takes the name from the directory that still has it in the tree. */
   #attach(node: Node): void {
     const { parent, name } = node;
-    const older = node.root.namesSubdirectories ? parent!.latestChild(name) : null;
+    const older = parent!.mark.identity === null ? parent!.latestChild(name) : null;
     older?.outlive();
     node.attach();
   }
@@ -395,6 +422,12 @@ export class Directories {
 
   /** The directory of a node, wherever it is by now; null if it is not to be found. */
   open(node: Node): OpenDirectory | null {
+    const found = this.#find(node);
+    return found === "elsewhere" ? null : found;
+  }
+
+  /** @returns "elsewhere" if its path leads to something else, and nothing but a record can tell more */
+  #find(node: Node): OpenDirectory | "elsewhere" | null {
     const { identity } = node.mark;
     try {
       const directory = this.#openAtPath(node);
@@ -408,7 +441,7 @@ export class Directories {
         return null;
       }
     }
-    if (identity === null) return null;
+    if (identity === null) return "elsewhere";
     return this.openByIdentity(node.parent ?? node, identity);
   }
 
@@ -510,6 +543,10 @@ export class Directories {
   #sayCannot(path: Uint8Array, error: SyscallError): void {
     const { errno } = error;
     if (errno === Errno.ENOENT || errno === Errno.ENOTDIR || errno === Errno.ELOOP) return;
+    if (errno === Errno.EMFILE) {
+      if (this.#saidOpenFiles) return;
+      this.#saidOpenFiles = true; // it is the same for each directory
+    }
     this.#options.log.warn(cannotWatchBelow(path, error, this.backend.name));
   }
 }

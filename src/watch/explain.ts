@@ -1,10 +1,10 @@
 /** Why something cannot be watched, in one sentence with the cure. */
-import { readFileSync } from "node:fs";
 import { Errno, errnoText, type SyscallError } from "../../ffi/errno.ts";
 import { lossyText } from "../../ffi/bytes.ts";
 import { filesystemMarkCall } from "../../ffi/fanotify/calls.ts";
 import { quoted } from "../log.ts";
 import type { BackendName } from "../rule/rule.ts";
+import { limitText, sysctlValue } from "./limits.ts";
 
 /** `Cannot watch "/srv/in": ...` */
 export function cannotWatch(path: Uint8Array, error: SyscallError, backend: BackendName): string {
@@ -23,7 +23,8 @@ export function cannotWatchBelow(
   error: SyscallError,
   backend: BackendName,
 ): string {
-  return `${cannotWatch(path, error, backend)}; nothing in it will be seen`;
+  const [why, ...cure] = cannotWatch(path, error, backend).split("\n");
+  return [`${why}; nothing in it will be seen`, ...cure].join("\n");
 }
 
 /** The state and the cure, after the colon. */
@@ -34,11 +35,10 @@ export function causeOf(error: SyscallError, backend: BackendName): string {
     case Errno.EACCES:
       return "permission denied; run facron as a user who may read it";
     case Errno.ENOSPC:
-      return limitReached(backend === "inotify" ? inotifyWatches : fanotifyMarks);
+    case Errno.ENOMEM:
     case Errno.EMFILE:
-      if (error.syscall === "open")
-        return "facron has too many open files; raise it: ulimit -n 1024";
-      return limitReached(backend === "inotify" ? inotifyInstances : fanotifyGroups);
+    case Errno.ENFILE:
+      return limitText(error, backend);
     case Errno.ENAMETOOLONG:
       return "the path is longer than the kernel takes (4095 bytes)";
     default:
@@ -57,34 +57,12 @@ export function whyNotFilesystem(error: SyscallError): string {
     case Errno.EPERM:
       return "that needs the capabilities CAP_SYS_ADMIN and CAP_DAC_READ_SEARCH";
     case Errno.EXDEV:
-      return "it is in a btrfs subvolume, of which the kernel cannot tell what is on it";
+      return "the kernel does not report a btrfs subvolume so, nor any filesystem beside one or FUSE (EXDEV)";
     case Errno.ENODEV:
     case Errno.EOPNOTSUPP:
       return `the kernel does not report this filesystem as a whole (${error.code})`;
     default:
       return causeOf(error, "fanotify");
-  }
-}
-
-const inotifyWatches = "fs.inotify.max_user_watches";
-const inotifyInstances = "fs.inotify.max_user_instances";
-const fanotifyMarks = "fs.fanotify.max_user_marks";
-const fanotifyGroups = "fs.fanotify.max_user_groups";
-
-/** Twice what there is, rounded up to a power of two: room to grow, and a number to paste. */
-function limitReached(sysctl: string): string {
-  const now = sysctlValue(sysctl);
-  if (now === null) return `${sysctl} is reached; raise it with sysctl`;
-  const fitting = 2 ** Math.ceil(Math.log2(now * 2));
-  return `${sysctl} is reached (${now})\n  raise it: sysctl ${sysctl}=${fitting}`;
-}
-
-/** A sysctl's number, null where it cannot be read. Only ever called when something is wrong already. */
-export function sysctlValue(name: string): number | null {
-  try {
-    return Number(readFileSync(`/proc/sys/${name.replaceAll(".", "/")}`, "utf8"));
-  } catch {
-    return null;
   }
 }
 

@@ -40,7 +40,9 @@ interface Chunk {
 const leavingsMax = 16_384;
 
 export class FanotifyAhead {
-  readonly #buffer: Uint8Array;
+  readonly #readBytes: number;
+  /** Almost never needed. */
+  #buffer: Uint8Array | null = null;
   readonly #recordsMax: number;
   readonly #chunks: Chunk[] = [];
   /** Records in the chunks. */
@@ -52,7 +54,7 @@ export class FanotifyAhead {
 
   /** @param recordsMax so many are read ahead at most: each may hold a descriptor */
   constructor(readBytes: number, recordsMax: number) {
-    this.#buffer = new Uint8Array(readBytes);
+    this.#readBytes = readBytes;
     this.#recordsMax = recordsMax;
   }
 
@@ -76,11 +78,12 @@ export class FanotifyAhead {
    * @param from number of the first of them
    */
   read(fd: number, queued: number, from: number): void {
+    const buffer = (this.#buffer ??= new Uint8Array(this.#readBytes));
     let next = from;
     for (const end = from + queued; next < end && this.#count < this.#recordsMax;) {
-      const length = readNow(fd, this.#buffer);
+      const length = readNow(fd, buffer);
       if (length <= 0) return;
-      const bytes = this.#buffer.slice(0, length);
+      const bytes = buffer.slice(0, length);
       const count = this.index(bytes, { start: 0, first: next });
       this.#chunks.push({ bytes, first: next, count });
       this.#count += count;

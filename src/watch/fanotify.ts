@@ -2,7 +2,8 @@
 import { bytesEqual, latin1 } from "../../ffi/bytes.ts";
 import { entryEvents, eventBits, selfEvents } from "../event.ts";
 import { bytesReadable, type Fd, O, openFd, readNow } from "../../ffi/fd.ts";
-import { SyscallError } from "../../ffi/errno.ts";
+import { Errno, SyscallError } from "../../ffi/errno.ts";
+import { fileStatus } from "../../ffi/files.ts";
 import { POLLIN, pollOne } from "../../ffi/poll.ts";
 import {
   fanotifyInit,
@@ -10,7 +11,10 @@ import {
   fanotifyMarkRemove,
   fileIdentity,
   filesystemOf,
+  hasFilesystemId,
+  identityInParent,
   isSameFilesystem,
+  mountOfIdentity,
   openByIdentity,
 } from "../../ffi/fanotify/calls.ts";
 import { FanotifyReader, InfoReader, pidfdOf } from "../../ffi/fanotify/reader.ts";
@@ -33,14 +37,15 @@ import {
 import type { ActorDesk } from "./actor-desk.ts";
 import type { Backend, EventSink, NotOpened, Side, Want } from "./backend.ts";
 import { renamePlaces } from "./rename-places.ts";
-import { type Mark, type Node, noNodes } from "./tree.ts";
+import { type Mark, type Node, noNodes, pathForCall } from "./tree.ts";
 import { viewAskers, viewRenamed } from "../rule/view.ts";
 import { fileLimitOf } from "../../ffi/limits.ts";
 import { FanotifyAhead, queuedBytesPerEvent } from "./fanotify-ahead.ts";
 import { type FanotifyMark, FilesystemMarks } from "./filesystem-marks.ts";
 import { HandleTable, wordsOf } from "./handle-table.ts";
 
-const readBytes = 256 * 1024;
+/** For all groups: none reads while the records of another are in hand. */
+const buffer = new Uint8Array(256 * 1024);
 /** Metadata, two handles, a name and a pidfd: as little as a record that says a pidfd takes. */
 const recordBytesMin = 72;
 /** The longest record: two names of 255 bytes, three handles of 128, a pidfd. */
@@ -48,6 +53,8 @@ const recordBytesMax = 1024;
 /** RLIMIT_NOFILE as nearly everywhere. */
 const usualFileLimit = 1024;
 const dot = 0x2e;
+/** Stands for the call in the error that says that a filesystem is a copy. */
+const copyCall = "name_to_handle_at";
 
 /** Our bits that fanotify has under the same value; `rename` has another one, `unmount` is not there. */
 const sharedBits = 0x1fff;
@@ -56,6 +63,29 @@ const inodeBits = sharedBits & ~entryEvents;
 
 /** Moves of directories are told by FAN_RENAME. */
 const directoryChanges = FAN_CREATE | FAN_DELETE;
+
+/** What groups know whose records may speak of each other's directories. */
+export class KnownMarks {
+  /** By what records say of them. */
+  readonly byIdentity = new HandleTable<FanotifyMark>();
+  /** There are groups for other subvolumes of the same filesystem. */
+  hasSubvolumes = false;
+}
+
+export interface FanotifyOptions {
+  /** Gets the descriptor of who did it with each record. Default: the kernel is spared opening it. */
+  readonly actors?: ActorDesk | null;
+  /** fs.fanotify.max_user_marks does not count; needs CAP_SYS_ADMIN. Default: true. */
+  readonly unlimitedMarks?: boolean;
+  readonly known?: KnownMarks;
+  /** Another backend's records tell what happens to the directories in this one. */
+  readonly isNamedElsewhere?: (parent: Node) => boolean;
+}
+
+/** Whether it is a copy of another filesystem, whose marks must not be known where it is served. */
+export function isCopyRefused({ errno, syscall }: SyscallError): boolean {
+  return errno === Errno.EXDEV && syscall === copyCall;
+}
 
 export class FanotifyBackend implements Backend {
   readonly name = "fanotify";
@@ -70,7 +100,10 @@ export class FanotifyBackend implements Backend {
   readonly #aheadEvents: FanotifyReader;
   readonly #aheadInfo: InfoReader;
   #length = 0;
-  readonly #markByIdentity = new HandleTable<FanotifyMark>();
+  readonly #known: KnownMarks;
+  readonly #markByIdentity: HandleTable<FanotifyMark>;
+  readonly #isNamedElsewhere: (parent: Node) => boolean;
+  #marks = 0;
   /** Marks on inodes that are no directories: only with them a target has to be looked up. */
   #fileMarks = 0;
   readonly filesystems: FilesystemMarks;
@@ -93,15 +126,15 @@ export class FanotifyBackend implements Backend {
   #oldNameStart = 0;
   #oldNameEnd = 0;
 
-  /**
-   * @param ownPid what this process does is not reported
-   * @param actors gets the descriptor of who did it with each record; null: the kernel is spared opening it
-   * @throws {SyscallError} as `fanotifyInit`
-   */
-  constructor(ownPid: number, actors: ActorDesk | null = null) {
+  /** @param ownPid what this process does is not reported. @throws {SyscallError} as `fanotifyInit` */
+  constructor(ownPid: number, options: FanotifyOptions = {}) {
+    const { actors = null, unlimitedMarks = true } = options;
     this.#ownPid = ownPid;
+    this.#known = options.known ?? new KnownMarks();
+    this.#markByIdentity = this.#known.byIdentity;
+    this.#isNamedElsewhere = options.isNamedElsewhere ?? (() => false);
     this.#actors = actors;
-    this.#buffer = new Uint8Array(actors === null ? readBytes : readBytesWithActors());
+    this.#buffer = actors === null ? buffer : new Uint8Array(readBytesWithActors());
     this.#events = new FanotifyReader(this.#buffer);
     this.#info = new InfoReader(this.#events);
     this.#aheadEvents = new FanotifyReader(this.#buffer);
@@ -116,7 +149,7 @@ export class FanotifyBackend implements Backend {
       recordInHand: () => this.position / queuedBytesPerEvent,
       readAhead: (waitMs) => this.#readAhead(waitMs),
     });
-    this.#fd = fanotifyInit({ unlimitedMarks: true, reportPidfd: actors !== null });
+    this.#fd = fanotifyInit({ unlimitedMarks, reportPidfd: actors !== null });
   }
 
   get fd(): number {
@@ -124,7 +157,7 @@ export class FanotifyBackend implements Backend {
   }
 
   get marks(): number {
-    return this.#markByIdentity.size;
+    return this.#marks;
   }
 
   get queuedBytes(): number {
@@ -144,6 +177,10 @@ export class FanotifyBackend implements Backend {
     return this.#consumed + this.queuedBytes;
   }
 
+  passed(inHand: boolean): number {
+    return this.position - (inHand ? 1 : 0);
+  }
+
   get position(): number {
     return this.#consumed - this.#left * queuedBytesPerEvent;
   }
@@ -151,17 +188,29 @@ export class FanotifyBackend implements Backend {
   /** A want without events only makes the inode known, so that records about it find their place. */
   add(path: Uint8Array, isDirectory: boolean, want: Want): Mark {
     const identity = fileIdentity(path);
+    const mount = mountOfIdentity();
     const known = this.#find(identity);
+    if (known !== null && known.mount !== mount) refuseCopy(known, path);
     const mask = kernelMask(want, isDirectory);
     const missing = known === null ? mask : (mask & ~known.mask) >>> 0;
     if (missing !== 0) fanotifyMarkAdd(this.fd, path, missing);
     if (known !== null) {
+      if (known.mount < 0) {
+        this.#marks++;
+        known.mount = mount;
+      }
+      if (isDirectory && this.#known.hasSubvolumes) this.#learnAlias(known, path);
       known.mask = (known.mask | missing) >>> 0;
       return known;
     }
-    const mark = { identity, isDirectory, mask, nodes: noNodes, foundIn: 0 };
+    const mark: FanotifyMark = {
+      ...{ identity, mount, alias: null, isDirectory, mask },
+      ...{ nodes: noNodes, foundIn: 0 },
+    };
     this.#markByIdentity.set(identity, mark);
+    this.#marks++;
     if (!isDirectory) this.#fileMarks++;
+    else if (this.#known.hasSubvolumes) this.#learnAlias(mark, path);
     return mark;
   }
 
@@ -177,6 +226,7 @@ export class FanotifyBackend implements Backend {
     try {
       const nearest = fileIdentity(near);
       if (!isSameFilesystem(nearest, identity)) return "no anchor";
+      if (!hasFilesystemId(identity)) return "cannot"; // it may be any that has none
       using anchor = openFd(near, O.RDONLY | O.NONBLOCK);
       if (!this.#opensHandles(anchor, nearest)) return "cannot";
       return openByIdentity(anchor.number, identity);
@@ -410,7 +460,8 @@ export class FanotifyBackend implements Backend {
     for (const node of [...directory.nodes]) {
       const { parent, name } = node;
       if (parent === null) sink.self(node, events, true, pid);
-      else if (told !== 0) sink.child(parent, told, true, name, 0, name.length, pid, 0);
+      else if (told !== 0 && !this.#isNamedElsewhere(parent))
+        sink.child(parent, told, true, name, 0, name.length, pid, 0);
     }
     sink.endGroup();
     if ((mask & FAN_DELETE_SELF) !== 0) this.#lose(sink, directory);
@@ -457,11 +508,44 @@ export class FanotifyBackend implements Backend {
 
   #drop(mark: FanotifyMark): void {
     this.#markByIdentity.delete(mark.identity);
+    if (mark.alias !== null) this.#markByIdentity.delete(mark.alias);
+    if (mark.mount >= 0) this.#marks--;
     if (!mark.isDirectory) this.#fileMarks--;
+  }
+
+  /** A subvolume has a name in the records of the directory that it is in as well. */
+  #learnAlias(mark: FanotifyMark, path: Uint8Array): void {
+    const alias = identityInParent(path, mark.identity);
+    if (mark.alias !== null) this.#markByIdentity.delete(mark.alias);
+    mark.alias = alias;
+    if (alias !== null) this.#markByIdentity.set(alias, mark);
   }
 
   #find(identity: Uint8Array): FanotifyMark | null {
     return this.#markByIdentity.get(wordsOf(identity), 0, identity.length);
+  }
+}
+
+/**
+ * A copy of a filesystem has its id and its handles: records do not tell them apart. On another mount of
+ * one filesystem it is the same inode.
+ *
+ * @throws {SyscallError} EXDEV: a group of its own can serve the copy
+ */
+function refuseCopy({ nodes }: FanotifyMark, path: Uint8Array): void {
+  const [node] = nodes;
+  if (node === undefined || isSameDevice(path, pathForCall(node))) return;
+  throw new SyscallError(copyCall, Errno.EXDEV);
+}
+
+/** What is not there any more is not another filesystem. */
+function isSameDevice(path: Uint8Array, known: Uint8Array): boolean {
+  const deviceOf = (at: Uint8Array): string => fileStatus(at).inode.replace(/:\d+$/, "");
+  try {
+    return deviceOf(path) === deviceOf(known);
+  } catch (error) {
+    if (error instanceof SyscallError) return true;
+    throw error;
   }
 }
 

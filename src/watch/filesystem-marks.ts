@@ -17,6 +17,10 @@ import { type Mark, noNodes } from "./tree.ts";
 /** A directory that is known by its handle, with or without a mark of its own in the kernel. */
 export interface FanotifyMark extends Mark {
   readonly identity: Uint8Array;
+  /** Where it was found first, as name_to_handle_at(2) says it; -1 if it was never looked up by a path. */
+  mount: number;
+  /** Of the root of a subvolume: as the records of the directory that it is in name it. */
+  alias: Uint8Array | null;
   /** `FilesystemMarks.generation` in which it was looked for in all roots; 0 before. */
   foundIn: number;
 }
@@ -104,7 +108,8 @@ export class FilesystemMarks implements WholeFilesystems {
   know(identity: Uint8Array): FanotifyMark {
     const known = this.markOf(identity);
     if (known !== null) return known;
-    const mark = { identity, isDirectory: true, mask: 0, nodes: noNodes, foundIn: 0 };
+    const place = { mount: -1, alias: null, foundIn: 0 };
+    const mark: FanotifyMark = { identity, isDirectory: true, mask: 0, nodes: noNodes, ...place };
     this.#options.marks.set(identity, mark);
     return mark;
   }

@@ -4,7 +4,6 @@ import { SyscallError } from "../../ffi/errno.ts";
 import { eventBits } from "../event.ts";
 import type { DirectoryEntry, DirectoryMove } from "./backend.ts";
 import { type Directories, placeOf } from "./directories.ts";
-import type { DirectoryRecords } from "./directory-records.ts";
 import type { FilesystemRecords } from "./filesystem-records.ts";
 import { OpenDirectory } from "./open-directory.ts";
 import { isInTree, joined, type Node, pathForCall } from "./tree.ts";
@@ -13,13 +12,12 @@ import { follows, isLeftOut, marksFilesystem } from "./want.ts";
 /** Sub-directories of a new directory that are looked into before the next record: `mkdir -p` and more. */
 const directoriesAtOnce = 64;
 
-export class HandleRecords implements DirectoryRecords {
-  readonly isUnsettled = false;
+export class HandleRecords {
   readonly #directories: Directories;
   /** For roots whose filesystem reports as a whole. */
-  readonly #whole: FilesystemRecords;
+  readonly #whole: FilesystemRecords | null;
 
-  constructor(directories: Directories, whole: FilesystemRecords) {
+  constructor(directories: Directories, whole: FilesystemRecords | null) {
     this.#directories = directories;
     this.#whole = whole;
   }
@@ -29,7 +27,8 @@ export class HandleRecords implements DirectoryRecords {
    * later: it is gone for good, since a handle is never used again. Moves have a record of their own.
    */
   entry(parent: Node, entry: DirectoryEntry): void {
-    if (marksFilesystem(parent.root)) return this.#whole.entry(parent, entry);
+    if (this.#whole !== null && marksFilesystem(parent.root))
+      return this.#whole.entry(parent, entry);
     const { events, name, target, identity } = entry;
     const known = placeOf(target, parent.root);
     if ((events & eventBits.delete) !== 0) {
@@ -42,18 +41,22 @@ export class HandleRecords implements DirectoryRecords {
 
   /** FAN_RENAME: each root sees both sides of it, or one. */
   moved(move: DirectoryMove): void {
-    const { from, to, target, identity } = move;
+    const { from, to, target, identity, isUnsure } = move;
     const nodes = [...(from?.nodes ?? []), ...(to?.nodes ?? [])];
     for (const root of new Set(nodes.map((node) => node.root))) {
       if (!follows(root)) continue;
-      if (marksFilesystem(root)) {
+      if (this.#whole !== null && marksFilesystem(root)) {
         this.#whole.moved(root, move);
         continue;
       }
       const known = placeOf(target, root);
       if (known !== null && this.#directories.backend.position <= known.since) continue;
       const before = from?.nodes.find((node) => node.root === root);
-      if (known !== null && before !== undefined) this.#wasAt(known, before, from!.name);
+      if (known !== null && before !== undefined) {
+        // Its arrival has been told by another queue.
+        if (isUnsure === true && known.parent !== before) continue;
+        this.#wasAt(known, before, from!.name);
+      }
       const parent = to?.nodes.find((node) => node.root === root);
       if (parent === undefined) {
         if (known !== null) this.#directories.leave(known);
@@ -103,7 +106,9 @@ export class HandleRecords implements DirectoryRecords {
     if (directory === null) return; // gone by now
     const at = this.#directories.backend.position;
     const placed = this.#directories.place({ parent, name, directory, at });
-    if (placed === null || parent.root.below === null) return directory[Symbol.dispose]();
+    // A subvolume that comes from another queue's directory has another handle here, and is in the tree.
+    const isNew = placed !== null && placed.isNew;
+    if (!isNew || parent.root.below === null) return directory[Symbol.dispose]();
     this.#directories.add(placed.node, { isNew: true, directory });
     this.#directories.walk(directoriesAtOnce);
   }
@@ -120,7 +125,4 @@ export class HandleRecords implements DirectoryRecords {
     }
     return this.#directories.openByIdentity(parent, identity);
   }
-
-  settle(): void {}
-  step(): void {}
 }

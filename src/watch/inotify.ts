@@ -93,6 +93,10 @@ export class InotifyBackend implements Backend {
     return this.#consumed + this.queuedBytes;
   }
 
+  passed(inHand: boolean): number {
+    return this.position - (inHand ? 1 : 0);
+  }
+
   get position(): number {
     return this.#consumed - this.#ahead.byteLength - this.#length + this.#records.end;
   }

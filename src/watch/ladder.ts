@@ -1,24 +1,40 @@
 /** Which backend serves a rule: the one its events name, or the best that works here. */
+import { fileIdentity, hasFilesystemId } from "../../ffi/fanotify/calls.ts";
 import { Errno, SyscallError } from "../../ffi/errno.ts";
 import type { BackendName } from "../rule/rule.ts";
 import type { ActorDesk } from "./actor-desk.ts";
 import type { Backend } from "./backend.ts";
 import { causeOf } from "./explain.ts";
-import { FanotifyBackend } from "./fanotify.ts";
+import { FanotifyBackend, type FanotifyOptions, isCopyRefused, KnownMarks } from "./fanotify.ts";
 import { InotifyBackend } from "./inotify.ts";
+import { JointBackend, type Spares } from "./joint-backend.ts";
 
-/** How backends are opened; tests put a kernel without fanotify here. */
-export type OpenBackend = Readonly<Record<BackendName, (actors: ActorDesk | null) => Backend>>;
+/** How queues are opened; tests put a kernel that refuses one here. */
+export interface OpenBackend {
+  readonly inotify: () => Backend;
+  readonly fanotify: (options: FanotifyOptions) => Backend;
+}
 
 const openReal: OpenBackend = {
   inotify: () => new InotifyBackend(),
-  fanotify: (actors) => new FanotifyBackend(process.pid, actors),
+  fanotify: (options) => new FanotifyBackend(process.pid, options),
 };
 
-/** Opens each backend when the first rule needs it, and remembers why one cannot be had. */
+/**
+ * Opens each backend when the first rule needs it, and remembers why one cannot be had.
+ *
+ * Without privilege (CAP_SYS_ADMIN) inotify is the better rung, though fanotify could be had as well, for
+ * inode marks (Linux 5.13): fanotify would give no pids, as they are 0 then (fanotify(7)), and it merges
+ * what one process does to a file into one record without an order, which only pids make up for. It keeps
+ * the halves of a rename together and knows directories by handle, so it is what is left when inotify is
+ * used up: its marks are counted apart (fs.fanotify.max_user_marks).
+ */
 export class Ladder {
   readonly #open: OpenBackend;
-  readonly #backends = new Map<BackendName, Backend | SyscallError>();
+  readonly #backends = new Map<BackendName, JointBackend | SyscallError>();
+  #withoutPrivilege: JointBackend | SyscallError | null = null;
+  /** All that are open. */
+  readonly opened: JointBackend[] = [];
   /** Of backends that are opened from now on, those that can tell who did it tell it to this. */
   #actors: ActorDesk | null = null;
 
@@ -30,7 +46,7 @@ export class Ladder {
   backend(name: BackendName): Backend | SyscallError {
     const known = this.#backends.get(name);
     if (known !== undefined) return known;
-    const opened = this.#tryOpen(name);
+    const opened = this.#tryOpen(name === "inotify" ? this.#openInotify : this.#openFanotify);
     this.#backends.set(name, opened);
     return opened;
   }
@@ -40,44 +56,77 @@ export class Ladder {
   }
 
   /**
-   * From now on fanotify tells who did it, or no longer does. For that it has to be opened anew: what
-   * it was until now the caller has to close.
+   * From now on fanotify tells who did it, or no longer does. For that it has to be opened anew.
    *
-   * @returns the error if that can't be: then all stays as it is
+   * @returns what it was until now, for the caller to close, or null if it was not open; the error if it
+   *   can't be opened anew: then all stays as it is
    */
-  tellActors(actors: ActorDesk | null): SyscallError | null {
+  tellActors(actors: ActorDesk | null): Backend | SyscallError | null {
     const before = this.#backends.get("fanotify");
     const actorsBefore = this.#actors;
     this.#actors = actors;
     if (before === undefined || before instanceof SyscallError) return null;
-    const opened = this.#tryOpen("fanotify");
+    const opened = this.#tryOpen(this.#openFanotify);
     if (opened instanceof SyscallError) {
       this.#actors = actorsBefore;
       return opened;
     }
     this.#backends.set("fanotify", opened);
-    return null;
+    this.opened.splice(this.opened.indexOf(before), 1);
+    return before;
   }
 
-  #tryOpen(name: BackendName): Backend | SyscallError {
+  /** fanotify as anybody may have it, where inotify is used up; what is open already serves as it is. */
+  fanotifyWithoutPrivilege(): Backend | SyscallError {
+    const known = this.#backends.get("fanotify");
+    if (known instanceof JointBackend) return known;
+    return (this.#withoutPrivilege ??= this.#tryOpen(() =>
+      this.#joinFanotify({ unlimitedMarks: false }),
+    ));
+  }
+
+  /** Null for a backend that refuses nothing. */
+  jointOf(backend: Backend): JointBackend | null {
+    return this.opened.find((one) => one === backend) ?? null;
+  }
+
+  #tryOpen(open: () => JointBackend): JointBackend | SyscallError {
     try {
-      return this.#open[name](this.#actors);
+      const opened = open();
+      this.opened.push(opened);
+      return opened;
     } catch (error) {
       if (!(error instanceof SyscallError)) throw error;
       return error;
     }
   }
-}
 
-/** Errors of fanotify_mark and name_to_handle_at that say "not on this filesystem" (fanotify_mark(2)). */
-export function isUnsupportedFilesystem(error: SyscallError): boolean {
-  const { errno } = error;
-  return (
-    errno === Errno.ENODEV ||
-    errno === Errno.EXDEV ||
-    errno === Errno.EOPNOTSUPP ||
-    errno === Errno.EOVERFLOW
-  );
+  readonly #openFanotify = (): JointBackend =>
+    this.#joinFanotify({ unlimitedMarks: true, actors: this.#actors });
+
+  #joinFanotify(options: FanotifyOptions): JointBackend {
+    const known = new KnownMarks();
+    const shared = { ...options, known } satisfies FanotifyOptions;
+    const spares: Spares = {
+      sibling: (path, why) => {
+        if (isCopyRefused(why) || !hasFilesystemId(fileIdentity(path)))
+          return this.#open.fanotify(options);
+        known.hasSubvolumes = true;
+        return this.#open.fanotify(shared);
+      },
+      other: () => this.#open.inotify(),
+    };
+    return new JointBackend(this.#open.fanotify(shared), spares);
+  }
+
+  readonly #openInotify = (): JointBackend => {
+    const other = (joint: JointBackend): Backend =>
+      this.#open.fanotify({
+        unlimitedMarks: false,
+        isNamedElsewhere: ({ mark }) => joint.isFirsts(mark),
+      });
+    return new JointBackend(this.#open.inotify(), { sibling: null, other });
+  };
 }
 
 /** Why fanotify does not serve: one clause. */

@@ -9,7 +9,6 @@ import { SyscallError } from "../../ffi/errno.ts";
 import { entryEvents, eventBits } from "../event.ts";
 import type { DirectoryEntry, MoveKey } from "./backend.ts";
 import type { Directories, Opening } from "./directories.ts";
-import type { DirectoryRecords } from "./directory-records.ts";
 import type { OpenDirectory } from "./open-directory.ts";
 import { isInTree, type Mark, Node } from "./tree.ts";
 import { isLeftOut } from "./want.ts";
@@ -21,7 +20,7 @@ function noMark(): Mark {
   return { isDirectory: true, identity: null, nodes: [], mask: 0 };
 }
 
-export class NameRecords implements DirectoryRecords {
+export class NameRecords {
   readonly #directories: Directories;
   /** Directories of which only the name is known. */
   readonly #expected = new Set<Node>();
@@ -32,10 +31,12 @@ export class NameRecords implements DirectoryRecords {
     this.#directories = directories;
   }
 
+  /** Something is known in part: a moment without records will tell the rest. */
   get isUnsettled(): boolean {
     return this.#expected.size > 0 || this.#outlived.size > 0;
   }
 
+  /** A directory was created in, deleted from, moved into or moved out of `parent`. */
   entry(parent: Node, { events, name, key }: DirectoryEntry): void {
     const { position } = this.#directories.backend;
     const child = parent.child(name, position);
@@ -45,8 +46,6 @@ export class NameRecords implements DirectoryRecords {
     }
     if ((events & arrivals) !== 0) this.#arrive(parent, name, key);
   }
-
-  moved(): void {}
 
   #away(child: Node, key: MoveKey): void {
     child.detach();

@@ -117,6 +117,7 @@ export class PollTable {
       scope: "tree",
       namesSubdirectories: true,
       noticesNames: false,
+      isStrict: false,
       intervalMs,
       dueAt: 0,
       lookedAt: -Infinity,

@@ -90,6 +90,11 @@ export class SideWatch {
     return this.#fd?.number ?? -1;
   }
 
+  /** Directories watched. */
+  get size(): number {
+    return this.#byWd.size;
+  }
+
   /**
    * Wait for these names and no others. Each path is looked up anew: another directory may be there.
    *

@@ -19,6 +19,8 @@ export interface Root {
   belowHidden: Interests | null;
   /** How its directories are watched, if it is recursive. */
   scope: Scope;
+  /** All its rules name the backend: no other takes its place at a limit. */
+  isStrict: boolean;
   /** Null while the path cannot be watched. */
   node: Node | null;
   /** `Backend.namesSubdirectories` of its backend. */
@@ -35,7 +37,7 @@ export function pathBelow({ path }: Root): number {
 /** A watched inode, as the kernel knows it. */
 export interface Mark {
   readonly isDirectory: boolean;
-  /** The file handle by which records name it; null where they do not. */
+  /** The file handle by which records name it, and what is in it; null where they do not. */
   readonly identity: Uint8Array | null;
   /** Where the inode is. Almost always one place. A change makes another list. */
   nodes: readonly Node[];
@@ -153,9 +155,8 @@ export class Node {
 
   /** Leave the parent's list; `parent` still says where it was. */
   detach(): void {
-    const siblings = this.parent?.children;
-    const key = this.#key;
-    if (siblings?.get(key) === this) siblings.delete(key);
+    const siblings = this.parent?.children ?? null;
+    if (siblings !== null && siblings.get(this.#key) === this) siblings.delete(this.#key);
   }
 
   /** Whether it is in the parent's list. */
@@ -192,7 +193,7 @@ export class Node {
    * has found the second already: it is the handles that keep them apart.
    */
   get #key(): string | number {
-    if (!this.root.namesSubdirectories) return this.id;
+    if (this.parent!.mark.identity !== null) return this.id;
     const key = latin1(this.name);
     return this.isOutlived ? outlivedKey(key) : key;
   }

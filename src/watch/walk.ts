@@ -22,8 +22,8 @@ export interface Listing {
 
 /** What the walk asks of the tree. */
 export interface WalkHands {
-  /** The directory of a node, wherever it is; null if it cannot be found. */
-  open(node: Node): OpenDirectory | null;
+  /** The directory of a node; null if it is gone or closed to us. */
+  open(node: Node): OpenDirectory | "elsewhere" | null;
   /** All that is in a directory. */
   listed(visit: Visit, listing: Listing): void;
   /** Make a place for a sub-directory. @returns what to walk next, null if that is nothing */
@@ -53,52 +53,81 @@ const openMax = 32;
 export class Walk {
   readonly #frames: Frame[] = [];
   readonly #hands: WalkHands;
+  /** Directories listed so far. */
+  #listed = 0;
+  /** Not found where the tree has them: a record that is not read yet says where they are, or that they are gone. */
+  readonly #lost: Frame[] = [];
 
   constructor(hands: WalkHands) {
     this.#hands = hands;
   }
 
   get isOver(): boolean {
-    return this.#frames.length === 0;
+    return this.#frames.length === 0 && this.#lost.length === 0;
   }
 
-  /** Walk this next, before all that is still to be walked. */
+  /** Nothing is left but directories that are not where the tree has them. */
+  get isStuck(): boolean {
+    return this.#frames.length === 0 && this.#lost.length > 0;
+  }
+
+  /**
+   * Walk this next, before all that is still to be walked. A directory that is open is listed at once: it
+   * may be elsewhere when its turn comes.
+   */
   add(visit: Visit, directory: OpenDirectory | null = null): void {
     const tooMany = this.#frames.at(-openMax);
     if (tooMany !== undefined) close(tooMany);
-    this.#frames.push({ visit, directory, entries: null, next: 0 });
+    const entries = directory === null ? null : this.#list(visit, directory);
+    this.#frames.push({ visit, directory, entries, next: 0 });
   }
 
   /** Go on for a while. @param directories are listed at most */
   run(directories: number): void {
-    for (let left = directories; left > 0;) {
+    this.#frames.push(...this.#lost.splice(0));
+    for (const end = this.#listed + directories; this.#listed < end;) {
       const frame = this.#frames.at(-1);
       if (frame === undefined) return;
-      const isListed = frame.entries !== null;
-      if (!this.#step(frame)) this.#pop(frame);
-      if (!isListed) left--;
+      const next = this.#step(frame);
+      if (next === "lost") this.#lost.push(this.#frames.pop()!);
+      else if (next === "done") this.#pop(frame);
     }
     // Until the next slice nothing is kept from being unmounted.
     for (const frame of this.#frames.slice(-openMax)) close(frame);
   }
 
-  /** @returns false when the directory is done with */
-  #step(frame: Frame): boolean {
+  /** No record says where they are. @returns what was not walked to its end */
+  giveUpLost(): Node[] {
+    const given = this.#lost.splice(0).filter(({ visit }) => isInTree(visit.node));
+    for (const { visit } of given) {
+      visit.comparison?.seeBelow(visit.node);
+      visit.comparison?.leave(visit.node);
+    }
+    return given.map(({ visit }) => visit.node);
+  }
+
+  /** The next entry. @returns "lost" if the directory is not to be found for now */
+  #step(frame: Frame): "more" | "done" | "lost" {
     const { visit } = frame;
-    if (!isInTree(visit.node)) return false;
-    frame.directory ??= this.#hands.open(visit.node);
+    if (!isInTree(visit.node)) return "done";
+    if (frame.directory === null) {
+      const found = this.#hands.open(visit.node);
+      if (found === "elsewhere") return "lost";
+      frame.directory = found;
+    }
     const { directory } = frame;
-    if (directory === null) return false;
+    if (directory === null) return "done";
     frame.entries ??= this.#list(visit, directory);
     const entry = frame.entries[frame.next++];
-    if (entry === undefined) return false;
-    if (entry.type !== DT_DIR && entry.type !== DT_UNKNOWN) return true;
+    if (entry === undefined) return "done";
+    if (entry.type !== DT_DIR && entry.type !== DT_UNKNOWN) return "more";
     const step = this.#hands.found(visit, directory, entry.name);
     if (step !== null) this.add(step.visit, step.directory);
-    return true;
+    return "more";
   }
 
   #list(visit: Visit, directory: OpenDirectory): readonly Entry[] {
+    this.#listed++;
     const entries: Entry[] = [];
     const listsAll = visit.isNew || visit.comparison !== null;
     try {

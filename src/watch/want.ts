@@ -4,13 +4,18 @@ import type { Interests } from "../rule/matcher.ts";
 import type { Want } from "./backend.ts";
 import { type Mark, type Node, pathBelow, type Root } from "./tree.ts";
 
-const nothing: Want = { events: 0, children: false, directories: false };
+const nothing: Want = {
+  events: 0,
+  children: false,
+  directories: false,
+  isTop: false,
+  isStrict: false,
+};
 
-/** What tells of directories' names: the halves of a move, or where records say both sides, one of it. */
+/** What tells of directories' names. inotify makes a rename of its two halves. */
 const comeAndGo = eventBits.create | eventBits.delete;
+const upkeep = comeAndGo | eventBits.rename;
 const halves = eventBits.moved_from | eventBits.moved_to;
-const upkeepByNames = comeAndGo | halves;
-const upkeepByHandles = comeAndGo | eventBits.rename;
 
 /** A watched path that is deleted or replaced must not leave a dead watch behind without a word. */
 const rootUpkeep = eventBits.delete_self | eventBits.move_self;
@@ -36,7 +41,9 @@ export function wantAt(root: Root, kind: PlaceKind): Want {
   const { isTop, isHidden, isDirectory, holdsOwnOutput } = kind;
   const below = isHidden ? root.belowHidden : root.below;
   const interests = isTop ? root.top : below;
-  if (interests === null || (!isTop && marksFilesystem(root))) return nothing;
+  const { isStrict } = root;
+  if (interests === null || (!isTop && marksFilesystem(root)))
+    return { ...nothing, isTop, isStrict };
   const want = isDirectory ? directoryWant(root, interests) : fileWant(interests);
   const events =
     want.events |
@@ -45,7 +52,7 @@ export function wantAt(root: Root, kind: PlaceKind): Want {
     // delete_self comes only with the last close.
     (isTop && !isDirectory ? eventBits.attrib : 0) |
     (holdsOwnOutput ? eventBits.create : 0);
-  return { events, children: want.children, directories: want.directories || isTop };
+  return { ...want, events, directories: want.directories || isTop, isTop, isStrict };
 }
 
 function directoryWant(root: Root, interests: Interests): Want {
@@ -53,10 +60,11 @@ function directoryWant(root: Root, interests: Interests): Want {
   const readsIgnoreFiles = root.below !== null && root.below.ignoreNames !== null;
   const events =
     interests.kernelEvents |
-    (tracks ? (root.namesSubdirectories ? upkeepByNames : upkeepByHandles) : 0) |
+    (tracks ? upkeep : 0) |
     (root.noticesNames ? eventBits.moved_to : 0) |
     (readsIgnoreFiles ? contentChanges : 0);
   return {
+    ...nothing,
     events,
     children: interests.children || readsIgnoreFiles,
     directories: interests.directories || tracks,
@@ -64,7 +72,7 @@ function directoryWant(root: Root, interests: Interests): Want {
 }
 
 function fileWant({ kernelEvents, children, directories }: Interests): Want {
-  return { events: kernelEvents, children, directories };
+  return { ...nothing, events: kernelEvents, children, directories };
 }
 
 /** Whether the directories below a root have no marks, but report by the one on their filesystem. */
@@ -87,6 +95,8 @@ function union(a: Want, b: Want): Want {
     events: a.events | b.events,
     children: a.children || b.children,
     directories: a.directories || b.directories,
+    isTop: a.isTop || b.isTop,
+    isStrict: a.isStrict || b.isStrict,
   };
 }
 

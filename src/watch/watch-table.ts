@@ -9,7 +9,6 @@ import type { Scope } from "../rule/rule.ts";
 import type { Backend, DirectoryEntry, DirectoryMove, GoneReason } from "./backend.ts";
 import type { Mark } from "./tree.ts";
 import { Directories } from "./directories.ts";
-import type { DirectoryRecords } from "./directory-records.ts";
 import { causeOf } from "./explain.ts";
 import { FilesystemRecords } from "./filesystem-records.ts";
 import { FilesystemScope } from "./filesystem-scope.ts";
@@ -21,7 +20,7 @@ import { NameRecords } from "./name-records.ts";
 import { OpenPath } from "./open-path.ts";
 import { RecentlyTold } from "./recently-told.ts";
 import { isGone } from "./side-watch.ts";
-import { addNode, childrenOf, isOwnOutput, Node, type Root } from "./tree.ts";
+import { addNode, childrenOf, isOwnOutput, Node, pathForCall, type Root } from "./tree.ts";
 import type { Listing } from "./walk.ts";
 import { exclusionsOf, follows, isLeftOut, marksFilesystem, wantAt } from "./want.ts";
 
@@ -29,7 +28,7 @@ import { exclusionsOf, follows, isLeftOut, marksFilesystem, wantAt } from "./wan
 const looksMax = 100;
 
 /** What is wanted of a root. */
-export interface RootWants extends Pick<Root, "top" | "below" | "belowHidden"> {
+export interface RootWants extends Pick<Root, "top" | "below" | "belowHidden" | "isStrict"> {
   /** Absent: "tree". */
   readonly scope?: Scope;
   /** It was not there before: what is in it came with it. */
@@ -46,8 +45,12 @@ export interface TableObserver {
   placeDropped(node: Node): void;
   /** Another file is at the path of a root than before. */
   rootReplaced(root: Root, table: WatchTable): void;
-  /** Nothing is at the path of a root any more. */
+  /** Nothing is at the path of a root any more, or nothing that its rules want. */
   rootGone(): void;
+  /** Something was mounted or unmounted, and is not followed yet. */
+  hasNewMounts(): boolean;
+  /** Whether what is at the path of a root now is what its rules want to watch. */
+  isWanted(root: Root): boolean;
 }
 
 export class WatchTable {
@@ -59,9 +62,10 @@ export class WatchTable {
   readonly #ownOutputs: OwnOutputs;
   readonly #observer: TableObserver;
   readonly #directories: Directories;
-  readonly #records: DirectoryRecords;
+  readonly #handles: HandleRecords;
+  readonly #names: NameRecords;
   /** Roots whose filesystem is watched as a whole; null where that can't be. */
-  readonly #scope: FilesystemScope | null = null;
+  readonly #scope: FilesystemScope | null;
   /** `Backend.position` of the last comparison. */
   #comparedAt = -1;
   /** Roots of which the log says that they are no longer there. */
@@ -82,12 +86,11 @@ export class WatchTable {
       onCompared: (node, listing) => observer.compared(node, this, listing),
       onDropped: (node) => observer.placeDropped(node),
     });
-    if (backend.filesystems === null) this.#records = new NameRecords(this.#directories);
-    else {
-      this.#scope = new FilesystemScope(backend.filesystems, this.#directories);
-      const whole = new FilesystemRecords(this.#directories, this.#scope.finder);
-      this.#records = new HandleRecords(this.#directories, whole);
-    }
+    const { filesystems } = backend;
+    this.#scope = filesystems && new FilesystemScope(filesystems, this.#directories);
+    const whole = this.#scope && new FilesystemRecords(this.#directories, this.#scope.finder);
+    this.#handles = new HandleRecords(this.#directories, whole);
+    this.#names = new NameRecords(this.#directories);
   }
 
   get isWalking(): boolean {
@@ -96,14 +99,15 @@ export class WatchTable {
 
   /** `walk` has something to do. */
   get needsWalk(): boolean {
-    return this.#directories.isWalking || this.#records.isUnsettled;
+    return this.#directories.isWalking || this.#names.isUnsettled;
   }
 
   /** Something waits for a moment in which no records are queued. */
   get isUnsettled(): boolean {
-    const { moves, isAhead, isInDoubt, hasUntold } = this.#directories;
-    if (this.#scope?.finder.hasLost === true) return true;
-    return isInDoubt || !moves.isEmpty || isAhead || hasUntold || this.#records.isUnsettled;
+    const { moves, isAhead, isInDoubt, isStuck, hasUntold } = this.#directories;
+    const waits =
+      isInDoubt || isStuck || isAhead || hasUntold || this.#scope?.finder.hasLost === true;
+    return waits || !moves.isEmpty || this.#names.isUnsettled;
   }
 
   /** Watch a path, or change what is wanted of one that is watched. @throws {SyscallError} about the path */
@@ -135,21 +139,46 @@ export class WatchTable {
     this.#scope?.remove(root, mark.identity);
   }
 
+  /** Look for directories in `node` that are not in the tree. They were there before: nothing is told. */
+  lookAgainIn(node: Node): void {
+    if (marksFilesystem(node.root)) this.backend.filesystems?.lookAgain();
+    else this.#directories.add(node, { isNew: false });
+  }
+
+  /** Another directory is at a place below a root, or none: a look will tell. */
+  giveUp(node: Node, { isUnmounted = false } = {}): void {
+    this.#directories.drop(node, { isDeleted: isUnmounted });
+  }
+
+  /** Whether it is the directory of a place that is at its path. */
+  isStillThere(node: Node): boolean {
+    try {
+      return this.backend.recognizes(node.mark, pathForCall(node));
+    } catch (error) {
+      if (error instanceof SyscallError) return false;
+      throw error;
+    }
+  }
+
   /** Find sub-directories for a while: at most `directories` are listed, then others get their turn. */
   walk(directories: number): void {
-    this.#records.step();
+    this.#names.step();
     this.#directories.walk(directories);
   }
 
   directoryEntry(node: Node, entry: DirectoryEntry): void {
     if (!follows(node.root)) return;
     this.#directories.advance({ inHand: true });
-    this.#records.entry(node, entry);
+    if (entry.isUnsure === true) this.doubt();
+    // In a tree of several queues some may say handles, and some names.
+    if (node.mark.identity === null) this.#names.entry(node, entry);
+    else this.#handles.entry(node, entry);
   }
 
   directoryMoved(move: DirectoryMove): void {
     this.#directories.advance({ inHand: true });
-    this.#records.moved(move);
+    if (move.isUnsure === true) this.doubt();
+    this.#handles.moved(move);
   }
 
   /** Whether it is, for now, nowhere: in a directory that has left, and whose arrival is not read yet. */
@@ -183,9 +212,11 @@ export class WatchTable {
   /** The kernel has no more records: what left and did not arrive went somewhere that is not watched. */
   settle(): void {
     this.#directories.advance({ inHand: false });
-    if (this.#directories.isInDoubt) this.#compare();
+    // What a walk is about to find is not new, as it would be for a comparison.
+    this.#directories.giveUpLostWalks();
+    if (this.#directories.isInDoubt && !this.isWalking) this.#compare();
     if (this.isWalking) return; // it may be found
-    this.#records.settle();
+    this.#names.settle();
     if (this.isWalking || this.backend.hasAhead) return;
     this.#directories.dropLost();
     this.#sayUntold();
@@ -223,6 +254,11 @@ export class WatchTable {
     }
   }
 
+  /** Records do not tell where directories are: the tree has to be compared with what is there. */
+  doubt(): void {
+    this.#directories.isInDoubt = true;
+  }
+
   /** Look at all that is watched. */
   compareAll(): void {
     this.#directories.isInDoubt = false;
@@ -236,9 +272,19 @@ export class WatchTable {
 
   markGone(mark: Mark, reason: GoneReason): void {
     for (const node of [...mark.nodes]) {
-      if (node.parent !== null) this.#directories.drop(node, { isDeleted: true });
-      else this.checkRoot(node.root, reason);
+      const { parent } = node;
+      if (parent === null) {
+        this.checkRoot(node.root, reason);
+        continue;
+      }
+      this.#directories.drop(node, { isDeleted: true });
+      if (reason === "unmounted") this.lookAgainIn(parent); // what it hid is there again
     }
+  }
+
+  /** Whether the root's path still leads to the watched file. */
+  isRootThere({ path, node }: Root): boolean {
+    return node === null || statusOrNull(cString(path))?.inode === node.inode;
   }
 
   /** Something was mounted or unmounted: fanotify says nothing of it, and marks go without a word. */
@@ -256,10 +302,11 @@ export class WatchTable {
     // Its name went: if that was the last, its end is the next that the kernel says.
     if (status === null && reason === "changed") return;
     this.#dropRoot(root);
-    if (status === null) return this.#observer.rootGone();
+    if (status === null || !this.#observer.isWanted(root)) return this.#observer.rootGone();
     try {
       // What a mount shows or hides was there before.
-      this.#placeRoot(root, reason === "deleted" || reason === "moved");
+      const isNew = reason === "deleted" || reason === "moved";
+      this.#placeRoot(root, isNew && !this.#observer.hasNewMounts());
       this.#log.info(`${quoted(root.path)} was replaced: watching the new one`);
       this.#observer.rootReplaced(root, this);
     } catch (error) {
@@ -330,8 +377,9 @@ export class WatchTable {
   }
 
   #changeRoot(root: Root, wants: RootWants): void {
-    const { top, below, belowHidden, scope = "tree", isNew = false } = wants;
+    const { top, below, belowHidden, isStrict, scope = "tree", isNew = false } = wants;
     const before = reachOf(root);
+    root.isStrict = isStrict;
     const exclusions = exclusionsOf(root);
     root.top = top;
     root.below = below;

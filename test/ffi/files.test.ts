@@ -18,6 +18,7 @@ import {
   DT_REG,
   fileStatus,
   listDirectory,
+  mountNumber,
   readLink,
   S_IFCHR,
   S_IFDIR,
@@ -26,6 +27,8 @@ import {
   S_IFREG,
 } from "../../ffi/files.ts";
 import { cPath } from "../helpers/c-path.ts";
+import { mountTmpfs } from "../helpers/mount.ts";
+import { needsRoot } from "../helpers/requires.ts";
 import { tempDir } from "../helpers/temp-dir.ts";
 
 /** "major:minor:inode" as Node's stat has it: glibc's makedev(3) packs both into st_dev. */
@@ -243,3 +246,18 @@ function isCloseOnExec(fd: Fd): boolean {
   const info = readFileSync(`/proc/self/fdinfo/${fd.number}`, "utf8");
   return (parseInt(/flags:\s*(\d+)/.exec(info)![1]!, 8) & O.CLOEXEC) !== 0;
 }
+
+needsRoot("mounts a filesystem")(
+  "mountNumber tells a mount from the one before it at the same place",
+  () => {
+    const dir = tempDir();
+    const path = cPath(dir.join("m"));
+    const first = mountTmpfs(dir.join("m"));
+    const before = mountNumber(path)!;
+    expect(mountNumber(path)).toBe(before);
+    first[Symbol.dispose]();
+    mountTmpfs(dir.join("m"));
+    expect(mountNumber(path)).toBeGreaterThan(before);
+    expect(mountNumber(cPath(dir.join("missing")))).toBeNull();
+  },
+);

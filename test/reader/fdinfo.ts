@@ -1,4 +1,5 @@
 /** The kernel's marks of a process, as /proc/PID/fdinfo has them (proc_pid_fdinfo(5)). */
+import { IN_DELETE_SELF, IN_MOVE_SELF } from "../../ffi/inotify/abi.ts";
 import { readdirSync, readFileSync, statSync } from "node:fs";
 
 export interface KernelMark {
@@ -9,8 +10,15 @@ export interface KernelMark {
   readonly mask: number;
 }
 
-/** In the order of the kernel's list. */
+/** Directories on the way to watched paths are watched for this, beside the queues that serve rules. */
+const wayMask = IN_DELETE_SELF | IN_MOVE_SELF;
+
+/** Those that serve rules, in the order of the kernel's list. */
 export function kernelMarks(pid: number): KernelMark[] {
+  return allMarks(pid).filter(({ mask }) => mask !== wayMask);
+}
+
+function allMarks(pid: number): KernelMark[] {
   const files = readdirSync(`/proc/${pid}/fdinfo`);
   const lines = files.flatMap((file) =>
     readFileSync(`/proc/${pid}/fdinfo/${file}`, "utf8").split("\n"),

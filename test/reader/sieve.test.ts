@@ -66,7 +66,7 @@ function sieve() {
 }
 
 function nodeOf(interests: Interests): Node {
-  const rest = { below: null, belowHidden: null, node: null };
+  const rest = { below: null, belowHidden: null, node: null, isStrict: false };
   const path = utf8("/d");
   const kind = { namesSubdirectories: false, noticesNames: false, scope: "tree" as const };
   const root = { path, top: interests, ...rest, ...kind };

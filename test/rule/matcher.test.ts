@@ -71,6 +71,7 @@ class Place {
       top: this.#interests(),
       below: null,
       belowHidden: null,
+      isStrict: false,
       node: null,
       namesSubdirectories: true,
       noticesNames: false,

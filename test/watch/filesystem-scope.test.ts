@@ -234,7 +234,7 @@ describe("where the kernel refuses", () => {
         Bun.spawnSync(["btrfs", "subvolume", "create", subvolume]);
         return subvolume;
       },
-      why: "it is in a btrfs subvolume, of which the kernel cannot tell what is on it",
+      why: "the kernel does not report a btrfs subvolume so, nor any filesystem beside one or FUSE (EXDEV)",
     },
     {
       name: "overlayfs",

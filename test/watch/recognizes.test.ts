@@ -10,7 +10,13 @@ import { tempDir } from "../helpers/temp-dir.ts";
 
 const rootTest = needsRoot("uses fanotify");
 
-const want = { events: eventBits.create, children: false, directories: true };
+const want = {
+  events: eventBits.create,
+  children: false,
+  directories: true,
+  isTop: true,
+  isStrict: false,
+};
 
 const backends = [
   { name: "fanotify", open: () => new FanotifyBackend(process.pid) },
