@@ -1,6 +1,6 @@
 /** The roots, places and marks of one backend, kept true while directories come, go and are renamed. */
 import { eventBits } from "../event.ts";
-import { cString, latin1 } from "../../ffi/bytes.ts";
+import { cString, fromLatin1, latin1 } from "../../ffi/bytes.ts";
 import { nowMicroseconds } from "../../ffi/clock.ts";
 import { SyscallError } from "../../ffi/errno.ts";
 import { fileStatus, S_IFDIR } from "../../ffi/files.ts";
@@ -16,6 +16,7 @@ import { HandleRecords } from "./handle-records.ts";
 import { type OwnOutputs, statusOrNull } from "./own-outputs.ts";
 import type { Tell } from "./moves.ts";
 import { LossClock } from "./loss-clock.ts";
+import { mountsBelow } from "./mount-paths.ts";
 import { NameRecords } from "./name-records.ts";
 import { OpenPath } from "./open-path.ts";
 import { RecentlyTold } from "./recently-told.ts";
@@ -339,11 +340,21 @@ export class WatchTable {
     addNode(mark, node);
     root.node = node;
     this.#watchFilesystem(root);
+    if (mark.isDirectory && marksFilesystem(root)) this.sayMountedBelow(root, mountsBelow(root));
     this.#gone.delete(root);
     if (!mark.isDirectory) return;
     if (marksFilesystem(root) && !isNew) return;
     if (follows(root)) this.#directories.add(node, { isNew });
     else if (isNew) this.#observer.newDirectory(node, this, null);
+  }
+
+  /** @param paths one char for one byte */
+  sayMountedBelow({ path: top }: Root, paths: readonly string[]): void {
+    for (const path of paths)
+      this.#log.warn(
+        `Cannot watch ${quoted(fromLatin1(path))} below ${quoted(top)}: something else is mounted there, ` +
+          'and scope "filesystem" is one filesystem\'s; give it a rule of its own, or use scope "tree"',
+      );
   }
 
   /** @throws {SyscallError} if that can't be: then it is not watched at all */
