@@ -224,6 +224,58 @@ describe("what is lost or replaced", () => {
   });
 });
 
+describe("what was there before facron", () => {
+  const manyDirectories = 1000;
+
+  for (const options of [[], ["--actor"]])
+    rootTest(
+      `is told to its last file when all is removed at once ${options.join("")}`,
+      async () => {
+        const top = mountTmpfs(tempDir().join("mount")).path;
+        const paths = [`${top}/D`];
+        for (let n = 1; n < manyDirectories; n++) paths.push(`${paths[(n - 1) >> 2]}/${n}`);
+        for (const path of paths) {
+          mkdirSync(path);
+          writeFileSync(`${path}/f`, "");
+        }
+        const args = ["watch", "-r", "--scope", "filesystem", "-e", "delete", ...options];
+        await using facron = await runBinary([...args, paths[0]!]).ready();
+        using quiet = new Quiet(facron.pid);
+        await quiet.pause();
+        for (const path of paths.slice(1, 5)) rmSync(path, { recursive: true });
+        const descriptors = readdirSync(`/proc/${facron.pid}/fd`).length;
+        quiet.resume();
+        await quiet.wait();
+        expect(readdirSync(`/proc/${facron.pid}/fd`).length).toBe(descriptors);
+        const told = (await toldBy(facron)).map(({ path }) => path).sort();
+        const below = paths.slice(1);
+        expect(told).toEqual([...below, ...below.map((path) => `${path}/f`)].sort());
+        expect(facron.log).not.toContain("warning");
+      },
+    );
+
+  requires({ root, tools: ["mkfs.btrfs", "btrfs"] })(
+    "may be a btrfs subvolume, or become one",
+    async () => {
+      const top = mountImage(tempDir().join("mount"), "btrfs").path;
+      const btrfs = (...words: string[]) => Bun.spawnSync(["btrfs", "subvolume", ...words]);
+      mkdirSync(`${top}/D`);
+      btrfs("create", `${top}/D/old`);
+      mkdirSync(`${top}/D/old/a/b`, { recursive: true });
+      await using facron = await runBinary([...wholeArgs, `${top}/D`]).ready();
+      writeFileSync(`${top}/D/old/a/b/f`, "");
+      btrfs("create", `${top}/D/new`);
+      renameSync(`${top}/D/old/a`, `${top}/D/old/aa`);
+      btrfs("snapshot", `${top}/D/old`, `${top}/D/snapshot`);
+      for (const below of ["old/aa/b", "new", "snapshot/aa/b"])
+        writeFileSync(`${top}/D/${below}/g`, "");
+      expect(closedIn(await toldBy(facron))).toEqual(
+        ["old/a/b/f", "old/aa/b/g", "new/g", "snapshot/aa/b/g"].map((one) => `${top}/D/${one}`),
+      );
+    },
+  );
+});
+
 describe("where the kernel refuses", () => {
   const places = [
     {
