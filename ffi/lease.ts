@@ -15,9 +15,9 @@ export const F_UNLCK = 2;
  *
  * @param path NUL-terminated; a regular file
  */
-export function isBeingWritten(path: Uint8Array): boolean {
+export function isBeingWritten(path: Uint8Array, { followSymlink = false } = {}): boolean {
   try {
-    using file = openFd(path, O.RDONLY | O.NONBLOCK | O.NOFOLLOW);
+    using file = openFd(path, O.RDONLY | O.NONBLOCK | (followSymlink ? 0 : O.NOFOLLOW));
     return hasWriter(file.number);
   } catch (error) {
     // Gone or not ours to open: its own records tell the rest.

@@ -158,17 +158,23 @@ function readHandle(path: Uint8Array): void {
 }
 
 /**
- * open_by_handle_at(2): the directory that an identity names, wherever it is by now.
+ * open_by_handle_at(2): the directory that an identity names, wherever it is by now; anything else only to
+ * name it (O_PATH), which nobody is told of.
  *
  * @param mountFd a descriptor, not O_PATH, of something on the same filesystem
  * @throws {SyscallError} ESTALE if it is gone, or outside the mount of `mountFd`, or has a handle that
  *   only tells it apart (AT_HANDLE_FID); EPERM without CAP_DAC_READ_SEARCH
  */
-export function openByIdentity(mountFd: number, identity: Uint8Array): Fd {
-  return openHandle(mountFd, identity, O.RDONLY | O.DIRECTORY | O.NONBLOCK | O.CLOEXEC);
+export function openByIdentity(
+  mountFd: number,
+  identity: Uint8Array,
+  { isDirectory = true } = {},
+): Fd {
+  const flags = isDirectory ? O.RDONLY | O.DIRECTORY | O.NONBLOCK : O.PATH;
+  return openHandle(mountFd, identity, O.CLOEXEC | flags);
 }
 
-/** The same with O_PATH, of which no record is made: only where it is can be asked then. */
+/** The same of a directory with O_PATH, of which no record is made: only where it is can be asked then. */
 export function pathByIdentity(mountFd: number, identity: Uint8Array): Fd {
   return openHandle(mountFd, identity, O.PATH | O.DIRECTORY | O.CLOEXEC);
 }

@@ -1,4 +1,5 @@
 /** The log: consola's levels, our lines, on stderr or, for a daemon without one, in syslog. */
+import { isatty } from "node:tty";
 import { type ConsolaReporter, createConsola } from "consola/core";
 import { utf8 } from "../../ffi/bytes.ts";
 import { openSyslog, syslogLine, type SyslogPriority } from "../../ffi/syslog.ts";
@@ -20,6 +21,9 @@ const prefixes: Readonly<Record<string, string>> = {
 };
 const priorities: Readonly<Record<string, SyslogPriority>> = { info: 6, warn: 4, error: 3 };
 
+/** Back to the start of the line, and nothing on it (ECMA-48: CR, EL). */
+const clearLine = "\r\x1b[K";
+
 /** `facron: warning: text` lines on stderr; never waits for its reader. */
 export class StderrLog implements Log {
   readonly #writer = new Writer(stderrFd);
@@ -29,6 +33,8 @@ export class StderrLog implements Log {
     throttle: 0, // a hundred times the same line is a hundred events, not one
   });
   #pending = "";
+  /** Below all lines; "" if there is none. */
+  #status = "";
   #dropped = 0;
   #retry: Timer | null = null;
   #usesSyslog = false;
@@ -43,6 +49,20 @@ export class StderrLog implements Log {
 
   error(text: string): void {
     this.#consola.error(text);
+  }
+
+  /** Whether somebody may look at a line that changes. */
+  get isTerminal(): boolean {
+    return isatty(stderrFd);
+  }
+
+  /** A line that the next one takes the place of, for a terminal; null: it goes. */
+  showStatus(text: string | null): void {
+    if (this.#usesSyslog || (text === null && this.#status === "")) return;
+    this.#writePending();
+    // Whatever else comes to the terminal, an event above all, takes its place.
+    this.#status = text === null ? "" : `${text}\r`;
+    this.#writer.write(utf8(`${clearLine}${this.#status}`));
   }
 
   /** From now on to syslog(3): the daemon has no stderr to speak of. */
@@ -81,7 +101,8 @@ export class StderrLog implements Log {
       this.#dropped += text.split("\n").length - 1;
     } else {
       this.#sayDropped();
-      this.#writer.write(utf8(text));
+      const isCovered = this.#status !== "" && text !== "";
+      this.#writer.write(utf8(isCovered ? `${clearLine}${text}${this.#status}` : text));
     }
     if (this.#writer.backlogBytes > 0) this.#retry ??= setTimeout(() => this.#tryAgain(), retryMs);
   }

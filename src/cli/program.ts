@@ -70,6 +70,7 @@ async function start(
   try {
     const daemon = {
       log,
+      ...(log.isTerminal ? { showStatus: (text: string | null) => log.showStatus(text) } : {}),
       cwd,
       readerUrl,
       self,

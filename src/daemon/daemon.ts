@@ -10,6 +10,7 @@ import { type FromReader, planOf, type WatchReport } from "../reader/plan.ts";
 import type { Rule } from "../rule/rule.ts";
 import { HangWatch } from "./hang-watch.ts";
 import { unknownActors } from "./unknown-actors.ts";
+import { Progress, type ShowStatus } from "./progress.ts";
 import { ReaderThread } from "./reader-thread.ts";
 import type { Signals, StopSignal } from "./signals.ts";
 import { watchReportText } from "./report.ts";
@@ -42,6 +43,8 @@ export interface DaemonOptions {
   /** How facron starts itself. */
   readonly self: readonly string[];
   readonly log: Log;
+  /** Absent: nobody sits at a terminal. */
+  readonly showStatus?: ShowStatus;
   /** Where relative programs start; a daemon's own working directory is "/". */
   readonly cwd: string;
   readonly readerUrl: URL;
@@ -86,6 +89,7 @@ class Daemon {
   readonly #runner: Runner;
   #reader: ReaderThread | null = null;
   #hangWatch: HangWatch | null = null;
+  #progress: Progress | null = null;
   #generation = 0;
   /** The rules of each plan that triggers may still speak of: the last one that was set, and newer ones. */
   readonly #rulesByGeneration = new Map<number, readonly Rule[]>();
@@ -129,6 +133,7 @@ class Daemon {
         this.#fail(`The reader thread died, nothing is watched any more: ${reason}`),
     });
     this.#hangWatch = new HangWatch(this.#reader.lookout, this.#log);
+    this.#showProgress(this.#reader);
     const loaded = this.#options.load();
     prepareForCommands();
     this.#setPlan(loaded);
@@ -137,6 +142,14 @@ class Daemon {
       stop: (signal) => this.#stop(signal),
       hangupReloads: !this.#options.everyPathMustWork,
     });
+  }
+
+  #showProgress(reader: ReaderThread): void {
+    const { showStatus } = this.#options;
+    if (showStatus === undefined) return;
+    this.#progress = new Progress(() => reader.marks, showStatus);
+    this.#progress.start();
+    void this.#end.promise.then(() => this.#progress?.stop());
   }
 
   #take(message: FromReader): void {
@@ -215,6 +228,8 @@ class Daemon {
       if (older < generation) this.#rulesByGeneration.delete(older);
     }
     if (report.polled.paths === 0) this.#hangWatch!.stop();
+    this.#progress?.stop();
+    this.#progress = null;
     const watched = report.watched.inotify + report.watched.fanotify + report.polled.paths;
     if (!this.#isReady && watched === 0 && report.failed > 0 && report.waiting === 0) {
       return this.#fail("None of the configured paths can be watched");

@@ -71,6 +71,11 @@ export class ReaderThread {
     signalEventfd(this.#wakeFd.number);
   }
 
+  /** Kernel marks and watches held, while a tree is walked. */
+  get marks(): number {
+    return Atomics.load(this.#counters, sharedCounters.marks);
+  }
+
   /** So many triggers no longer wait. */
   madeRoom(triggers: number): void {
     const before = Atomics.sub(this.#counters, sharedCounters.triggersWaiting, triggers);

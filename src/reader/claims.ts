@@ -62,6 +62,11 @@ export class ClaimFinder {
     return this.#waiting.size;
   }
 
+  /** Whether nothing is at a path yet, or any more. */
+  isWaitingFor(path: Uint8Array): boolean {
+    return this.#waiting.has(keyOf({ path }));
+  }
+
   /**
    * By the bytes of the path, in the order of the plan. A rule that names one path twice has one claim,
    * the deeper one.
@@ -154,8 +159,9 @@ export class ClaimFinder {
   }
 
   /** @param why nothing is watched; null if something is there */
-  #note({ path, isGlob = false }: WatchPath, why: string | null): void {
-    const key = `${isGlob} ${latin1(path)}`;
+  #note(watch: Pick<WatchPath, "path" | "isGlob">, why: string | null): void {
+    const { path } = watch;
+    const key = keyOf(watch);
     if (why === null) {
       this.#wereThere.add(key);
       if (this.#waiting.delete(key))
@@ -169,6 +175,10 @@ export class ClaimFinder {
     const promise = "it is watched as soon as it appears";
     this.#options.log.warn(`Waiting for ${quoted(path)}: ${why}; ${promise}`);
   }
+}
+
+function keyOf({ path, isGlob = false }: Pick<WatchPath, "path" | "isGlob">): string {
+  return `${isGlob} ${latin1(path)}`;
 }
 
 function plainPathsOf({ rules }: Plan): Uint8Array[] {

@@ -77,7 +77,9 @@ export class Dispatch implements EventSink {
   read(table: WatchTable): number {
     this.#table = table;
     this.#disk.moment++;
-    return table.backend.read(this);
+    const length = table.backend.read(this);
+    table.afterRead();
+    return length;
   }
 
   /** What `look` tells comes from looks and not from records. */
@@ -99,7 +101,7 @@ export class Dispatch implements EventSink {
       const kind = events | viewSelf | (isDirectory ? viewDirectory : 0);
       this.#meeting.record(interests, kind, node, node.self, noName, 0, 0, pid, null);
     }
-    if (node.parent !== null) return;
+    if (node !== node.root.node) return;
     // A look is ahead of the records that are still queued: none where the kernel will say more.
     if ((events & selfEvents) !== 0) this.#table!.checkRoot(node.root, "moved");
     else if ((events & eventBits.attrib) !== 0 && !node.isDirectory)
@@ -125,7 +127,7 @@ export class Dispatch implements EventSink {
       if (ignoreNames.some((one) => bytesEqual(one, changed)))
         this.#hooks.ignoreFileChanged(node.root, table);
     }
-    if (table.isUnsettled && !this.isMuted) {
+    if (table.mayHoldBack && !this.isMuted) {
       const tell = () => {
         const copy = name.slice(start, end);
         return () => this.child(node, events, isDirectory, copy, 0, copy.length, pid, view);
@@ -170,7 +172,7 @@ export class Dispatch implements EventSink {
   renamed(rename: Rename): void {
     if (this.isMuted) return;
     const again = () => () => this.renamed(rename);
-    if (this.#table?.isUnsettled === true && this.#holdBack(rename.to.node, again)) return;
+    if (this.#table?.mayHoldBack === true && this.#holdBack(rename.to.node, again)) return;
     this.#meeting.rename(rename);
   }
 

@@ -23,11 +23,12 @@ import { followMounts, seeMounts } from "../watch/mounts.ts";
 import { Recovery } from "../watch/recovery.ts";
 import type { Node, Root } from "../watch/tree.ts";
 import type { WatchTable } from "../watch/watch-table.ts";
+import type { WatchedFile } from "../watch/watched-file.ts";
 import { Actors } from "./actors.ts";
 import { groupOf, handOver, nothingWatched } from "./handover.ts";
 import { UnknownActors } from "./unknown-actors.ts";
 import { WalkGarbage } from "./walk-garbage.ts";
-import { Watcher } from "./watcher.ts";
+import { Watcher, type WatcherObserver } from "./watcher.ts";
 import { Dispatch } from "./dispatch.ts";
 import { Lookout } from "./lookout.ts";
 import { ReadUps } from "./read-up.ts";
@@ -151,7 +152,9 @@ export class ReaderLoop {
       placeDropped: (node: Node) => this.#catchUp.forget(node),
       interestsAdded: (node: Node, table: WatchTable, interests: Interests) =>
         this.#lookInto(node, table, { listing: null, interests }),
-      rootReplaced: (root: Root, table: WatchTable) => this.#lookAtFile(root, table),
+      rootReplaced: (...replaced: Parameters<WatcherObserver["rootReplaced"]>) =>
+        this.#lookAtFile(...replaced),
+      versionPassed: (file: WatchedFile) => this.#tellPassed(file),
       hasNewMounts: () => this.#seesNewMounts(),
       rootGone: () => void (this.#somethingCameOrWent = true),
     };
@@ -380,7 +383,9 @@ export class ReaderLoop {
       for (const table of this.#watcher.tables) table.walk(directoriesPerSlice);
       this.#catchUp.tellDue();
       this.#handOver();
-      this.#walkGarbage.collectIfMuch(this.#marks);
+      const marks = this.#marks;
+      Atomics.store(this.#counters, sharedCounters.marks, marks);
+      this.#walkGarbage.collectIfMuch(marks);
     }
     if (this.#watcher.isWalking) return;
     this.#watcher.sayRefusals();
@@ -531,10 +536,14 @@ export class ReaderLoop {
     this.#dispatch.watchedEntries = this.#catchUp.openLooks;
   }
 
-  #lookAtFile({ node }: Root, table: WatchTable): void {
-    if (node === null || node.isDirectory || this.#dispatch.isMuted) return;
-    this.#catchUp.lookAtFile(node, table);
+  #lookAtFile({ node }: Root, table: WatchTable, isBeingWritten: boolean): void {
+    if (node === null || this.#dispatch.isMuted) return;
+    this.#catchUp.lookAtFile(node, table, { isBeingWritten });
     this.#dispatch.watchedEntries = this.#catchUp.openLooks;
+  }
+
+  #tellPassed(file: WatchedFile): void {
+    if (!this.#dispatch.isMuted) this.#catchUp.tellPassed(file);
   }
 
   #finish(message: FromReader): void {

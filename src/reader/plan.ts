@@ -88,6 +88,8 @@ export const sharedCounters = {
   triggersWaiting: 0,
   /** 1 while the reader waits for that number to fall. */
   readerWaits: 1,
+  /** Kernel marks and watches held, as of the last slice of a walk. */
+  marks: 2,
 } as const;
 
 export type ToReader =

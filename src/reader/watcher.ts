@@ -80,10 +80,11 @@ export class Watcher {
     this.#ladder = ladder;
     this.#options = options;
     this.#shared = new SharedFilesystems(options.log);
-    this.#observer = { ...options.observer, isWanted: (root) => this.#isWanted(root) };
+    const judge = { isWanted: (root: Root) => this.#isWanted(root) };
+    this.#observer = { ...options.observer, ...judge };
     this.arrivals = new Arrivals(options.log);
     const somethingCameOrWent = () => options.observer.rootGone();
-    this.polling = new Polling({ ...options, somethingCameOrWent });
+    this.polling = new Polling({ ...options, ...judge, somethingCameOrWent });
     this.#claims = new ClaimFinder(this.arrivals, {
       log: options.log,
       isWatched: (key) => this.#isWatched(key),
@@ -175,9 +176,15 @@ export class Watcher {
     for (const failure of this.#failures) this.#options.log.warn(failure);
     for (const table of this.tables) {
       for (const root of [...table.roots.values()])
-        if (!this.#kept.has(root)) table.removeRoot(root);
+        if (!this.#kept.has(root) && !(isNew && this.#isAwaited(root, byPath)))
+          table.removeRoot(root);
     }
     this.polling.endFollow(plan, { isStart: !isNew });
+  }
+
+  /** A file that is not there now: the records of its name count what comes to the path. */
+  #isAwaited({ node, path }: Root, byPath: ReadonlyMap<string, Claims>): boolean {
+    return node === null && (byPath.has(latin1(path)) || this.#claims.isWaitingFor(path));
   }
 
   #throwFirst(): void {
@@ -243,14 +250,21 @@ export class Watcher {
   }
 
   #isWanted({ path }: Root): boolean {
+    if (this.#isOwnOutput(path)) return false;
     const claims = this.#byPath.get(latin1(path));
     return claims?.list.every((claim) => isWanted(claim, path)) !== false;
   }
 
+  #isOwnOutput(path: Uint8Array): boolean {
+    const { ownOutputs } = this.#options;
+    if (ownOutputs.isEmpty) return false;
+    const status = statusOrNull(cString(path));
+    return status !== null && ownOutputs.has(status.inode);
+  }
+
   #watch({ path, list }: Claims, isNew: boolean): void {
     this.#options.asking(path);
-    const inode = statusOrNull(cString(path))?.inode;
-    if (inode !== undefined && this.#options.ownOutputs.has(inode)) {
+    if (this.#isOwnOutput(path)) {
       this.#fail(
         `Cannot watch ${quoted(path)}: facron's own output goes there, and each line would cause the next`,
       );
@@ -412,7 +426,7 @@ export class Watcher {
     const { node } = root;
     if (node === null) return;
     if (node !== nodeBefore) {
-      if (!node.isDirectory) observer.rootReplaced(root, table);
+      table.tellReplaced(root);
       return;
     }
     const added = claims.filter((claim) => !this.#doneBefore.includes(signatureOf(claim)));

@@ -1,5 +1,5 @@
 /** What happened in a new directory before it was watched: found by a look, told as synthetic events. */
-import { cString, latin1 } from "../../ffi/bytes.ts";
+import { latin1 } from "../../ffi/bytes.ts";
 import { SyscallError } from "../../ffi/errno.ts";
 import { DT_DIR, DT_REG, DT_UNKNOWN, type Entry, S_IFDIR, S_IFREG } from "../../ffi/files.ts";
 import { isBeingWritten } from "../../ffi/lease.ts";
@@ -9,6 +9,7 @@ import type { Place } from "./backend.ts";
 import { statusOrNull } from "./own-outputs.ts";
 import { OpenDirectory } from "./open-directory.ts";
 import { type Node, pathForCall } from "./tree.ts";
+import type { WatchedFile } from "./watched-file.ts";
 import type { Listing } from "./walk.ts";
 import type { WatchTable } from "./watch-table.ts";
 
@@ -62,6 +63,8 @@ export type SyntheticEvent = (
 export class CatchUp {
   /** Almost always one for a directory. */
   readonly #looks = new Map<Node, Look[]>();
+  /** At files that have been replaced since: each was there, and is told. */
+  #ended: Look[] = [];
   readonly #tell: SyntheticEvent;
 
   constructor(tell: SyntheticEvent) {
@@ -144,11 +147,16 @@ export class CatchUp {
    * it is, and not by where it was.
    */
   forget(node: Node): void {
-    if (this.#looks.size > 0) this.#looks.delete(node);
+    if (this.#looks.size === 0) return;
+    const looks = this.#looks.get(node);
+    if (looks === undefined) return;
+    this.#looks.delete(node);
+    if (!node.isDirectory) this.#ended.push(...looks);
   }
 
   /** Tell what the kernel did not, of each look whose records are all read. */
   tellDue(): void {
+    if (this.#ended.length > 0) this.#tellEnded();
     if (this.#looks.size === 0) return;
     for (const [node, looks] of [...this.#looks]) {
       const isDue = ({ table, until }: Look): boolean =>
@@ -161,14 +169,31 @@ export class CatchUp {
     }
   }
 
+  #tellEnded(): void {
+    const looks = this.#ended;
+    this.#ended = [];
+    for (const look of looks) for (const entry of look.found.values()) this.#tellOne(look, entry);
+  }
+
   /** The same for a file that has come to be at a watched path. */
-  lookAtFile(node: Node, table: WatchTable): void {
+  lookAtFile(node: Node, table: WatchTable, { isBeingWritten }: { isBeingWritten: boolean }): void {
     const { interests } = node;
     if (interests === null) return;
-    const completes = isBeingWritten(cString(node.path)) ? 0 : close_write;
+    const completes = isBeingWritten ? 0 : close_write;
     const arrives = create | modify;
     const one = { name: noName, isDirectory: false, arrives, completes, ...nothingTold };
     this.add(node, table, { found: [one], interests, reason: "appeared" }); // its close may come in between
+  }
+
+  /** A file that was at a watched path for so short a time that a look came too late. */
+  tellPassed({ passing }: WatchedFile): void {
+    this.#tell(
+      { node: passing, name: noName },
+      create | modify | close_write,
+      false,
+      "appeared",
+      passing.root.top,
+    );
   }
 
   #add(look: Look): void {

@@ -1,5 +1,5 @@
 /** The directories below the roots of one backend: found, followed when they move, given up. */
-import { bytesEqual, utf8 } from "../../ffi/bytes.ts";
+import { bytesEqual, cString, utf8 } from "../../ffi/bytes.ts";
 import { Errno, SyscallError } from "../../ffi/errno.ts";
 import { identityBeside } from "../../ffi/fanotify/calls.ts";
 import { fileStatus, readLink } from "../../ffi/files.ts";
@@ -478,6 +478,7 @@ export class Directories {
       mark.nodes = mark.nodes.filter((one) => one !== node);
       if (mark.nodes.length > 0) this.refresh(mark.nodes[0]!);
       else if (isDeleted) this.backend.forget(mark);
+      else if (mark.names !== null) this.#narrow(node);
       else isGone = this.#remove(node) === "gone";
     }
     node.detach();
@@ -498,6 +499,15 @@ export class Directories {
     const count = this.#untold;
     this.#untold = 0;
     return count;
+  }
+
+  /** Nothing is wanted of a directory any more but the names in it that lead to watched files. */
+  #narrow({ mark, path }: Node): void {
+    try {
+      this.backend.change(mark, cString(path), wantOf(mark));
+    } catch (error) {
+      if (!(error instanceof SyscallError)) throw error; // more is asked than is needed
+    }
   }
 
   /** @returns "gone" if it is known not to be there any more */

@@ -1,9 +1,9 @@
 /** The fanotify backend: inode marks, records named by directory handle, entry name and target handle. */
-import { bytesEqual, latin1 } from "../../ffi/bytes.ts";
+import { bytesEqual, cString, latin1 } from "../../ffi/bytes.ts";
 import { entryEvents, eventBits, selfEvents } from "../event.ts";
 import { bytesReadable, type Fd, O, openFd, readNow } from "../../ffi/fd.ts";
 import { Errno, SyscallError } from "../../ffi/errno.ts";
-import { fileStatus } from "../../ffi/files.ts";
+import { fileStatus, readLink } from "../../ffi/files.ts";
 import { POLLIN, pollOne } from "../../ffi/poll.ts";
 import {
   fanotifyInit,
@@ -36,6 +36,8 @@ import {
 } from "../../ffi/fanotify/abi.ts";
 import type { ActorDesk } from "./actor-desk.ts";
 import type { Backend, EventSink, NotOpened, Side, Want } from "./backend.ts";
+import { isNamed, type LeadingNames } from "./leading-names.ts";
+import { OpenPath } from "./open-path.ts";
 import { renamePlaces } from "./rename-places.ts";
 import { type Mark, type Node, noNodes, pathForCall } from "./tree.ts";
 import { viewAskers, viewRenamed } from "../rule/view.ts";
@@ -53,6 +55,7 @@ const recordBytesMax = 1024;
 /** RLIMIT_NOFILE as nearly everywhere. */
 const usualFileLimit = 1024;
 const dot = 0x2e;
+const slash = 0x2f;
 /** Stands for the call in the error that says that a filesystem is a copy. */
 const copyCall = "name_to_handle_at";
 
@@ -205,7 +208,7 @@ export class FanotifyBackend implements Backend {
     }
     const mark: FanotifyMark = {
       ...{ identity, mount, alias: null, isDirectory, mask },
-      ...{ nodes: noNodes, foundIn: 0 },
+      ...{ nodes: noNodes, names: null, foundIn: 0 },
     };
     this.#markByIdentity.set(identity, mark);
     this.#marks++;
@@ -222,14 +225,14 @@ export class FanotifyBackend implements Backend {
     return bytesEqual(fileIdentity(path), mark.identity!);
   }
 
-  openByIdentity(near: Uint8Array, identity: Uint8Array): Fd | NotOpened {
+  openByIdentity(near: Uint8Array, identity: Uint8Array, isDirectory = true): Fd | NotOpened {
     try {
       const nearest = fileIdentity(near);
       if (!isSameFilesystem(nearest, identity)) return "no anchor";
       if (!hasFilesystemId(identity)) return "cannot"; // it may be any that has none
       using anchor = openFd(near, O.RDONLY | O.NONBLOCK);
       if (!this.#opensHandles(anchor, nearest)) return "cannot";
-      return openByIdentity(anchor.number, identity);
+      return openByIdentity(anchor.number, identity, { isDirectory });
     } catch (error) {
       if (!(error instanceof SyscallError)) throw error;
       return error.syscall === "open_by_handle_at" ? "gone" : "no anchor";
@@ -299,13 +302,35 @@ export class FanotifyBackend implements Backend {
     const { identity } = mark as FanotifyMark;
     if (this.#find(identity) !== mark) return;
     this.#drop(mark as FanotifyMark);
-    if (mark.mask === 0 || !isAt(path, mark as FanotifyMark)) return;
+    if (mark.mask === 0) return;
     try {
-      fanotifyMarkRemove(this.fd, path, mark.mask);
+      using held = this.#hold(mark as FanotifyMark, path);
+      if (held !== null) fanotifyMarkRemove(this.fd, held.path, mark.mask);
     } catch (error) {
       // The inode went at this moment: its records find no mark here.
       if (!(error instanceof SyscallError)) throw error;
     }
+  }
+
+  /** A path that leads to the inode of a mark, wherever it is by now; null if it is gone or cannot be found. */
+  #hold(mark: FanotifyMark, path: Uint8Array): OpenPath | null {
+    const there = openOrNull(path);
+    if (there !== null && isAt(there.path, mark)) return there;
+    const real = there === null ? null : readLink(there.path);
+    there?.[Symbol.dispose]();
+    return this.#holdNear(mark, path.subarray(0, -1)) ?? (real && this.#holdNear(mark, real));
+  }
+
+  /** By its handle. @param near a path, not NUL-terminated: something above it may be on its filesystem */
+  #holdNear(mark: FanotifyMark, near: Uint8Array): OpenPath | null {
+    let above = near;
+    while (above.length > 1) {
+      above = above.subarray(0, Math.max(above.lastIndexOf(slash), 1));
+      const found = this.openByIdentity(cString(above), mark.identity, mark.isDirectory);
+      if (typeof found === "object") return new OpenPath(found);
+      if (found !== "no anchor") return null;
+    }
+    return null;
   }
 
   forget(mark: Mark): void {
@@ -362,6 +387,7 @@ export class FanotifyBackend implements Backend {
     if ((mask & FAN_RENAME) !== 0) return this.#deliverRename(sink);
     const directory = this.#directory;
     if (directory !== null) {
+      if (directory.names !== null) this.#tellNames(directory.names, mask);
       const isSelf = this.#nameStart === this.#nameEnd || this.#nameIsDot();
       if (isSelf) this.#deliverDirectorySelf(sink, directory);
       else this.#deliverEntry(sink, directory);
@@ -408,7 +434,15 @@ export class FanotifyBackend implements Backend {
     const { filesystems } = this;
     if (!filesystems.isEmpty && mark?.foundIn !== filesystems.generation)
       mark = filesystems.find(mark, this.#buffer.slice(start, end));
-    return mark === null || mark.nodes.length === 0 ? null : mark;
+    return mark === null || isElsewhere(mark) ? null : mark;
+  }
+
+  #tellNames(names: LeadingNames, mask: number): void {
+    if ((mask & entryEvents) === 0 || (mask & FAN_ONDIR) !== 0) return;
+    const start = this.#nameStart;
+    const end = this.#nameEnd;
+    for (const name of names.like(this.#buffer, start, end))
+      if (isNamed(name, this.#buffer, start, end)) name.changed(mask & entryEvents);
   }
 
   #nameIsDot(): boolean {
@@ -420,7 +454,7 @@ export class FanotifyBackend implements Backend {
     const { mask } = this.#events;
     const target = this.#target;
     const alsoFile = target !== null && !target.isDirectory && (mask & inodeBits) !== 0;
-    const several = alsoFile || directory.nodes.length > 1;
+    const several = alsoFile || directory.nodes.length !== 1;
     if (!several) return this.#deliverChild(sink, directory.nodes[0]!);
     sink.beginGroup();
     for (const node of [...directory.nodes]) this.#deliverChild(sink, node);
@@ -547,6 +581,20 @@ function isSameDevice(path: Uint8Array, known: Uint8Array): boolean {
     if (error instanceof SyscallError) return true;
     throw error;
   }
+}
+
+function openOrNull(path: Uint8Array): OpenPath | null {
+  try {
+    return OpenPath.follow(path);
+  } catch (error) {
+    if (error instanceof SyscallError) return null;
+    throw error;
+  }
+}
+
+/** Nothing is wanted of it or of a name in it. */
+function isElsewhere({ nodes, names }: FanotifyMark): boolean {
+  return nodes.length === 0 && names === null;
 }
 
 /** Marks are changed by path, and what is there by now may have a mark of its own. */

@@ -106,7 +106,7 @@ export class FilesystemMarks implements WholeFilesystems {
   know(identity: Uint8Array): FanotifyMark {
     const known = this.markOf(identity);
     if (known !== null) return known;
-    const place = { mount: -1, alias: null, foundIn: 0 };
+    const place = { mount: -1, alias: null, names: null, foundIn: 0 };
     const mark: FanotifyMark = { identity, isDirectory: true, mask: 0, nodes: noNodes, ...place };
     this.#options.marks.set(identity, mark);
     return mark;
@@ -124,7 +124,7 @@ export class FilesystemMarks implements WholeFilesystems {
     if (this.#elsewhere.size <= elsewhereMax) return;
     const [oldest] = this.#elsewhere;
     this.#elsewhere.delete(oldest!);
-    const isUnused = oldest!.nodes.length === 0 && oldest!.mask === 0;
+    const isUnused = oldest!.nodes.length === 0 && oldest!.mask === 0 && !oldest!.names;
     if (isUnused && this.markOf(oldest!.identity) === oldest)
       this.#options.marks.delete(oldest.identity);
   }

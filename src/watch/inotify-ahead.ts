@@ -7,6 +7,8 @@ import { InotifyReader } from "../../ffi/inotify/reader.ts";
 /** A directory leaves a name; or another takes it, which replaces an empty one. */
 const givesUpName = IN_DELETE | IN_MOVED_FROM | IN_MOVED_TO;
 
+type IsNothing = (wd: number, mask: number) => boolean;
+
 export class InotifyAhead {
   readonly #buffer: Uint8Array;
   readonly #records: InotifyReader;
@@ -20,18 +22,26 @@ export class InotifyAhead {
     this.#records = new InotifyReader(this.#buffer);
   }
 
-  /** @param position of the first byte that is read. @returns bytes read, 0 if nothing is queued */
-  readFrom(fd: number, position: number): number {
+  /**
+   * @param position of the first byte that is read
+   * @param isNothing of records that need not be kept, if nothing else is: a look that leaves such a
+   *   record behind would else never see the end of the queue; null if all are kept
+   * @returns bytes read, 0 if nothing is queued
+   */
+  readFrom(fd: number, position: number, isNothing: IsNothing | null): number {
     const length = readNow(fd, this.#buffer);
     if (length <= 0) return 0;
     const records = this.#records;
     records.reset(length);
+    let hasSomething = isNothing === null || this.byteLength > 0;
     while (records.next()) {
       const { mask, wd, nameStart, nameEnd } = records;
+      hasSomething ||= !isNothing!(wd, mask);
       if ((mask & IN_ISDIR) === 0 || (mask & givesUpName) === 0) continue;
       const name = latin1(this.#buffer.subarray(nameStart, nameEnd));
       this.#leaving.set(`${wd}/${name}`, position + records.end);
     }
+    if (!hasSomething) return length;
     this.#chunks.push(this.#buffer.slice(0, length));
     this.byteLength += length;
     return length;

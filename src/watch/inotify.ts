@@ -19,6 +19,7 @@ import {
 import { viewRenamed } from "../rule/view.ts";
 import type { Backend, EventSink, Rename, Side, Want } from "./backend.ts";
 import { InotifyAhead } from "./inotify-ahead.ts";
+import { isNamed, type LeadingNames } from "./leading-names.ts";
 import { renamePlaces } from "./rename-places.ts";
 import { type Mark, type Node, noNodes } from "./tree.ts";
 import { WdTable } from "./wd-table.ts";
@@ -133,11 +134,17 @@ export class InotifyBackend implements Backend {
 
   readAhead(): void {
     while (this.#ahead.byteLength < aheadBytesMax) {
-      const length = this.#ahead.readFrom(this.fd, this.#consumed);
+      const isAllDelivered = this.#records.end === this.#length;
+      const isNothing = isAllDelivered ? this.#isOfRemoved : null;
+      const length = this.#ahead.readFrom(this.fd, this.#consumed, isNothing);
       if (length === 0) return;
       this.#consumed += length;
     }
   }
+
+  /** The answer to a watch that we have removed ourselves: nobody needs to hear of it. */
+  readonly #isOfRemoved = (wd: number, mask: number): boolean =>
+    (mask & IN_IGNORED) !== 0 && this.#markByWd.get(wd) === null;
 
   isLeftAhead(directory: Mark, name: Uint8Array): boolean {
     return this.#ahead.isLeft((directory as InotifyMark).wd, name, this.position);
@@ -156,7 +163,15 @@ export class InotifyBackend implements Backend {
       known.mask = (known.mask | mask) >>> 0;
       return known;
     }
-    const mark = { wd, isDirectory, identity: null, mask, nodes: noNodes, unmounted: false };
+    const mark = {
+      wd,
+      isDirectory,
+      identity: null,
+      mask,
+      nodes: noNodes,
+      names: null,
+      unmounted: false,
+    };
     this.#markByWd.add(mark);
     return mark;
   }
@@ -206,6 +221,7 @@ export class InotifyBackend implements Backend {
     if ((mask & (IN_IGNORED | IN_UNMOUNT)) !== 0) this.#lose(sink, mark, mask);
     const events = mask & sharedBits;
     if (events === 0) return;
+    if (mark.names !== null) this.#tellNames(mark.names, mask);
     const isMove = (mask & (IN_MOVED_FROM | IN_MOVED_TO)) !== 0;
     const pairs = isMove && (this.#first !== null || mark.nodes.some(asksForRename));
     const rename = pairs ? this.#pairMove(mark) : "unpaired";
@@ -215,6 +231,13 @@ export class InotifyBackend implements Backend {
       this.#deliverTo(sink, node, events, mask, rename !== "unpaired");
     if (typeof rename === "object") for (const one of rename) sink.renamed(one);
     if (several) sink.endGroup();
+  }
+
+  #tellNames(names: LeadingNames, mask: number): void {
+    if ((mask & directoryChanges) === 0 || (mask & IN_ISDIR) !== 0) return;
+    const { bytes, nameStart, nameEnd } = this.#records;
+    for (const name of names.like(bytes, nameStart, nameEnd))
+      if (isNamed(name, bytes, nameStart, nameEnd)) name.changed(mask & directoryChanges);
   }
 
   #deliverTo(sink: EventSink, node: Node, events: number, mask: number, isRenamed: boolean): void {

@@ -320,7 +320,7 @@ export class JointBackend implements Backend {
     const known = this.#unwatched.at(inode);
     if (known !== null) return known;
     this.#say(path, error, null);
-    const mark: Mark = { isDirectory, identity: null, mask: 0, nodes: [] };
+    const mark: Mark = { isDirectory, identity: null, mask: 0, nodes: [], names: null };
     this.#unwatched.add(mark, inode);
     return mark;
   }

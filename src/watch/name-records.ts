@@ -17,7 +17,7 @@ const arrivals = eventBits.create | eventBits.moved_to;
 
 /** The mark of a directory of which only the name is known. */
 function noMark(): Mark {
-  return { isDirectory: true, identity: null, nodes: [], mask: 0 };
+  return { isDirectory: true, identity: null, nodes: [], names: null, mask: 0 };
 }
 
 export class NameRecords {

@@ -1,5 +1,5 @@
 /** One entry of a polled directory: what has become of it since the last look. */
-import { bytesEqual } from "../../ffi/bytes.ts";
+import { bytesEqual, latin1 } from "../../ffi/bytes.ts";
 import { eventBits } from "../event.ts";
 import { AT } from "../../ffi/fd.ts";
 import { RawStatus, S_IFDIR } from "../../ffi/files.ts";
@@ -20,10 +20,11 @@ import {
   isFresh,
   isOpenEnded,
   kindIn,
+  mountIn,
   quietLooks,
   type Snapshot,
 } from "./poll-snapshot.ts";
-import { type Node, pathForCall } from "./tree.ts";
+import { joined, type Node, pathForCall } from "./tree.ts";
 import { follows, isLeftOut } from "./want.ts";
 
 export interface EntryLookOptions {
@@ -36,6 +37,8 @@ export interface EntryLookOptions {
   readonly status: RawStatus;
   /** A directory to look into. */
   readonly lookLater: (node: Node) => void;
+  /** Something else is mounted over a directory by now, or no longer: it is given up if it is nowhere else. */
+  readonly hidden: (node: Node) => void;
 }
 
 export class EntryLook {
@@ -46,6 +49,7 @@ export class EntryLook {
   #mark!: PollMark;
   #root!: PolledRoot;
   #wantsClosed = false;
+  #mount = 0;
   readonly #other = new RawStatus();
   /** What holds for the directory in hand. */
   filesystem!: PollFilesystem;
@@ -60,6 +64,7 @@ export class EntryLook {
     this.#node = node;
     this.#mark = markOf(node);
     this.#root = node.root as PolledRoot;
+    this.#mount = mountIn(status);
     this.#wantsClosed = ((node.interests?.events ?? 0) & eventBits.close_write) !== 0;
     this.filesystem = filesystems.at(deviceIn(status), node.path);
   }
@@ -71,31 +76,55 @@ export class EntryLook {
 
   /** @param index in `before`, -1 if it is new */
   look(name: Uint8Array, before: Snapshot, index: number, next: Snapshot): void {
+    const hasOtherMount = this.hasOtherMount(name);
+    if (hasOtherMount) this.#noteMount(name);
+    if (hasOtherMount && index >= 0 && !this.#isSameDirectory(name))
+      return this.#uncover(name, next);
     const isKnown = index >= 0 && (before.state(index) & hasLeft) === 0;
     if (isKnown && this.isSame(before, index)) {
       const own = next.copy(before, index);
       this.compare(next, own, name);
       return;
     }
-    if (isKnown && this.#isOtherFilesystem(before, index, name)) return this.#cover(name, next);
     if (isKnown) this.vanish(before, index, true);
     this.#appear(name, next);
   }
 
-  /** Something was mounted over a directory, or unmounted: what is below was neither deleted nor made. */
-  #isOtherFilesystem(before: Snapshot, index: number, name: Uint8Array): boolean {
-    if (!before.isDirectory(index) || kindIn(this.#options.status) !== S_IFDIR) return false;
-    const node = this.#node.latestChild(name);
-    return node !== null && markOf(node).device !== this.#device();
+  /** Whether something was mounted on the entry in hand, or unmounted, since the last look at its name. */
+  hasOtherMount(name: Uint8Array): boolean {
+    const { mountPoints } = this.#mark;
+    const mount = mountIn(this.#options.status);
+    if (mountPoints === null) return mount !== this.#mount;
+    return mount !== (mountPoints.get(latin1(name)) ?? this.#mount);
   }
 
-  #cover(name: Uint8Array, next: Snapshot): void {
-    const { log, status } = this.#options;
-    const node = this.#node.latestChild(name)!;
-    log.info(`Another filesystem is at ${quoted(node.path)}: polling that from now on`);
-    this.#root.tree.places.drop(node);
+  #noteMount(name: Uint8Array): void {
+    const mark = this.#mark;
+    const mount = mountIn(this.#options.status);
+    const mountPoints = mark.mountPoints ?? new Map<string, number>();
+    if (mount === this.#mount) mountPoints.delete(latin1(name));
+    else mountPoints.set(latin1(name), mount);
+    mark.mountPoints = mountPoints.size === 0 ? null : mountPoints;
+  }
+
+  /** It is mounted on itself, or was. */
+  #isSameDirectory(name: Uint8Array): boolean {
+    const node = this.#node.latestChild(name);
+    return node !== null && markOf(node).fileKey === this.#fileKey();
+  }
+
+  /** What a mount shows or hides was neither made nor deleted. */
+  #uncover(name: Uint8Array, next: Snapshot): void {
+    const { filesystems, hidden, log, status } = this.#options;
+    filesystems.forget();
+    const before = this.#node.latestChild(name);
+    before?.detach();
+    if (before !== null) hidden(before);
     next.add(name, status);
-    this.#appearDirectory(name, true);
+    if (kindIn(status) === S_IFDIR) this.#findDirectory(name);
+    if (before === null && this.#node.latestChild(name) === null) return;
+    const path = quoted(joined(this.#node, name));
+    log.info(`Another filesystem is at ${path}: polling that from now on`);
   }
 
   isSame(snapshot: Snapshot, index: number): boolean {
@@ -177,7 +206,7 @@ export class EntryLook {
     const index = next.add(name, status);
     const isDirectory = kindIn(status) === S_IFDIR;
     const { isBaseline } = this.#mark;
-    const directory = isDirectory ? this.#appearDirectory(name, isBaseline) : null;
+    const directory = isDirectory ? this.#appearDirectory(name) : null;
     if (isBaseline) return;
     const key = this.#keyOf(next, index);
     this.beginLife(next, index, name);
@@ -199,54 +228,82 @@ export class EntryLook {
   #keepDirectory(name: Uint8Array): void {
     const node = this.#node.latestChild(name);
     // Until now nobody wanted to hear of what is in it, so all that was there before.
-    if (node === null) return void this.#appearDirectory(name, true);
+    if (node === null) return this.#findDirectory(name);
     const { places } = this.#root.tree;
     if (isLeftOut(this.#node, name)) return places.drop(node); // since a filter or an ignore file says so
     const fileKey = this.#fileKey();
     if (markOf(node).fileKey !== fileKey) places.rename(node, fileKey);
-    this.#options.lookLater(node);
+    this.#lookInto(node);
+  }
+
+  /** It was there before, and so was what is in it: by a bind mount it may have been in the tree as well. */
+  #findDirectory(name: Uint8Array): void {
+    const known = this.#root.tree.places.find(this.#fileKey());
+    if (known === null || known.parent === null) this.#newPlace(name, true);
+    else if (this.#wasHere(known, name)) this.#comeBack(known);
+    else if (!isAt(known, this.#fileKey(), this.#other)) this.#moveTo(known, name);
   }
 
   /** @returns null if it is not looked into */
-  #appearDirectory(name: Uint8Array, isBaseline: boolean): Appeared["directory"] {
-    const { status, lookLater } = this.#options;
+  #appearDirectory(name: Uint8Array): Appeared["directory"] {
+    const known = this.#root.tree.places.find(this.#fileKey());
+    if (known !== null && known.parent !== null) return this.#moveHere(known, name);
+    const isMounted = mountIn(this.#options.status) !== this.#mount;
+    const node = this.#newPlace(name, this.#mark.isBaseline || isMounted);
+    return node === null ? null : { node, from: null };
+  }
+
+  #newPlace(name: Uint8Array, isBaseline: boolean): Node | null {
+    const { status } = this.#options;
     const root = this.#root;
-    const parent = this.#node;
-    const isWanted = follows(root) && !isLeftOut(parent, name);
-    const known = root.tree.places.find(this.#fileKey());
-    if (known !== null && known.parent !== null) return this.#moveHere(known, name, isWanted);
+    const { places } = root.tree;
+    const fileKey = this.#fileKey();
     // A root in itself, by a bind mount, would have no end.
-    if (!isWanted || known !== null) return null;
-    const device = this.#device();
-    const place = { parent, name: name.slice(), isDirectory: true };
-    const mark = { fileKey: this.#fileKey(), device, isBaseline };
-    const node = root.tree.places.add(root, place, mark);
+    if (!this.#isFollowed(name) || places.find(fileKey) !== null) return null;
+    const place = { parent: this.#node, name: name.slice(), isDirectory: true };
+    const mark = { fileKey, device: this.#device(), mount: mountIn(status), isBaseline };
+    const node = places.add(root, place, mark);
     node.inode = inodeIn(status);
-    lookLater(node);
-    return { node, from: null };
+    this.#lookInto(node);
+    return node;
   }
 
   /** A directory has one place. @returns null if it still is there, and this is a second */
-  #moveHere(known: Node, name: Uint8Array, isWanted: boolean): Appeared["directory"] {
-    const { lookLater } = this.#options;
-    const { places } = this.#root.tree;
+  #moveHere(known: Node, name: Uint8Array): Appeared["directory"] {
+    if (this.#wasHere(known, name)) return this.#comeBack(known);
     const from = { node: known.parent!, name: known.name };
-    if (from.node === this.#node && bytesEqual(from.name, name)) return this.#comeBack(known);
     if (isAt(known, this.#fileKey(), this.#other)) return null;
     const before = markOf(from.node).snapshot;
     const index = before.find(from.name, 0);
     if (index >= 0) before.setState(index, before.state(index) | hasLeft);
-    known.moveTo(this.#node, name.slice());
-    if (isWanted) lookLater(known);
-    else places.drop(known);
+    this.#moveTo(known, name);
     return { node: known, from };
+  }
+
+  #moveTo(known: Node, name: Uint8Array): void {
+    known.moveTo(this.#node, name.slice());
+    if (this.#isFollowed(name)) this.#lookInto(known);
+    else this.#root.tree.places.drop(known);
+  }
+
+  #wasHere({ parent, name }: Node, here: Uint8Array): boolean {
+    return parent === this.#node && bytesEqual(name, here);
   }
 
   /** It was not to be found here at the last look: the directory above was on its way. */
   #comeBack(node: Node): Appeared["directory"] {
     node.attach();
-    this.#options.lookLater(node);
+    this.#lookInto(node);
     return { node, from: null };
+  }
+
+  #isFollowed(name: Uint8Array): boolean {
+    return follows(this.#root) && !isLeftOut(this.#node, name);
+  }
+
+  #lookInto(node: Node): void {
+    markOf(node).mount = mountIn(this.#options.status);
+    this.#options.lookLater(node);
   }
 
   /** Below one root: the root's own device is another one after each mount. */

@@ -22,8 +22,12 @@ export interface PolledRoot extends Root {
   trouble: string;
   /** "major:minor" of the filesystem that it is on. */
   device: string;
-  /** Where that filesystem is mounted, or a directory between there and the root. */
+  /** `mountIn` of what is there. */
+  mount: number;
+  /** Where that is mounted, or a directory between there and the root. */
   mountPoint: Uint8Array;
+  /** The mount on which there was nothing at the path at the last look; 0 if there was something. */
+  absentOn: number;
   tree: PolledTree;
   /** By `identityIn`: what was there before something was mounted over it, or unmounted. */
   readonly away: Map<string, PolledTree>;
@@ -47,6 +51,10 @@ export interface PollMark extends Mark {
   fileKey: string;
   /** "major:minor"; empty if it is the root's, which is another one after each mount. */
   device: string;
+  /** `mountIn`, when its name was last looked at. */
+  mount: number;
+  /** By name: `mountIn` of the entries that something is mounted on; null for the many without. */
+  mountPoints: Map<string, number> | null;
   snapshot: Snapshot;
   /** What is found at the first look was there before, and is not told. */
   isBaseline: boolean;
@@ -75,15 +83,23 @@ export class PollPlaces {
   add(
     root: Root,
     { parent, name, isDirectory }: { parent: Node | null; name: Uint8Array; isDirectory: boolean },
-    { fileKey, device, isBaseline }: Pick<PollMark, "fileKey" | "device" | "isBaseline">,
+    {
+      fileKey,
+      device,
+      mount,
+      isBaseline,
+    }: Pick<PollMark, "fileKey" | "device" | "mount" | "isBaseline">,
   ): Node {
     const mark: PollMark = {
       isDirectory,
       nodes: [],
+      names: null,
       mask: 0,
       identity: null,
       fileKey,
       device,
+      mount,
+      mountPoints: null,
       isBaseline,
       snapshot: new Snapshot(),
       changeTime: "",

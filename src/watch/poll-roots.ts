@@ -10,7 +10,7 @@ import type { EntryLook } from "./poll-entry.ts";
 import type { PollFilesystems } from "./poll-filesystems.ts";
 import type { PathBuffer } from "./poll-path.ts";
 import { emptyTree, markOf, type PolledRoot, type PolledTree } from "./poll-places.ts";
-import { deviceIn, identityIn, inodeIn, kindIn } from "./poll-snapshot.ts";
+import { deviceIn, identityIn, inodeIn, kindIn, mountIn } from "./poll-snapshot.ts";
 import type { Node } from "./tree.ts";
 
 const noName = new Uint8Array(0);
@@ -25,7 +25,9 @@ export interface RootLookOptions {
   readonly entry: EntryLook;
   readonly path: PathBuffer;
   readonly status: RawStatus;
-  /** Nothing is at the path of a root any more. */
+  /** Whether what is at the path of a root now is what its rules want to watch. */
+  readonly isWanted: (root: PolledRoot) => boolean;
+  /** Nothing is at the path of a root any more, or nothing that its rules want. */
   readonly rootGone: () => void;
 }
 
@@ -51,15 +53,19 @@ export class RootLook {
     if (isAbsence(errno)) return this.#miss(root);
     if (errno !== 0) return this.#sayTrouble(root, errnoText(errno));
     this.#sayTrouble(root, "");
-    const device = deviceIn(this.#status);
-    if (root.node !== null && root.device !== device) this.#changeFilesystem(root);
-    if (root.device !== device) root.mountPoint = this.#mountPointOf(root.path, device);
-    root.device = device;
-    const { inodesChange } = filesystems.at(device, root.path);
-    if (root.node !== null && !root.tree.own.isSame(0, this.#status, inodesChange))
-      this.#replace(root);
+    const isOnMount = root.mount === mountIn(this.#status);
+    const isRetired = root.roundsLeft !== null;
+    if (isRetired && (root.node === null || !isOnMount)) return null; // nobody waits for another
+    const isSame = isOnMount && this.#isSame(root, false);
+    if (!isSame && !isRetired && !this.#options.isWanted(root)) return this.#giveUp(root);
+    this.#followMount(root);
+    const { inodesChange } = filesystems.at(root.device, root.path);
+    const isReplaced = root.node !== null && !this.#isSame(root, inodesChange);
+    if (isReplaced && isRetired) return this.#giveUp(root);
+    if (isReplaced) this.#replace(root);
     if (root.node === null) this.#place(root);
     const node = root.node!;
+    markOf(node).mount = root.mount;
     this.#entry.enter(node);
     this.#entry.compare(root.tree.own, 0, noName);
     return node.isDirectory ? node : null;
@@ -78,10 +84,37 @@ export class RootLook {
     return true;
   }
 
+  #isSame({ node, tree }: PolledRoot, inodesChange: boolean): boolean {
+    return node !== null && tree.own.isSame(0, this.#status, inodesChange);
+  }
+
+  #giveUp(root: PolledRoot): null {
+    if (root.node !== null) this.#end(root);
+    this.#options.rootGone();
+    return null;
+  }
+
+  #followMount(root: PolledRoot): void {
+    const mount = mountIn(this.#status);
+    const device = deviceIn(this.#status);
+    if (root.mount !== mount) {
+      const fileKey = ` ${identityIn(this.#status)}`;
+      // Something that is mounted on itself is what it was.
+      const isSame =
+        root.node !== null && root.device === device && markOf(root.node).fileKey === fileKey;
+      if (root.node !== null && !isSame) this.#changeFilesystem(root, mount);
+      root.mountPoint = this.#mountPointOf(root.path, mount);
+    }
+    root.mount = mount;
+    root.device = device;
+    root.absentOn = 0;
+  }
+
   #place(root: PolledRoot): void {
     const { changes } = this.#options;
     const isDirectory = kindIn(this.#status) === S_IFDIR;
-    const mark = { fileKey: ` ${identityIn(this.#status)}`, device: "", isBaseline: !root.isNew };
+    const fileKey = ` ${identityIn(this.#status)}`;
+    const mark = { fileKey, device: "", mount: root.mount, isBaseline: !root.isNew };
     const tree = emptyTree();
     const node = tree.places.add(root, { parent: null, name: root.path, isDirectory }, mark);
     node.inode = inodeIn(this.#status);
@@ -99,26 +132,41 @@ export class RootLook {
     root.isNew = false;
   }
 
-  /** Nothing is there. Where the filesystem is gone that it was on, nothing has become of it. */
+  /** Nothing is there. Where something was mounted above, or unmounted, nothing has become of it. */
   #miss(root: PolledRoot): null {
     if (root.node === null) return null;
-    const { mountPoint } = root;
-    const isMounted =
-      mountPoint.length === 1 ||
-      (this.#other.read(cString(mountPoint), 0) === 0 && deviceIn(this.#other) === root.device);
-    if (!isMounted) return this.#sayTrouble(root, `nothing is mounted at ${quoted(mountPoint)}`);
-    this.#lose(root);
-    return null;
+    const { path, mount } = this.#nearestAbove(root);
+    if (mount === root.mount) return this.#lose(root);
+    root.absentOn = mount;
+    const over = this.#mountPointOf(path, mount);
+    const isHidden = over.length >= root.mountPoint.length;
+    return this.#sayTrouble(
+      root,
+      isHidden
+        ? `something else is mounted at ${quoted(over)}`
+        : `nothing is mounted at ${quoted(root.mountPoint)}`,
+    );
+  }
+
+  /** The lowest directory above a root that is there. */
+  #nearestAbove({ path, mount }: PolledRoot): {
+    readonly path: Uint8Array;
+    readonly mount: number;
+  } {
+    for (let at = path; at.length > 1;) {
+      at = parentOf(at);
+      if (this.#other.read(cString(at), 0) === 0) return { path: at, mount: mountIn(this.#other) };
+    }
+    return { path, mount };
   }
 
   /** Its end is told, and its next life is from the beginning. */
-  #lose(root: PolledRoot): void {
+  #lose(root: PolledRoot): null {
     this.#options.log.warn(
       `Cannot watch ${quoted(root.path)} any longer: it is no longer there; ` +
         "it is watched again as soon as it is back",
     );
-    this.#end(root);
-    this.#options.rootGone();
+    return this.#giveUp(root);
   }
 
   #replace(root: PolledRoot): void {
@@ -141,7 +189,7 @@ export class RootLook {
    * Something was mounted over the root, or unmounted. What is below was there before, and when the one
    * filesystem is back, only what has changed on it meanwhile is told.
    */
-  #changeFilesystem(root: PolledRoot): void {
+  #changeFilesystem(root: PolledRoot, mount: number): void {
     const { log, filesystems } = this.#options;
     filesystems.forget();
     const fileKey = ` ${identityIn(this.#status)}`;
@@ -151,6 +199,7 @@ export class RootLook {
     root.away.delete(fileKey);
     root.tree = back;
     root.node = back.node;
+    root.isNew = mount === root.absentOn; // then it was made since
     const state = back.node === null ? "polling that from now on" : "polling it again";
     log.info(`Another filesystem is at ${quoted(root.path)}: ${state}`);
   }
@@ -168,15 +217,19 @@ export class RootLook {
     return null;
   }
 
-  /** The highest directory above a path that is on its filesystem. */
-  #mountPointOf(path: Uint8Array, device: string): Uint8Array {
+  /** The highest directory above a path that is on its mount. */
+  #mountPointOf(path: Uint8Array, mount: number): Uint8Array {
     let mountPoint = path;
     for (let at = path; at.length > 1; mountPoint = at) {
-      at = at.subarray(0, Math.max(1, at.lastIndexOf(slash)));
-      if (this.#other.read(cString(at), 0) !== 0 || deviceIn(this.#other) !== device) break;
+      at = parentOf(at);
+      if (this.#other.read(cString(at), 0) !== 0 || mountIn(this.#other) !== mount) break;
     }
     return mountPoint;
   }
+}
+
+function parentOf(path: Uint8Array): Uint8Array {
+  return path.subarray(0, Math.max(1, path.lastIndexOf(slash)));
 }
 
 function isAbsence(errno: number): boolean {

@@ -11,7 +11,7 @@ import { EntryLook } from "./poll-entry.ts";
 import type { PollFilesystems } from "./poll-filesystems.ts";
 import { openIfDeep, PathBuffer } from "./poll-path.ts";
 import { markOf, type PolledRoot } from "./poll-places.ts";
-import { changeTimeIn, hasLeft, inodeIn, Snapshot } from "./poll-snapshot.ts";
+import { changeTimeIn, hasLeft, inodeIn, mountIn, Snapshot } from "./poll-snapshot.ts";
 import { RootLook } from "./poll-roots.ts";
 import { isGone } from "./side-watch.ts";
 import { joined, type Node } from "./tree.ts";
@@ -27,6 +27,11 @@ export const aboutPath: ReadonlySet<number> = new Set([
   Errno.ENAMETOOLONG,
 ]);
 
+/** What was begun to be read is not at its path any more. */
+function hiddenError(): SyscallError {
+  return new SyscallError("statx", Errno.ENOENT);
+}
+
 export interface RoundOptions {
   readonly changes: PollChanges;
   readonly ownOutputs: OwnOutputs;
@@ -34,16 +39,21 @@ export interface RoundOptions {
   readonly log: Log;
   /** Told of the path of each root before it is looked at: its filesystem may not answer. */
   readonly asking: (path: Uint8Array) => void;
-  /** Nothing is at the path of a root any more. */
+  /** Whether what is at the path of a root now is what its rules want to watch. */
+  readonly isWanted: (root: PolledRoot) => boolean;
+  /** Nothing is at the path of a root any more, or nothing that its rules want. */
   readonly rootGone: () => void;
 }
 
 export class PollRound {
   readonly #options: RoundOptions;
   readonly #status = new RawStatus();
+  readonly #other = new RawStatus();
   readonly #path = new PathBuffer();
   /** Directories that are still to be looked into, the next one last. */
   readonly #next: Node[] = [];
+  /** Directories that mounts have hidden, or that were mounted. */
+  readonly #hidden: Node[] = [];
   readonly #entry: EntryLook;
   readonly #roots: RootLook;
   /** Directories with a name that could not be looked at, as the log says. */
@@ -53,8 +63,9 @@ export class PollRound {
   constructor(options: RoundOptions) {
     this.#options = options;
     const lookLater = (node: Node) => void this.#next.push(node);
+    const hidden = (node: Node) => void this.#hidden.push(node);
     const inHand = { ...options, path: this.#path, status: this.#status };
-    this.#entry = new EntryLook({ ...inHand, lookLater });
+    this.#entry = new EntryLook({ ...inHand, lookLater, hidden });
     this.#roots = new RootLook({ ...inHand, entry: this.#entry });
   }
 
@@ -68,7 +79,14 @@ export class PollRound {
       yield;
       for (let node = this.#next.pop(); node !== undefined; node = this.#next.pop())
         yield* this.#lookInto(node);
+      this.#dropHidden(root);
     }
+  }
+
+  /** By a bind mount one may have been found at another place meanwhile. */
+  #dropHidden({ tree }: PolledRoot): void {
+    for (let node = this.#hidden.pop(); node !== undefined; node = this.#hidden.pop())
+      if (!node.isAttached) tree.places.drop(node);
   }
 
   *#lookInto(node: Node): Generator<void> {
@@ -90,6 +108,8 @@ export class PollRound {
     const mark = markOf(node);
     const errno = this.#status.read(this.#path.join(noName), AT.STATX_FORCE_SYNC);
     if (errno !== 0) return this.#sayRefused(node, new SyscallError("statx", errno));
+    // Mounted or unmounted since its name was looked at: the next look at that finds it.
+    if (mountIn(this.#status) !== mark.mount) return;
     this.#entry.enter(node);
     const { keepsDirectoryTimes } = this.#entry.filesystem;
     const now = performance.now();
@@ -111,7 +131,9 @@ export class PollRound {
     const before = mark.snapshot;
     const isKept = new Uint8Array(before.count);
     const next = new Snapshot();
-    const error = yield* this.#readEntries(before, isKept, next);
+    const readError = yield* this.#readEntries(before, isKept, next);
+    const isHidden = readError === null && isKept.includes(0) && this.#isHidden(node);
+    const error = isHidden ? hiddenError() : readError;
     for (let index = 0; index < before.count; index++) {
       if (isKept[index] === 1) continue;
       if (error !== null) next.copy(before, index);
@@ -157,9 +179,16 @@ export class PollRound {
       this.#sayUnseen(name, new SyscallError("statx", errno));
       return true;
     }
+    if (this.#entry.hasOtherMount(name) && this.#isHidden(this.#entry.node)) throw hiddenError();
     if (this.#options.ownOutputs.isEmpty || !this.#options.ownOutputs.has(inodeIn(this.#status)))
       this.#entry.look(name, before, index, next);
     return true;
+  }
+
+  /** Something was mounted over the directory in hand, or unmounted, while it was read. */
+  #isHidden(node: Node): boolean {
+    const errno = this.#other.read(this.#path.join(noName), AT.STATX_FORCE_SYNC);
+    return errno !== 0 || mountIn(this.#other) !== markOf(node).mount;
   }
 
   #readEntry(name: Uint8Array): number {
@@ -174,13 +203,17 @@ export class PollRound {
     for (let index = 0; index < snapshot.count; index++) {
       const name = snapshot.name(index);
       const errno = this.#readEntry(name);
-      if (errno === 0 && this.#entry.isSame(snapshot, index))
+      if (errno === 0 && this.#isUnmoved(name, snapshot, index))
         this.#entry.compare(snapshot, index, name);
       else isComplete = false;
       if (errno !== 0 && this.#isAway(node, errno)) return false;
       yield;
     }
     return isComplete;
+  }
+
+  #isUnmoved(name: Uint8Array, snapshot: Snapshot, index: number): boolean {
+    return !this.#entry.hasOtherMount(name) && this.#entry.isSame(snapshot, index);
   }
 
   /** Once for each directory: where one name cannot be looked at, the others mostly cannot either. */

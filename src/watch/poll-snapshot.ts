@@ -7,6 +7,8 @@ import {
   S_IFREG,
   statxLayout,
   STATX_BTIME,
+  STATX_MNT_ID,
+  STATX_MNT_ID_UNIQUE,
 } from "../../ffi/files.ts";
 
 /**
@@ -47,6 +49,7 @@ const at = {
   ctime: statxLayout.stx_ctime >> 2,
   mtime: statxLayout.stx_mtime >> 2,
   device: statxLayout.stx_dev_major >> 2,
+  mount: statxLayout.stx_mnt_id >> 2,
 } as const;
 
 /** Behind the low half of the seconds in struct statx_timestamp. */
@@ -65,6 +68,16 @@ export function linksIn({ words }: RawStatus): number {
 /** "major:minor" */
 export function deviceIn({ words }: RawStatus): string {
   return `${words[at.device]}:${words[at.device + 1]}`;
+}
+
+/**
+ * By which mount the file that was looked at is reached. Before Linux 6.8 one that is unmounted and mounted
+ * again may have the number it had; before 5.8 it is the filesystem, so bind mounts of it look the same.
+ */
+export function mountIn({ words }: RawStatus): number {
+  const isTold = (words[at.mask]! & (STATX_MNT_ID | STATX_MNT_ID_UNIQUE)) !== 0;
+  const start = isTold ? at.mount : at.device;
+  return words[start]! + words[start + 1]! * 0x1_0000_0000;
 }
 
 /** As `FileStatus.inode`. */

@@ -34,6 +34,8 @@ export interface PollTableOptions {
   readonly ownOutputs: OwnOutputs;
   readonly sink: LookSink;
   readonly asking: (path: Uint8Array) => void;
+  /** Whether what is at the path of a root now is what its rules want to watch. */
+  readonly isWanted: (root: Root) => boolean;
   /** A root has gone, or may be there. */
   readonly somethingCameOrWent: () => void;
 }
@@ -126,7 +128,9 @@ export class PollTable {
       isNew,
       trouble: "",
       device: "",
+      mount: 0,
       mountPoint: path,
+      absentOn: 0,
       tree: emptyTree(),
       away: new Map(),
     };

@@ -3,6 +3,7 @@ import { bytesEqual, cString, latin1 } from "../../ffi/bytes.ts";
 import { type PathPrefix, pathPrefix } from "../output/json-text.ts";
 import type { Interests } from "../rule/matcher.ts";
 import type { Scope } from "../rule/rule.ts";
+import type { LeadingNames } from "./leading-names.ts";
 
 const slash = 0x2f;
 const dot = 0x2e;
@@ -41,6 +42,8 @@ export interface Mark {
   readonly identity: Uint8Array | null;
   /** Where the inode is. Almost always one place. A change makes another list. */
   nodes: readonly Node[];
+  /** Of a directory: the names in it that lead to watched files; null if there are none, as almost always. */
+  names: LeadingNames | null;
   /** What the kernel was asked, in its own bits. */
   mask: number;
 }

@@ -17,6 +17,9 @@ const comeAndGo = eventBits.create | eventBits.delete;
 const upkeep = comeAndGo | eventBits.rename;
 const halves = eventBits.moved_from | eventBits.moved_to;
 
+/** What tells of the names that lead to watched files. Departures keep inotify from merging arrivals. */
+export const nameUpkeep = comeAndGo | halves;
+
 /** A watched path that is deleted or replaced must not leave a dead watch behind without a word. */
 const rootUpkeep = eventBits.delete_self | eventBits.move_self;
 
@@ -145,6 +148,6 @@ export function wantOf(mark: Mark): Want {
           holdsOwnOutput: node.ownOutputs !== null,
         }),
       ),
-    nothing,
+    mark.names === null ? nothing : { ...nothing, events: nameUpkeep },
   );
 }

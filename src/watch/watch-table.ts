@@ -3,7 +3,8 @@ import { eventBits } from "../event.ts";
 import { cString, fromLatin1, latin1 } from "../../ffi/bytes.ts";
 import { nowMicroseconds } from "../../ffi/clock.ts";
 import { SyscallError } from "../../ffi/errno.ts";
-import { fileStatus, S_IFDIR } from "../../ffi/files.ts";
+import { fileStatus, S_IFDIR, S_IFREG } from "../../ffi/files.ts";
+import { isBeingWritten } from "../../ffi/lease.ts";
 import { type Log, quoted } from "../log.ts";
 import type { Scope } from "../rule/rule.ts";
 import type { Backend, DirectoryEntry, DirectoryMove, GoneReason } from "./backend.ts";
@@ -20,13 +21,27 @@ import { mountsBelow } from "./mount-paths.ts";
 import { NameRecords } from "./name-records.ts";
 import { OpenPath } from "./open-path.ts";
 import { RecentlyTold } from "./recently-told.ts";
+import type { WatchedFile } from "./watched-file.ts";
+import { WatchedFiles } from "./watched-files.ts";
 import { isGone } from "./side-watch.ts";
-import { addNode, childrenOf, isOwnOutput, Node, pathForCall, type Root } from "./tree.ts";
+import {
+  addNode,
+  childrenOf,
+  isInTree,
+  isOwnOutput,
+  Node,
+  pathForCall,
+  type Root,
+} from "./tree.ts";
 import type { Listing } from "./walk.ts";
 import { exclusionsOf, follows, isLeftOut, marksFilesystem, wantAt } from "./want.ts";
 
 /** How often the path of a root is looked at again because it was replaced meanwhile: a look takes 20 us. */
 const looksMax = 100;
+
+const fileKind = { isTop: true, isHidden: false, holdsOwnOutput: false } as const;
+
+type FoundRoot = Pick<Node, "mark" | "inode" | "ownOutputs">;
 
 /** What is wanted of a root. */
 export interface RootWants extends Pick<Root, "top" | "below" | "belowHidden" | "isStrict"> {
@@ -44,8 +59,14 @@ export interface TableObserver {
   compared(node: Node, table: WatchTable, listing: Listing): void;
   /** A place was given up: what was found there is not there any more. */
   placeDropped(node: Node): void;
-  /** Another file is at the path of a root than before. */
-  rootReplaced(root: Root, table: WatchTable): void;
+  /**
+   * Another file is at the path of a root than before.
+   *
+   * @param isBeingWritten somebody had it open for writing when it was watched already
+   */
+  rootReplaced(root: Root, table: WatchTable, isBeingWritten: boolean): void;
+  /** A file was at the path of a root, and is not any more: nothing was known of it. */
+  versionPassed(file: WatchedFile): void;
   /** Nothing is at the path of a root any more, or nothing that its rules want. */
   rootGone(): void;
   /** Something was mounted or unmounted, and is not followed yet. */
@@ -59,6 +80,7 @@ export class WatchTable {
   readonly roots = new Map<string, Root>();
   readonly told = new RecentlyTold();
   readonly lossClock = new LossClock(nowMicroseconds());
+  readonly files: WatchedFiles;
   readonly #log: Log;
   readonly #ownOutputs: OwnOutputs;
   readonly #observer: TableObserver;
@@ -69,6 +91,8 @@ export class WatchTable {
   readonly #scope: FilesystemScope | null;
   /** `Backend.position` of the last comparison. */
   #comparedAt = -1;
+  /** Files that were replaced, as a look has found: what happened to them until then may be queued still. */
+  #formers: { readonly node: Node; readonly until: number }[] = [];
   /** Roots of which the log says that they are no longer there. */
   readonly #gone = new WeakSet<Root>();
 
@@ -90,6 +114,11 @@ export class WatchTable {
     const { filesystems } = backend;
     this.#scope = filesystems && new FilesystemScope(filesystems, this.#directories);
     const whole = this.#scope && new FilesystemRecords(this.#directories, this.#scope.finder);
+    this.files = new WatchedFiles(backend, {
+      log,
+      look: (root) => this.#lookAtFile(root),
+      passed: (file) => observer.versionPassed(file),
+    });
     this.#handles = new HandleRecords(this.#directories, whole);
     this.#names = new NameRecords(this.#directories);
   }
@@ -105,6 +134,11 @@ export class WatchTable {
 
   /** Something waits for a moment in which no records are queued. */
   get isUnsettled(): boolean {
+    return this.mayHoldBack || this.files.isUnsettled;
+  }
+
+  /** Records about what is in directories may have to wait. */
+  get mayHoldBack(): boolean {
     const { moves, isAhead, isInDoubt, isStuck, hasUntold } = this.#directories;
     const waits =
       isInDoubt || isStuck || isAhead || hasUntold || this.#scope?.finder.hasLost === true;
@@ -122,13 +156,20 @@ export class WatchTable {
     const noticesNames = !this.#ownOutputs.isEmpty;
     const { isNew = false, scope = "tree", ...interests } = wants;
     const root: Root = { path, scope, ...interests, node: null, namesSubdirectories, noticesNames };
-    this.#placeRoot(root, isNew);
+    try {
+      this.#placeRoot(root, isNew);
+    } catch (error) {
+      this.files.forget(root);
+      throw error;
+    }
     this.roots.set(latin1(path), root);
     return root;
   }
 
   removeRoot(root: Root): void {
     this.roots.delete(latin1(root.path));
+    this.files.forget(root);
+    this.#dropFormers(({ node }) => node.root === root);
     this.#dropRoot(root);
   }
 
@@ -221,6 +262,7 @@ export class WatchTable {
     if (this.isWalking || this.backend.hasAhead) return;
     this.#directories.dropLost();
     this.#sayUntold();
+    this.files.settle();
     this.#sayLost();
   }
 
@@ -255,6 +297,17 @@ export class WatchTable {
     }
   }
 
+  /** What has been read is told. */
+  afterRead(): void {
+    if (this.#formers.length > 0) this.#dropFormers(({ until }) => until <= this.backend.position);
+  }
+
+  #dropFormers(isOver: (former: { node: Node; until: number }) => boolean): void {
+    const over = this.#formers.filter(isOver);
+    this.#formers = this.#formers.filter((one) => !over.includes(one));
+    for (const { node } of over) if (isInTree(node)) this.#directories.drop(node);
+  }
+
   /** Records do not tell where directories are: the tree has to be compared with what is there. */
   doubt(): void {
     this.#directories.isInDoubt = true;
@@ -263,6 +316,7 @@ export class WatchTable {
   /** Look at all that is watched. */
   compareAll(): void {
     this.#directories.isInDoubt = false;
+    this.files.lost();
     this.checkRoots();
     for (const root of this.roots.values()) this.#directories.compare(root);
   }
@@ -275,7 +329,8 @@ export class WatchTable {
     for (const node of [...mark.nodes]) {
       const { parent } = node;
       if (parent === null) {
-        this.checkRoot(node.root, reason);
+        if (node === node.root.node) this.checkRoot(node.root, reason);
+        else this.#directories.drop(node);
         continue;
       }
       this.#directories.drop(node, { isDeleted: true });
@@ -308,18 +363,58 @@ export class WatchTable {
       // What a mount shows or hides was there before.
       const isNew = reason === "deleted" || reason === "moved";
       this.#placeRoot(root, isNew && !this.#observer.hasNewMounts());
-      this.#log.info(`${quoted(root.path)} was replaced: watching the new one`);
-      this.#observer.rootReplaced(root, this);
+      this.#sayReplaced(root);
+      this.tellReplaced(root);
     } catch (error) {
       if (!(error instanceof SyscallError)) throw error;
       if (isGone(error)) {
         this.#sayGone(root, reason); // between the two looks
         return this.#observer.rootGone();
       }
-      this.#log.warn(
-        `Cannot watch ${quoted(root.path)} any longer: ${causeOf(error, this.backend.name)}`,
-      );
+      this.#sayCannot(root, error);
     }
+  }
+
+  /** A record says that another file is there: it may be the one that is watched already. */
+  #lookAtFile(root: Root): "another" | "the same" | "none" {
+    const { node } = root;
+    if (!this.#observer.isWanted(root)) {
+      if (node !== null) this.#directories.drop(node);
+      root.node = null;
+      this.#observer.rootGone();
+      return "none";
+    }
+    try {
+      const found = this.#markRoot(root);
+      if (node !== null && found.mark === node.mark) return "the same";
+      if (node !== null) this.#formers.push({ node, until: this.backend.end });
+      this.#putRoot(root, found, { isNew: true });
+      if (node !== null) this.#sayReplaced(root);
+      this.tellReplaced(root);
+      return "another";
+    } catch (error) {
+      if (!(error instanceof SyscallError)) throw error;
+      // Whatever was watched tells its end itself.
+      if (!isGone(error)) this.#sayCannot(root, error);
+      return "none";
+    }
+  }
+
+  /** Another file is at the path of a root, or the first. */
+  tellReplaced(root: Root): void {
+    const { node } = root;
+    if (node === null || node.isDirectory) return;
+    const file = this.files.get(root)!;
+    this.files.found(file);
+    this.#observer.rootReplaced(root, this, file.isBeingWritten);
+  }
+
+  #sayCannot({ path }: Root, error: SyscallError): void {
+    this.#log.warn(`Cannot watch ${quoted(path)} any longer: ${causeOf(error, this.backend.name)}`);
+  }
+
+  #sayReplaced(root: Root): void {
+    this.#log.info(`${quoted(root.path)} was replaced: watching the new one`);
   }
 
   #sayGone(root: Root, reason: GoneReason | "mounted"): void {
@@ -333,7 +428,14 @@ export class WatchTable {
   }
 
   #placeRoot(root: Root, isNew = false): void {
-    const { mark, inode, ownOutputs } = this.#markRoot(root);
+    this.#putRoot(root, this.#markRoot(root, isNew), { isNew });
+  }
+
+  #putRoot(
+    root: Root,
+    { mark, inode, ownOutputs }: FoundRoot,
+    { isNew }: { readonly isNew: boolean },
+  ): void {
     const node = new Node(root, mark, { parent: null, name: root.path });
     node.ownOutputs = ownOutputs;
     node.inode = inode;
@@ -367,23 +469,52 @@ export class WatchTable {
     }
   }
 
-  /**
-   * A file that is saved again and again is another one at each call that names it by its path: it is held,
-   * marked, and then still has to be the one that is there.
-   */
-  #markRoot(root: Root): Pick<Node, "mark" | "inode" | "ownOutputs"> {
+  #markRoot(root: Root, isNew = true): FoundRoot {
     const path = cString(root.path);
+    if (statusOrNull(path)?.kind !== S_IFDIR) return this.#markFile(root, isNew);
+    this.files.forget(root);
     for (let look = 1; ; look++) {
       using held = OpenPath.follow(path);
       const { kind, inode } = fileStatus(held.path);
-      const isDirectory = kind === S_IFDIR;
-      const ownOutputs = isDirectory ? this.#ownOutputs.namesIn(() => inode) : null;
+      if (kind !== S_IFDIR) return this.#markFile(root, isNew);
+      const ownOutputs = this.#ownOutputs.namesIn(() => inode);
       const holdsOwnOutput = ownOutputs !== null;
-      const want = wantAt(root, { isTop: true, isHidden: false, isDirectory, holdsOwnOutput });
-      const mark = this.backend.add(held.path, isDirectory, want);
+      const want = wantAt(root, {
+        isTop: true,
+        isHidden: false,
+        isDirectory: true,
+        holdsOwnOutput,
+      });
+      const mark = this.backend.add(held.path, true, want);
       if (look === looksMax || statusOrNull(path)?.inode === inode)
         return { mark, inode, ownOutputs };
-      if (mark.nodes.length === 0) this.backend.remove(mark, held.path);
+      if (mark.nodes.length === 0 && mark.names === null) this.backend.remove(mark, held.path);
+    }
+  }
+
+  /**
+   * A file that is saved again and again is another one at each call that names it by its path: it is held,
+   * at a moment at which no record comes in, and then marked. What comes to the path after that has a
+   * record of its own.
+   */
+  #markFile(root: Root, isNew: boolean): FoundRoot {
+    const path = cString(root.path);
+    const isTold = isNew || this.files.get(root) !== null;
+    let file: WatchedFile | null = null;
+    for (let look = 1; ; look++) {
+      const { end } = this.backend;
+      if (file === null || file.links !== "") file = this.files.follow(root, { isNew });
+      using held = OpenPath.follow(path);
+      const isSure = this.backend.end === end && file.hasSameLinks();
+      if (!isSure && look < looksMax) continue;
+      file.wasFound(end);
+      const { kind, inode } = fileStatus(held.path);
+      const want = wantAt(root, { ...fileKind, isDirectory: kind === S_IFDIR });
+      const mark = this.backend.add(held.path, kind === S_IFDIR, want);
+      // Whoever closes it after this has a record of that.
+      file.isBeingWritten =
+        isTold && kind === S_IFREG && isBeingWritten(held.path, { followSymlink: true });
+      return { mark, inode, ownOutputs: null };
     }
   }
 
@@ -396,7 +527,8 @@ export class WatchTable {
     root.below = below;
     root.belowHidden = belowHidden;
     root.scope = scope;
-    this.#dropIfReplaced(root);
+    // What else comes to the path of a file that is followed has a record.
+    if (isNew !== true || this.files.get(root) === null) this.#dropIfReplaced(root);
     if (root.node === null) return this.#placeRoot(root, isNew);
     const changes = reachOf(root) !== before;
     this.#scope?.set(root);

@@ -119,9 +119,19 @@ export function countsOf({ lost, doubled, wrong }: Difference): Record<string, n
   return { lost: lost.length, doubled: doubled.length, wrong: wrong.length };
 }
 
-/** Marks that a process has in the kernel, counted without reading each: a proof may have 60,000. */
+/** Marks that a process has in the kernel, those above its roots included. */
 export function markCount(pid: number): number {
+  return markCounts(pid).reduce((sum, count) => sum + count, 0);
+}
+
+/** Marks of the queue that has the most: not those above the roots, which are few. */
+export function mostMarks(pid: number): number {
+  return Math.max(...markCounts(pid));
+}
+
+/** Of each descriptor, counted without reading each mark: a proof may have 60,000. */
+function markCounts(pid: number): number[] {
   const files = [...new Bun.Glob("*").scanSync({ cwd: `/proc/${pid}/fdinfo`, onlyFiles: false })];
   const texts = files.map((file) => readFileSync(`/proc/${pid}/fdinfo/${file}`, "utf8"));
-  return texts.join("").match(/^(inotify wd|fanotify ino):/gm)?.length ?? 0;
+  return texts.map((text) => text.match(/^(inotify wd|fanotify ino):/gm)?.length ?? 0);
 }

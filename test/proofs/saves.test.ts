@@ -2,8 +2,7 @@
  * Files that are replaced again and again: a rule fires once for each save, and the watch lives on.
  *
  * Slowly (the next save when the one before is told) every way of watching must tell each save once. As
- * fast as it goes too, for what makes a record of its own each time: a rename in a watched directory. Of a
- * watched file the versions between two looks have none: the last must be told, and watched.
+ * fast as it goes too, for what makes a record of its own each time: a name that another file gets.
  *
  * FACRON_PROOF_COUNT sets how often (100), FACRON_TEST_FILESYSTEMS where (tmpfs).
  */
@@ -44,19 +43,19 @@ const saves: readonly Save[] = [
     kind: "save",
     claim: "an editor's save (temporary file, fsync, rename over)",
     ways: ["the file", "a pattern of its name", "its directory"],
-    fastWays: ["a pattern of its name", "its directory"],
+    fastWays: ["the file", "a pattern of its name", "its directory"],
   },
   {
     kind: "swap",
     claim: "Kubernetes' swap of the symbolic link that leads to it",
     ways: ["the file"],
-    fastWays: [], // the versions between two looks have no records of their own
+    fastWays: ["the file"],
   },
   {
     kind: "rotate",
     claim: "logrotate (rename away, create anew)",
     ways: ["the file", "a pattern of its name", "its directory"],
-    fastWays: ["a pattern of its name", "its directory"],
+    fastWays: ["the file", "the file", "a pattern of its name", "its directory"],
   },
   {
     kind: "copytruncate",

@@ -70,7 +70,7 @@ function nodeOf(interests: Interests): Node {
   const path = utf8("/d");
   const kind = { namesSubdirectories: false, noticesNames: false, scope: "tree" as const };
   const root = { path, top: interests, ...rest, ...kind };
-  const mark = { isDirectory: true, identity: null, nodes: [], mask: 0 };
+  const mark = { isDirectory: true, identity: null, nodes: [], names: null, mask: 0 };
   return new Node(root, mark, { parent: null, name: path });
 }
 

@@ -50,7 +50,7 @@ class Place {
   readonly #lines = new JsonLines(1024);
   readonly #triggers = new TriggerWriter();
   readonly #dispatch: Dispatch;
-  readonly #mark: Mark = { isDirectory: true, identity: null, nodes: [], mask: 0 };
+  readonly #mark: Mark = { isDirectory: true, identity: null, nodes: [], names: null, mask: 0 };
   readonly node: Node;
   rules: RuleSet;
 
@@ -136,7 +136,13 @@ class Place {
   #read(deliver: (sink: EventSink) => void): Line[] {
     const backend = { read: (sink: EventSink) => (deliver(sink), 1) };
     const ignore = () => {};
-    const table = { backend, noticeName: ignore, checkRoot: ignore, told: { note: ignore } };
+    const table = {
+      backend,
+      noticeName: ignore,
+      checkRoot: ignore,
+      afterRead: ignore,
+      told: { note: ignore },
+    };
     this.#dispatch.read(table as unknown as WatchTable);
     const text = new TextDecoder().decode(this.#lines.take());
     const lines = text.split("\n").filter((line) => line !== "");

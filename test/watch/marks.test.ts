@@ -1,6 +1,6 @@
 /** What the kernel is asked for: the union of the rules on an inode, and never what it refuses. */
 import { describe, expect } from "bun:test";
-import { statSync } from "node:fs";
+import { renameSync, statSync } from "node:fs";
 import {
   FAN_ATTRIB,
   FAN_CLOSE_WRITE,
@@ -67,7 +67,8 @@ describe("an inode that two rules watch", () => {
       dir,
       `D/f IN_MODIFY\nD/g IN_CLOSE_WRITE\nD/f FAN_MODIFY\nD/g FAN_CLOSE_WRITE\n`,
     );
-    const marks = kernelMarks(facron.pid);
+    const { ino } = statSync(dir.join("D/f"));
+    const marks = kernelMarks(facron.pid).filter((mark) => mark.ino === ino);
     expect(marks.map(({ backend }) => backend).sort()).toEqual(["fanotify", "inotify"]);
     for (const { mask } of marks) expect(has(mask, IN_MODIFY | IN_CLOSE_WRITE)).toBe(true);
   });
@@ -202,3 +203,47 @@ describe("a reload", () => {
     expect(markOn(facron.pid, dir.join("A"))).toBeUndefined();
   });
 });
+
+describe.each(["FAN", "IN"])(
+  "of a watched file that has another path by now, no %s mark",
+  (kind) => {
+    const inodesWithMarks = ({ pid }: RunningBinary): number[] =>
+      kernelMarks(pid)
+        .map(({ ino }) => ino)
+        .sort();
+
+    rootTest("stays on the file", async () => {
+      const dir = tempDir({ on: "disk" });
+      dir.write("D/f", "0");
+      await using facron = await start(dir, `D/f ${kind}_CLOSE_WRITE\n`);
+      const appeared = (): number => facron.events.filter(({ synthetic }) => synthetic).length;
+      for (let n = 1; n <= 5; n++) {
+        renameSync(dir.join("D/f"), dir.join(`D/f.${n}`));
+        dir.write("D/new", String(n));
+        renameSync(dir.join("D/new"), dir.join("D/f"));
+        await waitFor(() => appeared() === n, { what: `version ${n}`, state: () => facron.log });
+      }
+      const expected = [dir.join("D"), dir.join("D/f")].map(inodeOf).sort();
+      await waitFor(() => Bun.deepEquals(inodesWithMarks(facron), expected), {
+        what: "the marks of the older versions to go",
+        state: () => `${inodesWithMarks(facron).join()} are not ${expected.join()}`,
+      });
+    });
+
+    rootTest("stays on the directory that it was in", async () => {
+      const dir = tempDir({ on: "disk" });
+      dir.write("D/f", "0");
+      await using facron = await start(dir, `D/f ${kind}_CLOSE_WRITE\n`);
+      renameSync(dir.join("D"), dir.join("E"));
+      await facron.waitForLog(/no longer/);
+      dir.write("D/f", "1");
+      await facron.waitForEvent("the new file", ({ path }) => path === dir.join("D/f"));
+      const expected = [dir.join("D"), dir.join("D/f")].map(inodeOf);
+      await waitFor(() => expected.every((ino) => inodesWithMarks(facron).includes(ino)), {
+        what: "the marks on the new ones",
+      });
+      for (const path of ["E", "E/f"])
+        expect(inodesWithMarks(facron)).not.toContain(inodeOf(dir.join(path)));
+    });
+  },
+);

@@ -36,6 +36,7 @@ function polled() {
       endGroup: () => {},
     },
     asking: () => {},
+    isWanted: () => true,
     somethingCameOrWent: () => {},
   });
   const condition = [{ groups: [changeEvents], children: true, directories: true }];
