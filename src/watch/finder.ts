@@ -143,9 +143,12 @@ export class Finder implements DirectoryFinder {
     try {
       using directory = new OpenDirectory(pathByIdentity(anchor.number, identity));
       const parent = identityBeside(directory.entry(dotDot), identity);
-      if (parent.mountId !== near.mountId) return "top";
       const path = readLink(directory.path);
-      return { parent: parent.identity, name: path.slice(path.lastIndexOf(slash) + 1) };
+      const name = path.slice(path.lastIndexOf(slash) + 1);
+      const isInMount = parent.mountId === near.mountId;
+      if (!isInMount && !isSeenAbove(directory, name, { identity, mountId: near.mountId }))
+        return "top";
+      return { parent: parent.identity, name };
     } catch (error) {
       if (!(error instanceof SyscallError)) throw error;
       // Behind ".." nothing is found where a mount shows only a part which the directory is not in.
@@ -180,6 +183,20 @@ export class Finder implements DirectoryFinder {
     this.#lost = 0;
     return count;
   }
+}
+
+/**
+ * Behind ".." is another mount: above the top of ours, or over the directory above, which is hidden then,
+ * unless it is mounted on itself.
+ */
+function isSeenAbove(
+  directory: OpenDirectory,
+  name: Uint8Array,
+  { identity, mountId }: MountedIdentity,
+): boolean {
+  const entry = new Uint8Array([...dotDot, slash, ...name]);
+  const seen = identityBeside(directory.entry(entry), identity);
+  return seen.mountId !== mountId && bytesEqual(seen.identity, identity);
 }
 
 /** A path, and those of the directories above it. */

@@ -48,6 +48,7 @@ export function followMounts({ came, went, watched, lost }: MountsSeen): void {
     if (isOnNew) table.checkRoot(root, "unmounted");
     if (isOnNew || root.node === null || !root.node.isDirectory || !follows(root)) continue;
     if (marksFilesystem(root)) {
+      table.lookAgainIn(root.node); // what was hidden may be seen
       table.sayMountedBelow(
         root,
         came.map(({ path }) => path).filter((path) => isIn(path, paths)),
