@@ -16,6 +16,7 @@ import { idle, start } from "./bench/start.ts";
 import { rules } from "./bench/rules.ts";
 import { restoreQueueLimitsAtEnd } from "./bench/sysctl.ts";
 import type { Table } from "./bench/table.ts";
+import { scope } from "./bench/scope.ts";
 import { tree } from "./bench/tree.ts";
 import { tell } from "./bench/tell.ts";
 import { makeWorkspace } from "./bench/workspace.ts";
@@ -28,6 +29,7 @@ const usual: readonly Section[] = [
   count,
   start,
   tree,
+  scope,
   rules,
   actor,
   idle,

@@ -18,6 +18,7 @@ export const FAN_MARK_ADD = 0x0000_0001;
 export const FAN_MARK_REMOVE = 0x0000_0002;
 export const FAN_MARK_DONT_FOLLOW = 0x0000_0004;
 export const FAN_MARK_ONLYDIR = 0x0000_0008;
+export const FAN_MARK_FILESYSTEM = 0x0000_0100; // Linux 4.20
 
 // Events
 export const FAN_ACCESS = 0x0000_0001;

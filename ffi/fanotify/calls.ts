@@ -7,6 +7,7 @@ import {
   FAN_CLASS_NOTIF,
   FAN_CLOEXEC,
   FAN_MARK_ADD,
+  FAN_MARK_FILESYSTEM,
   FAN_MARK_REMOVE,
   FAN_NONBLOCK,
   FAN_REPORT_DFID_NAME_TARGET,
@@ -60,6 +61,28 @@ export function fanotifyMarkRemove(fd: number, path: Uint8Array, mask: number): 
   check(libc.fanotify_mark(fd, FAN_MARK_REMOVE, mask >>> 0, AT.FDCWD, path), "fanotify_mark");
 }
 
+/** What an error of a mark on a filesystem names as its call: that of an inode may still be possible. */
+export const filesystemMarkCall = "fanotify_mark FAN_MARK_FILESYSTEM";
+
+/**
+ * fanotify_mark(2), FAN_MARK_FILESYSTEM (Linux 4.20): add bits to the mark on the whole filesystem that a
+ * path is on; every directory in it reports then, with names, as if it had a mark.
+ *
+ * @param path NUL-terminated; symbolic links are followed
+ * @throws {SyscallError} EPERM without CAP_SYS_ADMIN; EXDEV in a btrfs subvolume; ENODEV where the
+ *   filesystem has no id of its own (FUSE); EOPNOTSUPP where nothing can be opened by handle (overlayfs)
+ */
+export function filesystemMarkAdd(fd: number, path: Uint8Array, mask: number): void {
+  const flags = FAN_MARK_ADD | FAN_MARK_FILESYSTEM;
+  check(libc.fanotify_mark(fd, flags, mask >>> 0, AT.FDCWD, path), filesystemMarkCall);
+}
+
+/** The same with FAN_MARK_REMOVE: the mark goes with its last bit. */
+export function filesystemMarkRemove(fd: number, path: Uint8Array, mask: number): void {
+  const flags = FAN_MARK_REMOVE | FAN_MARK_FILESYSTEM;
+  check(libc.fanotify_mark(fd, flags, mask >>> 0, AT.FDCWD, path), filesystemMarkCall);
+}
+
 /** fsid, then file_handle. */
 const identityBuffer = new Uint8Array(
   infoFidLayout.fsidSize + fileHandleLayout.f_handle + fileHandleLayout.max,
@@ -85,10 +108,33 @@ export function fileIdentity(path: Uint8Array): Uint8Array {
   check(libc.statfs(path, statfsBuffer), "statfs");
   readHandle(path);
   identityBuffer.set(fsid);
-  return identityBuffer.slice(
-    0,
-    infoFidLayout.fsidSize + fileHandleLayout.f_handle + handleWords[0]!,
-  );
+  return identityBuffer.slice(0, identityBytes());
+}
+
+/** A directory, and the mount by which a path leads to it. */
+export interface MountedIdentity {
+  readonly identity: Uint8Array;
+  /** As name_to_handle_at(2) says it. */
+  readonly mountId: number;
+}
+
+/**
+ * What is at a path on the filesystem of another file, as the records of a mark on the whole of it name
+ * it: with the same fsid, also in a btrfs subvolume, for which statfs(2) gives one of its own.
+ *
+ * @param path NUL-terminated; a symbolic link is followed
+ * @param other identity of something on that filesystem
+ * @throws {SyscallError} ENOENT, EACCES about `path`
+ */
+export function identityBeside(path: Uint8Array, other: Uint8Array): MountedIdentity {
+  readHandle(path);
+  identityBuffer.set(filesystemOf(other));
+  const identity = identityBuffer.slice(0, identityBytes());
+  return { identity, mountId: mountId[0]! };
+}
+
+function identityBytes(): number {
+  return infoFidLayout.fsidSize + fileHandleLayout.f_handle + handleWords[0]!;
 }
 
 /** The mount of what `fileIdentity` was asked about last, as proc_pid_mountinfo(5) numbers it. */
@@ -124,8 +170,17 @@ export function openByIdentity(
   identity: Uint8Array,
   { isDirectory = true } = {},
 ): Fd {
+  const flags = isDirectory ? O.RDONLY | O.DIRECTORY | O.NONBLOCK : O.PATH;
+  return openHandle(mountFd, identity, O.CLOEXEC | flags);
+}
+
+/** The same of a directory with O_PATH, of which no record is made: only where it is can be asked then. */
+export function pathByIdentity(mountFd: number, identity: Uint8Array): Fd {
+  return openHandle(mountFd, identity, O.PATH | O.DIRECTORY | O.CLOEXEC);
+}
+
+function openHandle(mountFd: number, identity: Uint8Array, flags: number): Fd {
   const handle = identity.slice(infoFidLayout.fsidSize);
-  const flags = O.CLOEXEC | (isDirectory ? O.RDONLY | O.DIRECTORY | O.NONBLOCK : O.PATH);
   return new Fd(check(libc.open_by_handle_at(mountFd, handle, flags), "open_by_handle_at"));
 }
 

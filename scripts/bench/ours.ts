@@ -25,6 +25,19 @@ export function facronStream(backend: Backend): Contender {
   };
 }
 
+/** The same, asking for the whole filesystem of a recursive path. */
+export function facronFilesystem(): Contender {
+  const plain = facronStream("fanotify");
+  return {
+    ...plain,
+    name: `${plain.name}, --scope filesystem`,
+    command: (task) => {
+      const { argv, ...rest } = plain.command(task);
+      return { argv: [...argv.slice(0, -1), "--scope", "filesystem", argv.at(-1)!], ...rest };
+    },
+  };
+}
+
 /** The same with who did it in each line. */
 export function facronActors(): Contender {
   const plain = facronStream("fanotify");

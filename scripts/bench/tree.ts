@@ -5,7 +5,7 @@ import { defer } from "./cleanup.ts";
 import { Consumer } from "./consumer.ts";
 import type { Contender } from "./contender.ts";
 import { chokidar, parcelWatcher } from "./npm-peers.ts";
-import { facronStream } from "./ours.ts";
+import { facronFilesystem, facronStream } from "./ours.ts";
 import { fatrace, inotifywait } from "./peers.ts";
 import { memoryOf } from "./process-info.ts";
 import { type Bench, interleave, type Section } from "./section.ts";
@@ -64,7 +64,9 @@ async function treeOn(bench: Bench, { id, where, parent }: Place): Promise<Table
     contenders: [
       ...[recursive(inotifywait("default"), ["-r"]), ...(where === "tmpfs" ? [fatrace] : [])],
       ...[chokidar, parcelWatcher],
-      ...[facronStream("inotify"), facronStream("fanotify")].map((one) => recursive(one, ["-r"])),
+      ...[facronStream("inotify"), facronStream("fanotify"), facronFilesystem()].map((one) =>
+        recursive(one, ["-r"]),
+      ),
     ],
     measure: (contender) => treeOnce(bench.workspace, contender, directory),
   });
@@ -73,7 +75,7 @@ async function treeOn(bench: Bench, { id, where, parent }: Place): Promise<Table
 }
 
 /** The same with directories below, and saying when it is ready. */
-function recursive(contender: Contender, flags: readonly string[]): Contender {
+export function recursive(contender: Contender, flags: readonly string[]): Contender {
   const isPeer = contender.role === "peer";
   return {
     ...contender,

@@ -70,6 +70,8 @@ Options:
   -b, --backend NAME   auto (default: fanotify with privilege, else inotify), fanotify, inotify,
                        or poll: look from time to time, for what other machines change
       --poll-interval TIME  with --backend poll: the time between two looks, like 500ms (default 2s)
+      --scope SCOPE    with -r: tree (default), or filesystem: the kernel reports the whole filesystem,
+                       at once however many directories there are (fanotify, so root only)
   -h, --help           this help
 
 Events: access modify attrib close_write close_nowrite open open_exec create delete

@@ -27,6 +27,7 @@ const args = {
   actor: { type: "boolean", alias: "a" },
   backend: { type: "string", alias: "b", valueHint: "auto|fanotify|inotify|poll" },
   "poll-interval": { type: "string", valueHint: "DURATION" },
+  scope: { type: "string", valueHint: "tree|filesystem" },
 } satisfies ArgsDef;
 
 const lists = {
@@ -55,6 +56,7 @@ export function watch(context: DaemonContext): Promise<DaemonEnd> {
       return { path: pathBytes(path, context.cwd), recursive: given.recursive === true };
     }),
     ...pollingOf(given.backend, given["poll-interval"]),
+    ...scopeOf(given),
     condition: [{ groups: [eventsOf(given.events)], children: true, directories: true }],
     command: null,
     ...filterOf(given, context.cwd),
@@ -130,6 +132,25 @@ function pollingOf(
   const milliseconds = parsePollInterval(interval);
   if (typeof milliseconds === "number") return { backend, pollIntervalMs: milliseconds };
   throw new UsageError(`Cannot use --poll-interval ${quoted(interval)}: ${milliseconds}`);
+}
+
+interface GivenScope {
+  readonly scope?: string | undefined;
+  readonly recursive?: boolean | undefined;
+  readonly backend?: string | undefined;
+}
+
+function scopeOf({ scope, recursive, backend }: GivenScope): Pick<Rule, "scope"> {
+  if (scope === undefined || scope === "tree") return {};
+  if (scope !== "filesystem")
+    throw new UsageError(`Unknown scope ${quoted(scope)}: use tree or filesystem`);
+  if (recursive !== true)
+    throw new UsageError("Cannot use --scope filesystem without --recursive: add that");
+  if (backend === "inotify" || backend === "poll")
+    throw new UsageError(
+      `Cannot use --scope filesystem with --backend ${backend}: only fanotify reports a whole filesystem; remove one of them`,
+    );
+  return { scope };
 }
 
 /** Of what was asked for by name. @throws {UsageError} if nothing of it can be told */

@@ -127,13 +127,14 @@ function commandText({ words }: Command): string {
 }
 
 function how(rule: Rule): string {
-  const { backend, pollIntervalMs, once, whenBusy, runAs, filter = {}, actor } = rule;
+  const { backend, pollIntervalMs, scope, once, whenBusy, runAs, filter = {}, actor } = rule;
   const said: string[] = filterTexts(filter);
   if (actor !== undefined) said.push(describeActor(actor));
   if (backend === "poll")
     said.push(`looks every ${durationText(pollIntervalMs ?? defaultPollIntervalMs)}`);
   else if (backend !== "auto")
     said.push(backend === "fanotify" ? "fanotify, needs root" : "inotify");
+  if (scope === "filesystem") said.push("the whole filesystem reports, needs root");
   if (once === true) said.push("once, and then no more");
   if (whenBusy === "skip") said.push("not while its command runs");
   if (runAs?.needsAccess === true) said.push(`only for what ${runAs.user} may read`);

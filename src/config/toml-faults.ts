@@ -192,6 +192,8 @@ function wrongChoice(path: TomlPath, written: string, choices: readonly string[]
   const name = nameOf(path);
   if (name === "when_busy" && laterWhenBusy.includes(written))
     return `Cannot use ${quoted(written)} for when_busy: it is not built yet; write "queue" or "skip"`;
+  if (name === "scope" && written === "mount")
+    return 'Cannot use "mount" for scope: a mount does not report what is created, deleted or renamed; write "tree" or "filesystem"';
   const meant = didYouMean(written, choices);
   const cure =
     meant === null ? `use ${choices.map(quoted).join(", ")}` : `did you mean ${quoted(meant)}?`;

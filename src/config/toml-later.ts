@@ -4,7 +4,6 @@ const remove = "remove it";
 
 /** What to do instead, by key. */
 export const laterRuleKeys: Readonly<Record<string, string>> = {
-  scope: remove,
   settle: "watch for close_write, which comes when a file is complete",
   batch: "the command is started once for each event; remove it",
   throttle: remove,

@@ -53,7 +53,7 @@ class RuleReader {
   }
 
   read(derivedName: string): PlacedRule | null {
-    const { name, when_busy, once } = this.#given;
+    const { name, when_busy, once, scope } = this.#given;
     const before = this.#findings.errorCount;
     const watch = this.#texts("watch");
     const paths = watch.map((one) => this.#watchPath(one));
@@ -61,6 +61,7 @@ class RuleReader {
     const mask = this.#mask(on);
     const pollIntervalMs = this.#pollInterval();
     if (mask?.backend === "poll") this.#checkPolled(mask, on[0]!);
+    this.#checkScope(mask);
     const filter = filterOf(this.#given, {
       ...this.#context,
       watch: paths,
@@ -79,6 +80,7 @@ class RuleReader {
       watch: paths,
       ...mask,
       ...(pollIntervalMs === null ? {} : { pollIntervalMs }),
+      ...(scope === "filesystem" ? { scope } : {}),
       command,
       ...(runAs === null ? {} : { runAs }),
       ...(when_busy === "skip" ? { whenBusy: when_busy } : {}),
@@ -174,6 +176,19 @@ class RuleReader {
     if (missed === null) return;
     if (missed.isNever) this.#findings.error(on, missed.message);
     else this.#findings.warning(on, missed.message);
+  }
+
+  #checkScope(mask: Mask | null): void {
+    const { scope, recursive } = this.#given;
+    if (scope !== "filesystem") return;
+    if (recursive !== true) this.#needs("scope", "recursive = true");
+    const backend = mask?.backend ?? "auto";
+    if (backend !== "inotify" && backend !== "poll") return;
+    const cure = "remove this key, or use fanotify";
+    this.#findings.error(
+      this.#span("scope") ?? this.#head,
+      `Cannot use scope "filesystem" with backend "${backend}": only fanotify reports a whole filesystem; ${cure}`,
+    );
   }
 
   #pollInterval(): number | null {

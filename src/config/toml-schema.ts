@@ -96,6 +96,12 @@ export const ruleSchema = z
       .describe(
         'With backend = "poll": the time between two looks, like "500ms" or "1m". Default: 2s',
       ),
+    scope: z
+      .enum(["tree", "filesystem"])
+      .optional()
+      .describe(
+        "With recursive: tree watches each directory; filesystem has the kernel report the whole filesystem of the path, at once however large it is, at some cost for all who write to that filesystem. Needs fanotify. Default: tree",
+      ),
     actor: z
       .union([z.boolean(), actor])
       .optional()

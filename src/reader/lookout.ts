@@ -1,7 +1,7 @@
 /** Where the reader is asking a filesystem that may never answer: it writes, the main thread reads. */
 
 /** As `sharedCounters`, in the same memory. */
-const step = 3;
+export const stepWord = 3;
 const pathBytes = 4;
 const pathStart = 5 * Int32Array.BYTES_PER_ELEMENT;
 const pathBytesMax = 4096;
@@ -20,11 +20,11 @@ export class Lookout {
 
   /** By the reader: what follows may take for ever. */
   during<Answer>(ask: () => Answer): Answer {
-    Atomics.add(this.#words, step, 1);
+    Atomics.add(this.#words, stepWord, 1);
     try {
       return ask();
     } finally {
-      Atomics.add(this.#words, step, 1);
+      Atomics.add(this.#words, stepWord, 1);
     }
   }
 
@@ -37,7 +37,7 @@ export class Lookout {
 
   /** By the main thread: odd while the reader asks, another number after each answer. */
   get step(): number {
-    return Atomics.load(this.#words, step);
+    return Atomics.load(this.#words, stepWord);
   }
 
   get path(): Uint8Array {

@@ -2,7 +2,14 @@
 import type { MessagePort } from "node:worker_threads";
 import { type ActorWish, resolved } from "../rule/actor.ts";
 import type { Filter } from "../rule/filter.ts";
-import type { Alternative, BackendChoice, BackendName, Rule, WatchPath } from "../rule/rule.ts";
+import type {
+  Alternative,
+  BackendChoice,
+  BackendName,
+  Rule,
+  Scope,
+  WatchPath,
+} from "../rule/rule.ts";
 
 /** The whole compiled rule set, as the reader needs it. */
 export interface Plan {
@@ -18,6 +25,7 @@ export interface PlannedRule {
   readonly watch: readonly WatchPath[];
   readonly backend: BackendChoice;
   readonly pollIntervalMs?: number;
+  readonly scope?: Scope;
   readonly condition: readonly Alternative[];
   /** Whether its triggers are wanted by the main thread. */
   readonly runs: boolean;
@@ -44,10 +52,11 @@ export function planOf(
 ): Plan {
   const planned = rules.map((rule): PlannedRule => {
     const { name, watch, backend, condition, command, once = false } = rule;
-    const { filter, pollIntervalMs, actor } = rule;
+    const { filter, pollIntervalMs, scope, actor } = rule;
     const rest = {
       ...(filter === undefined ? {} : { filter }),
       ...(pollIntervalMs === undefined ? {} : { pollIntervalMs }),
+      ...(scope === undefined ? {} : { scope }),
       ...(actor === undefined ? {} : { actor: resolved(actor, uidOf) }),
     };
     return { name, watch, backend, condition, runs: command !== null, once, ...rest };

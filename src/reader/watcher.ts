@@ -12,7 +12,7 @@ import type { RuleSet } from "../rule/rule-set.ts";
 import { effectOfNotKnowing } from "../rule/actor.ts";
 import type { ActorDesk } from "../watch/actor-desk.ts";
 import { Arrivals } from "../watch/arrivals.ts";
-import { cannotWatch, causeOf } from "../watch/explain.ts";
+import { cannotWatch, causeOf, isOfFilesystem, whyNotFilesystem } from "../watch/explain.ts";
 import { isUnsupportedFilesystem, type Refusal } from "../watch/joint-backend.ts";
 import { type Ladder, whyNotFanotify } from "../watch/ladder.ts";
 import { isLimit, whoseLimit } from "../watch/limits.ts";
@@ -310,9 +310,11 @@ export class Watcher {
   }
 
   /** @returns the claims that fall to inotify, a rung below */
-  #watchWithFanotify(path: Uint8Array, claims: readonly Claim[], isNew: boolean): readonly Claim[] {
+  #watchWithFanotify(path: Uint8Array, given: readonly Claim[], isNew: boolean): readonly Claim[] {
     const backend = this.#ladder.backend("fanotify");
+    let claims = given;
     if (backend instanceof SyscallError) {
+      claims = this.#refuseFilesystem(path, given, whyNotFanotify(backend));
       const auto = claims.filter(({ planned }) => planned.backend === "auto");
       if (auto.length > 0 || backend.code !== "EPERM") this.#sayWhyInotify(backend);
       const strict = claims.filter(({ planned }) => planned.backend === "fanotify");
@@ -323,12 +325,24 @@ export class Watcher {
       );
       return auto;
     }
-    const error = this.#watchWith(backend, path, claims, isNew);
-    if (error === null) return [];
+    let error = this.#watchWith(backend, path, claims, isNew);
+    if (error !== null && !isLimit(error) && claims.some(isForFilesystem)) {
+      claims = this.#refuseFilesystem(path, claims, whyNotFilesystem(error));
+      if (isOfFilesystem(error)) error = this.#watchWith(backend, path, claims, isNew);
+    }
+    if (error === null || claims.length === 0) return [];
     const refusal = { path, error, servedBy: "inotify" } as const;
     if (isLimit(error)) this.#shortages.note(refusal);
     else this.#options.log.warn(fallText(refusal));
     return claims;
+  }
+
+  /** It was asked for by name, so nothing less is put in its place. @returns the other claims */
+  #refuseFilesystem(path: Uint8Array, claims: readonly Claim[], why: string): readonly Claim[] {
+    const others = claims.filter((claim) => !isForFilesystem(claim));
+    if (others.length < claims.length)
+      this.#fail(`Cannot watch ${quoted(path)} with scope "filesystem": ${why}; use scope "tree"`);
+    return others;
   }
 
   /** Once: it is the same for every path. */
@@ -366,7 +380,8 @@ export class Watcher {
     } catch (error) {
       if (!(error instanceof SyscallError)) throw error;
       if (isLimit(error)) return error;
-      if (name === "fanotify" && isUnsupportedFilesystem(error)) return error;
+      if (name === "fanotify" && (isUnsupportedFilesystem(error) || isOfFilesystem(error)))
+        return error;
       if (isGone(error) && (isNew || !this.#plan!.everyPathMustWork)) this.#vanished(path);
       else this.#pollInstead(name, path, able, { error, isNew });
       return null;
@@ -441,7 +456,8 @@ export class Watcher {
     const all = below(deep);
     const belowHidden = seesHidden.length === deep.length ? all : below(seesHidden);
     const isStrict = claims.every(({ planned }) => planned.backend !== "auto");
-    return { top: new Interests(rules, top), below: all, belowHidden, isStrict };
+    const scope = claims.some(isForFilesystem) ? "filesystem" : "tree";
+    return { top: new Interests(rules, top), below: all, belowHidden, isStrict, scope };
   }
 
   #canReport({ name, supported }: Backend, path: Uint8Array, { planned }: Claim): boolean {
@@ -501,6 +517,10 @@ export class Watcher {
       waiting: this.#claims.waiting,
     };
   }
+}
+
+function isForFilesystem({ planned, recursive }: Claim): boolean {
+  return recursive && planned.scope === "filesystem";
 }
 
 function isForFanotify(backend: BackendChoice): boolean {

@@ -11,6 +11,8 @@ export interface Rule {
   readonly backend: BackendChoice;
   /** How often it is looked for changes where that is done by polling; absent: `defaultPollIntervalMs`. */
   readonly pollIntervalMs?: number;
+  /** Absent: "tree". */
+  readonly scope?: Scope;
   /** Met when any of these is. */
   readonly condition: readonly Alternative[];
   /** Null: the events are only written out. */
@@ -26,6 +28,12 @@ export interface Rule {
   /** It tells who did it, and may be for some processes only. */
   readonly actor?: WrittenActorWish;
 }
+
+/**
+ * What the kernel is asked to report of a recursive path: each directory of the tree by a watch of its
+ * own, or the whole filesystem that it is on.
+ */
+export type Scope = "tree" | "filesystem";
 
 export type WhenBusy = "queue" | "skip";
 

@@ -1,6 +1,7 @@
 /** The contract of a backend: one kernel interface that watches inodes and reports what happens to them. */
 import type { Fd } from "../../ffi/fd.ts";
 import type { BackendName } from "../rule/rule.ts";
+import type { DirectoryName } from "./fanotify-ahead.ts";
 import type { Mark, Node } from "./tree.ts";
 
 /** What the kernel is asked to report about one inode: the union of what its places want. */
@@ -112,6 +113,58 @@ export interface Rename {
   readonly pid: number;
 }
 
+/** Finds the places of directories that a record names and that nobody has walked to. */
+export interface DirectoryFinder {
+  /** Make its places in all roots that are watched with their filesystem, as of the record in hand. */
+  find(identity: Uint8Array): void;
+  /** A read is delivered: nothing may be kept open. */
+  rest(): void;
+}
+
+/** Filesystems that are watched as a whole: every directory on them reports, without a mark of its own. */
+export interface WholeFilesystems {
+  /** Asked for each directory that is not known yet. */
+  finder: DirectoryFinder | null;
+
+  /**
+   * Ask for exactly this, of every directory on a filesystem.
+   *
+   * @param path of something on it, NUL-terminated
+   * @param identity of the same
+   * @param want null: of none any more
+   * @throws {SyscallError} with `filesystemMarkCall`, if it cannot be watched so
+   */
+  watch(path: Uint8Array, identity: Uint8Array, want: Want | null): void;
+
+  /** Whether something on the filesystem is at a path. */
+  isOn(path: Uint8Array, identity: Uint8Array): boolean;
+
+  /** Nothing on the filesystem is to be reached any more. */
+  unmounted(identity: Uint8Array): void;
+
+  /** The mark of a directory, made if there is none, without a mark in the kernel. */
+  know(identity: Uint8Array): Mark;
+
+  markOf(identity: Uint8Array): Mark | null;
+
+  /** It was looked for, and has all its places. */
+  found(identity: Uint8Array): void;
+  isFound(identity: Uint8Array): boolean;
+
+  /** Directories that were elsewhere may be below a root by now. */
+  lookAgain(): void;
+
+  /**
+   * Read what is queued without delivering it yet: `nameUntilThen` knows of it then.
+   *
+   * @param waitMs for something to be queued, so long at most
+   */
+  readAhead(options?: { readonly waitMs: number }): void;
+
+  /** The name that a directory gives up by a record which is read and not delivered. */
+  nameUntilThen(identity: Uint8Array): DirectoryName | null;
+}
+
 export interface Backend {
   readonly name: BackendName;
   /** Readable when there are records. */
@@ -120,6 +173,8 @@ export interface Backend {
   readonly supported: number;
   /** Whether a record about a directory in a watched one says its name, or only the directory itself. */
   readonly namesSubdirectories: boolean;
+  /** Null where only inodes can be watched. */
+  readonly filesystems: WholeFilesystems | null;
   /** Inodes watched. */
   readonly marks: number;
   /** Bytes of records that wait in the kernel's queue. */

@@ -1,6 +1,7 @@
 /** The directories below the roots of one backend: found, followed when they move, given up. */
 import { bytesEqual, cString, utf8 } from "../../ffi/bytes.ts";
 import { Errno, SyscallError } from "../../ffi/errno.ts";
+import { identityBeside } from "../../ffi/fanotify/calls.ts";
 import { fileStatus, readLink } from "../../ffi/files.ts";
 import type { Log } from "../log.ts";
 import { quoted } from "../log.ts";
@@ -22,7 +23,7 @@ import {
   type Root,
   type Sighting,
 } from "./tree.ts";
-import { follows, isLeftOut, wantAt, wantOf } from "./want.ts";
+import { follows, isLeftOut, marksFilesystem, wantAt, wantOf } from "./want.ts";
 import { type Listing, type Step, type Visit, Walk } from "./walk.ts";
 
 export interface DirectoriesOptions {
@@ -53,6 +54,7 @@ export interface Placed {
 
 const dotDot = utf8("..");
 const slash = 0x2f;
+const noPath = new Uint8Array(1);
 
 /** <linux/limits.h>, the NUL included: the kernel takes no longer path in one call. */
 const PATH_MAX = 4096;
@@ -118,6 +120,7 @@ export class Directories {
   /** Go on finding for a while. @param directories are listed at most */
   walk(directories: number): void {
     this.#walk.run(directories);
+    this.backend.filesystems?.finder?.rest();
     if (this.#comparisons.length === 0) return;
     for (const comparison of this.#comparisons)
       if (comparison.isOver) for (const node of comparison.unseen()) this.end(node);
@@ -271,7 +274,8 @@ export class Directories {
     const opening = this.#look(parent, base, name);
     if (opening === null) return null;
     const { directory } = opening;
-    const placed = this.place(opening);
+    const isExact = marksFilesystem(parent.root) && comparison === null;
+    const placed = isExact ? this.#findAsRecorded(opening) : this.place(opening);
     const isFirst = placed !== null && (comparison?.see(placed.node) ?? placed.isNew);
     if (isFirst && parent.root.below !== null) {
       const isNewHere = isNew || (comparison !== null && placed.isNew);
@@ -336,6 +340,39 @@ export class Directories {
       this.#sayCannot(joined(parent, name), error);
       return null;
     }
+  }
+
+  /** Make a place for a directory that reports with its whole filesystem: it need not be opened. */
+  know(identity: Uint8Array, { parent, name }: Pick<Opening, "parent" | "name">): Node {
+    const mark = this.backend.filesystems!.know(identity);
+    const node = new Node(parent.root, mark, { parent, name });
+    node.since = this.backend.position;
+    node.ownOutputs = this.#options.ownOutputs.namesIn(() => this.#inodeOf(parent, identity));
+    addNode(mark, node);
+    node.attach();
+    return node;
+  }
+
+  /** Where the records that are read by now have a directory which a walk has come upon. */
+  #findAsRecorded({ parent, directory }: Opening): Placed | null {
+    const filesystems = this.backend.filesystems!;
+    const { identity } = identityBeside(directory.path, parent.mark.identity!);
+    const placeHere = (): Node | null => placeOf(filesystems.markOf(identity), parent.root);
+    const isNew = placeHere() === null;
+    filesystems.finder?.find(identity);
+    const node = placeHere();
+    return node && { node, isNew };
+  }
+
+  #inodeOf(near: Node, identity: Uint8Array): string {
+    using directory = this.openByIdentity(near, identity);
+    return directory === null ? "" : fileStatus(directory.path).inode;
+  }
+
+  /** Forget what is below a root: whatever a record names is found anew. */
+  forgetBelow(top: Node): void {
+    for (const child of childrenOf(top)) this.drop(child);
+    this.backend.filesystems?.lookAgain();
   }
 
   /** A bind mount shows it here as well: it has one place in the tree. */
@@ -476,6 +513,10 @@ export class Directories {
   /** @returns "gone" if it is known not to be there any more */
   #remove(node: Node): "gone" | "removed" {
     const { mark } = node;
+    if (mark.mask === 0) {
+      this.backend.remove(mark, noPath); // the kernel has none
+      return "removed";
+    }
     if (!mark.isDirectory || mark.identity === null) {
       this.backend.remove(mark, pathForCall(node));
       return "removed";
@@ -496,6 +537,7 @@ export class Directories {
   refresh(node: Node): void {
     const { mark } = node;
     if (!isInTree(node)) return; // only its name is known
+    if (mark.mask === 0 && mark.nodes.every(reportsWithFilesystem)) return;
     try {
       if (!mark.isDirectory) return this.backend.change(mark, pathForCall(node), wantOf(mark));
       using directory = this.open(node);
@@ -517,6 +559,10 @@ export class Directories {
     }
     this.#options.log.warn(cannotWatchBelow(path, error, this.backend.name));
   }
+}
+
+function reportsWithFilesystem({ parent, root }: Node): boolean {
+  return parent !== null && marksFilesystem(root);
 }
 
 /** The place of an inode below a root. */

@@ -1,6 +1,7 @@
 /** Why something cannot be watched, in one sentence with the cure. */
 import { Errno, errnoText, type SyscallError } from "../../ffi/errno.ts";
 import { lossyText } from "../../ffi/bytes.ts";
+import { filesystemMarkCall } from "../../ffi/fanotify/calls.ts";
 import { quoted } from "../log.ts";
 import type { BackendName } from "../rule/rule.ts";
 import { limitText, sysctlValue } from "./limits.ts";
@@ -42,6 +43,26 @@ export function causeOf(error: SyscallError, backend: BackendName): string {
       return "the path is longer than the kernel takes (4095 bytes)";
     default:
       return `${errnoText(error.errno)} (${error.syscall})`;
+  }
+}
+
+/** The error is about watching a filesystem as a whole: its inodes may still be watched one by one. */
+export function isOfFilesystem({ syscall }: SyscallError): boolean {
+  return syscall === filesystemMarkCall || syscall === "open_by_handle_at";
+}
+
+/** Why a filesystem cannot be watched as a whole: one clause (errors of fanotify_mark(2)). */
+export function whyNotFilesystem(error: SyscallError): string {
+  switch (error.errno) {
+    case Errno.EPERM:
+      return "that needs the capabilities CAP_SYS_ADMIN and CAP_DAC_READ_SEARCH";
+    case Errno.EXDEV:
+      return "the kernel does not report a btrfs subvolume so, nor any filesystem beside one or FUSE (EXDEV)";
+    case Errno.ENODEV:
+    case Errno.EOPNOTSUPP:
+      return `the kernel does not report this filesystem as a whole (${error.code})`;
+    default:
+      return causeOf(error, "fanotify");
   }
 }
 

@@ -4,6 +4,7 @@ import { entryEvents, eventBits, selfEvents } from "../event.ts";
 import { bytesReadable, type Fd, O, openFd, readNow } from "../../ffi/fd.ts";
 import { Errno, SyscallError } from "../../ffi/errno.ts";
 import { fileStatus, readLink } from "../../ffi/files.ts";
+import { POLLIN, pollOne } from "../../ffi/poll.ts";
 import {
   fanotifyInit,
   fanotifyMarkAdd,
@@ -32,7 +33,6 @@ import {
   FAN_ONDIR,
   FAN_Q_OVERFLOW,
   FAN_RENAME,
-  metadataLayout,
 } from "../../ffi/fanotify/abi.ts";
 import type { ActorDesk } from "./actor-desk.ts";
 import type { Backend, EventSink, NotOpened, Side, Want } from "./backend.ts";
@@ -42,6 +42,8 @@ import { renamePlaces } from "./rename-places.ts";
 import { type Mark, type Node, noNodes, pathForCall } from "./tree.ts";
 import { viewAskers, viewRenamed } from "../rule/view.ts";
 import { fileLimitOf } from "../../ffi/limits.ts";
+import { FanotifyAhead, queuedBytesPerEvent } from "./fanotify-ahead.ts";
+import { type FanotifyMark, FilesystemMarks } from "./filesystem-marks.ts";
 import { HandleTable, wordsOf } from "./handle-table.ts";
 
 /** For all groups: none reads while the records of another are in hand. */
@@ -61,19 +63,9 @@ const copyCall = "name_to_handle_at";
 const sharedBits = 0x1fff;
 /** Those that are about an inode, whatever happens to its names: one record may have both. */
 const inodeBits = sharedBits & ~entryEvents;
-/** FIONREAD counts the metadata of an event and not what follows it (fanotify_ioctl, Linux 6.18). */
-const queuedBytesPerEvent = metadataLayout.size;
 
 /** Moves of directories are told by FAN_RENAME. */
 const directoryChanges = FAN_CREATE | FAN_DELETE;
-
-interface FanotifyMark extends Mark {
-  readonly identity: Uint8Array;
-  /** Where it was found first. */
-  readonly mount: number;
-  /** Of the root of a subvolume: as the records of the directory that it is in name it. */
-  alias: Uint8Array | null;
-}
 
 /** What groups know whose records may speak of each other's directories. */
 export class KnownMarks {
@@ -117,7 +109,8 @@ export class FanotifyBackend implements Backend {
   #marks = 0;
   /** Marks on inodes that are no directories: only with them a target has to be looked up. */
   #fileMarks = 0;
-  readonly hasAhead = false;
+  readonly filesystems: FilesystemMarks;
+  readonly #ahead: FanotifyAhead;
   #consumed = 0;
   /** By fsid: whether directories can be opened by their handle. */
   readonly #canOpen = new Map<string, boolean>();
@@ -149,6 +142,16 @@ export class FanotifyBackend implements Backend {
     this.#info = new InfoReader(this.#events);
     this.#aheadEvents = new FanotifyReader(this.#buffer);
     this.#aheadInfo = new InfoReader(this.#aheadEvents);
+    const aheadMax = actors === null ? Infinity : recordsAheadWithActors();
+    this.#ahead = new FanotifyAhead(this.#buffer.length, aheadMax);
+    this.filesystems = new FilesystemMarks({
+      fd: () => this.fd,
+      marks: this.#markByIdentity,
+      ahead: this.#ahead,
+      kernelMask: (want) => (kernelMask(want, true) & ~FAN_EVENT_ON_CHILD) >>> 0,
+      recordInHand: () => this.position / queuedBytesPerEvent,
+      readAhead: (waitMs) => this.#readAhead(waitMs),
+    });
     this.#fd = fanotifyInit({ unlimitedMarks, reportPidfd: actors !== null });
   }
 
@@ -161,10 +164,15 @@ export class FanotifyBackend implements Backend {
   }
 
   get queuedBytes(): number {
-    return bytesReadable(this.fd);
+    return bytesReadable(this.fd) + this.#ahead.queuedBytes;
+  }
+
+  get hasAhead(): boolean {
+    return !this.#ahead.isEmpty;
   }
 
   close(): void {
+    this.#ahead.close();
     this.#fd.close();
   }
 
@@ -190,18 +198,17 @@ export class FanotifyBackend implements Backend {
     const missing = known === null ? mask : (mask & ~known.mask) >>> 0;
     if (missing !== 0) fanotifyMarkAdd(this.fd, path, missing);
     if (known !== null) {
+      if (known.mount < 0) {
+        this.#marks++;
+        known.mount = mount;
+      }
       if (isDirectory && this.#known.hasSubvolumes) this.#learnAlias(known, path);
       known.mask = (known.mask | missing) >>> 0;
       return known;
     }
     const mark: FanotifyMark = {
-      identity,
-      mount,
-      alias: null,
-      isDirectory,
-      mask,
-      nodes: noNodes,
-      names: null,
+      ...{ identity, mount, alias: null, isDirectory, mask },
+      ...{ nodes: noNodes, names: null, foundIn: 0 },
     };
     this.#markByIdentity.set(identity, mark);
     this.#marks++;
@@ -327,11 +334,29 @@ export class FanotifyBackend implements Backend {
   }
 
   forget(mark: Mark): void {
-    if (this.#find((mark as FanotifyMark).identity) === mark) this.#drop(mark as FanotifyMark);
+    const { identity } = mark as FanotifyMark;
+    if (this.#find(identity) !== mark) return;
+    this.#drop(mark as FanotifyMark);
+    // A directory that is gone may still be open, or a file that was in it.
+    if (this.filesystems.has(identity)) this.filesystems.found(identity);
+  }
+
+  /** All that is queued by now, behind what has been read: which directories give up a name by it. */
+  #readAhead(waitMs: number): void {
+    const last = this.#consumed / queuedBytesPerEvent;
+    if (this.#left > 0 && !this.#ahead.isIndexed(last)) {
+      const behind = { start: this.#events.nextStart, end: this.#length };
+      this.#ahead.index(this.#buffer, { ...behind, first: last - this.#left + 1 });
+    }
+    if (waitMs > 0) pollOne(this.fd, POLLIN, waitMs);
+    const queued = bytesReadable(this.fd);
+    if (queued === 0) return;
+    const next = last + this.#ahead.queuedBytes / queuedBytesPerEvent + 1;
+    this.#ahead.read(this.fd, queued / queuedBytesPerEvent, next);
   }
 
   read(sink: EventSink): number {
-    const length = readNow(this.fd, this.#buffer);
+    const length = this.#ahead.take(this.#buffer) || readNow(this.fd, this.#buffer);
     if (length <= 0) return 0;
     const events = this.#events;
     events.reset(length);
@@ -346,13 +371,18 @@ export class FanotifyBackend implements Backend {
       this.#deliver(sink);
       this.#actors?.endRecord();
     }
+    this.filesystems.finder?.rest();
     return length;
   }
 
   #deliver(sink: EventSink): void {
     const { mask, pid } = this.#events;
     if ((mask & FAN_Q_OVERFLOW) !== 0) return sink.overflow(this);
-    if (pid === this.#ownPid) return;
+    if (pid === this.#ownPid) {
+      // The end of what somebody deleted while we had it open is ours, and nothing else is.
+      if ((mask & FAN_DELETE_SELF) === 0) return;
+      this.#events.mask &= FAN_DELETE_SELF | FAN_ONDIR;
+    }
     this.#readInfo();
     if ((mask & FAN_RENAME) !== 0) return this.#deliverRename(sink);
     const directory = this.#directory;
@@ -361,7 +391,8 @@ export class FanotifyBackend implements Backend {
       const isSelf = this.#nameStart === this.#nameEnd || this.#nameIsDot();
       if (isSelf) this.#deliverDirectorySelf(sink, directory);
       else this.#deliverEntry(sink, directory);
-    } else if (this.#target !== null) this.#deliverTo(sink, this.#target.nodes);
+    } else if (this.#target !== null && (mask & inodeBits) !== 0)
+      this.#deliverTo(sink, this.#target.nodes);
   }
 
   /** Find the marks that the record is about; its names stay where they lie. */
@@ -382,11 +413,11 @@ export class FanotifyBackend implements Backend {
         type === FAN_EVENT_INFO_TYPE_DFID ||
         type === FAN_EVENT_INFO_TYPE_NEW_DFID_NAME
       ) {
-        this.#directory = this.#markByIdentity.get(words, identityStart, identityEnd);
+        this.#directory = this.#placed(words, identityStart, identityEnd);
         this.#nameStart = info.nameStart;
         this.#nameEnd = info.nameEnd;
       } else if (type === FAN_EVENT_INFO_TYPE_OLD_DFID_NAME) {
-        this.#oldPlace = this.#markByIdentity.get(words, identityStart, identityEnd);
+        this.#oldPlace = this.#placed(words, identityStart, identityEnd);
         this.#oldNameStart = info.nameStart;
         this.#oldNameEnd = info.nameEnd;
       } else if (type === FAN_EVENT_INFO_TYPE_FID && wantsTarget) {
@@ -395,6 +426,15 @@ export class FanotifyBackend implements Backend {
         this.#targetEnd = identityEnd;
       }
     }
+  }
+
+  /** A directory that is below a root. With a mark on its whole filesystem it may have to be found first. */
+  #placed(words: Int32Array, start: number, end: number): FanotifyMark | null {
+    let mark = this.#markByIdentity.get(words, start, end);
+    const { filesystems } = this;
+    if (!filesystems.isEmpty && mark?.foundIn !== filesystems.generation)
+      mark = filesystems.find(mark, this.#buffer.slice(start, end));
+    return mark === null || isElsewhere(mark) ? null : mark;
   }
 
   #tellNames(names: LeadingNames, mask: number): void {
@@ -503,7 +543,7 @@ export class FanotifyBackend implements Backend {
   #drop(mark: FanotifyMark): void {
     this.#markByIdentity.delete(mark.identity);
     if (mark.alias !== null) this.#markByIdentity.delete(mark.alias);
-    this.#marks--;
+    if (mark.mount >= 0) this.#marks--;
     if (!mark.isDirectory) this.#fileMarks--;
   }
 
@@ -552,6 +592,11 @@ function openOrNull(path: Uint8Array): OpenPath | null {
   }
 }
 
+/** Nothing is wanted of it or of a name in it. */
+function isElsewhere({ nodes, names }: FanotifyMark): boolean {
+  return nodes.length === 0 && names === null;
+}
+
 /** Marks are changed by path, and what is there by now may have a mark of its own. */
 function isAt(path: Uint8Array, mark: FanotifyMark): boolean {
   try {
@@ -587,6 +632,10 @@ function kernelMask(want: Want, isDirectory: boolean): number {
 }
 
 /** With pidfds, each record brings an open descriptor: a quarter of those that we may have, at a time. */
+function recordsAheadWithActors(): number {
+  return Math.floor(fileLimitOf(0)!.soft / 2);
+}
+
 function readBytesWithActors(): number {
   const descriptors = Math.min(fileLimitOf(0)!.soft, usualFileLimit) / 4;
   return Math.max(Math.floor(descriptors * recordBytesMin), recordBytesMax);

@@ -4,25 +4,32 @@ import { SyscallError } from "../../ffi/errno.ts";
 import { eventBits } from "../event.ts";
 import type { DirectoryEntry, DirectoryMove } from "./backend.ts";
 import { type Directories, placeOf } from "./directories.ts";
+import type { FilesystemRecords } from "./filesystem-records.ts";
 import { OpenDirectory } from "./open-directory.ts";
 import { isInTree, joined, type Node, pathForCall } from "./tree.ts";
-import { follows, isLeftOut } from "./want.ts";
+import { follows, isLeftOut, marksFilesystem } from "./want.ts";
 
 /** Sub-directories of a new directory that are looked into before the next record: `mkdir -p` and more. */
 const directoriesAtOnce = 64;
 
 export class HandleRecords {
   readonly #directories: Directories;
+  /** For roots whose filesystem reports as a whole. */
+  readonly #whole: FilesystemRecords | null;
 
-  constructor(directories: Directories) {
+  constructor(directories: Directories, whole: FilesystemRecords | null) {
     this.#directories = directories;
+    this.#whole = whole;
   }
 
   /**
    * One record may say that a directory came, by whatever way, and that it was deleted, which happened
    * later: it is gone for good, since a handle is never used again. Moves have a record of their own.
    */
-  entry(parent: Node, { events, name, target, identity }: DirectoryEntry): void {
+  entry(parent: Node, entry: DirectoryEntry): void {
+    if (this.#whole !== null && marksFilesystem(parent.root))
+      return this.#whole.entry(parent, entry);
+    const { events, name, target, identity } = entry;
     const known = placeOf(target, parent.root);
     if ((events & eventBits.delete) !== 0) {
       if (known === null) return;
@@ -33,10 +40,15 @@ export class HandleRecords {
   }
 
   /** FAN_RENAME: each root sees both sides of it, or one. */
-  moved({ from, to, target, identity, isUnsure }: DirectoryMove): void {
+  moved(move: DirectoryMove): void {
+    const { from, to, target, identity, isUnsure } = move;
     const nodes = [...(from?.nodes ?? []), ...(to?.nodes ?? [])];
     for (const root of new Set(nodes.map((node) => node.root))) {
       if (!follows(root)) continue;
+      if (this.#whole !== null && marksFilesystem(root)) {
+        this.#whole.moved(root, move);
+        continue;
+      }
       const known = placeOf(target, root);
       if (known !== null && this.#directories.backend.position <= known.since) continue;
       const before = from?.nodes.find((node) => node.root === root);

@@ -37,6 +37,11 @@ export class HandleTable<Value> {
     }
   }
 
+  clear(): void {
+    this.#slots = new Array<Entry<Value> | null>(initialSlots).fill(null);
+    this.#size = 0;
+  }
+
   set(identity: Uint8Array, value: Value): void {
     this.delete(identity);
     if ((this.#size + 1) * 2 > this.#slots.length) this.#resize(this.#slots.length * 2);

@@ -56,6 +56,7 @@ interface FirstHalf extends Side {
 export class InotifyBackend implements Backend {
   readonly name = "inotify";
   readonly namesSubdirectories = true;
+  readonly filesystems = null;
   readonly supported = sharedBits | eventBits.rename;
   readonly #fd: Fd;
   readonly #buffer = new Uint8Array(readBytes + readMoreBytes);

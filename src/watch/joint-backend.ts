@@ -5,7 +5,7 @@ import type { Fd } from "../../ffi/fd.ts";
 import { latin1 } from "../../ffi/bytes.ts";
 import { fileStatus, readLink } from "../../ffi/files.ts";
 import type { BackendName } from "../rule/rule.ts";
-import type { Backend, EventSink, NotOpened, Want } from "./backend.ts";
+import type { Backend, EventSink, NotOpened, Want, WholeFilesystems } from "./backend.ts";
 import { InodeMarks } from "./inode-marks.ts";
 import { JointClock } from "./joint-clock.ts";
 import { JointSink } from "./joint-sink.ts";
@@ -85,6 +85,11 @@ export class JointBackend implements Backend {
 
   get namesSubdirectories(): boolean {
     return this.#first.namesSubdirectories;
+  }
+
+  /** The first's: the kernel refuses its mark on a filesystem whose inodes another queue has to watch. */
+  get filesystems(): WholeFilesystems | null {
+    return this.#first.filesystems;
   }
 
   get marks(): number {

@@ -87,6 +87,11 @@ export class MountTable {
   }
 }
 
+/** Where something is mounted now, one char for one byte. */
+export function mountPoints(): string[] {
+  return [...readMounts().values()].map(({ path }) => path);
+}
+
 function numberOf(path: string): number {
   return mountNumber(cString(fromLatin1(path))) ?? 0;
 }

@@ -1,9 +1,9 @@
 /** Makes the trees true again where filesystems come and go at, above and below watched directories. */
-import { realpathSync } from "node:fs";
 import { fromLatin1, latin1 } from "../../ffi/bytes.ts";
-import type { Arrival, Departure, MountChanges, MountTable } from "./mount-table.ts";
+import { type Arrival, type Departure, type MountChanges, type MountTable } from "./mount-table.ts";
+import { isBelow, isIn, pathsOf, withSlash } from "./mount-paths.ts";
 import { childrenOf, type Node, type Root } from "./tree.ts";
-import { follows, isLeftOut } from "./want.ts";
+import { follows, isLeftOut, marksFilesystem } from "./want.ts";
 import type { WatchTable } from "./watch-table.ts";
 
 interface Watched {
@@ -47,6 +47,14 @@ export function followMounts({ came, went, watched, lost }: MountsSeen): void {
     );
     if (isOnNew) table.checkRoot(root, "unmounted");
     if (isOnNew || root.node === null || !root.node.isDirectory || !follows(root)) continue;
+    if (marksFilesystem(root)) {
+      table.lookAgainIn(root.node); // what was hidden may be seen
+      table.sayMountedBelow(
+        root,
+        came.map(({ path }) => path).filter((path) => isIn(path, paths)),
+      );
+      continue;
+    }
     for (const one of came) followArrival(table, root, one);
     for (const one of went) followDeparture(table, root, one);
   }
@@ -101,29 +109,4 @@ function named(parent: Node, name: string): Node[] {
 function namesBelow(root: Root, path: string): string[] | null {
   const start = pathsOf(root).find((one) => one !== path && isBelow(path, one));
   return start === undefined ? null : path.slice(withSlash(start).length).split("/");
-}
-
-/** Whether a path is another, or leads below it. */
-function isBelow(path: string, other: string): boolean {
-  return path === other || path.startsWith(withSlash(other));
-}
-
-function withSlash(path: string): string {
-  return path.endsWith("/") ? path : `${path}/`;
-}
-
-/** As configured, and without symbolic links. */
-function pathsOf({ path }: Root): string[] {
-  const direct = latin1(path);
-  const real = realPath(path) ?? direct;
-  return real === direct ? [direct] : [direct, real];
-}
-
-/** The mount table has no symbolic links in its paths. */
-function realPath(path: Uint8Array): string | null {
-  try {
-    return latin1(realpathSync(Buffer.from(path), { encoding: "buffer" }));
-  } catch {
-    return null; // gone by now
-  }
 }

@@ -33,6 +33,10 @@ export class OpenDirectory implements Disposable {
     return this.entry(new Uint8Array(0)).subarray(0, this.path.length);
   }
 
+  get number(): number {
+    return this.#fd.number;
+  }
+
   /** A directory in it; a symbolic link is none. @throws {SyscallError} as openat(2) */
   open(name: Uint8Array): OpenDirectory {
     return new OpenDirectory(openEntry(this.#fd.number, name, flags));

@@ -116,6 +116,7 @@ export class PollTable {
       path,
       ...interests,
       node: null,
+      scope: "tree",
       namesSubdirectories: true,
       noticesNames: false,
       isStrict: false,

@@ -2,6 +2,7 @@
 import { bytesEqual, cString, latin1 } from "../../ffi/bytes.ts";
 import { type PathPrefix, pathPrefix } from "../output/json-text.ts";
 import type { Interests } from "../rule/matcher.ts";
+import type { Scope } from "../rule/rule.ts";
 import type { LeadingNames } from "./leading-names.ts";
 
 const slash = 0x2f;
@@ -17,6 +18,8 @@ export interface Root {
   below: Interests | null;
   /** The same in and below a directory whose name starts with a dot. */
   belowHidden: Interests | null;
+  /** How its directories are watched, if it is recursive. */
+  scope: Scope;
   /** All its rules name the backend: no other takes its place at a limit. */
   isStrict: boolean;
   /** Null while the path cannot be watched. */

@@ -1,9 +1,16 @@
 /** What the kernel is asked at a place: what the rules want, and what facron needs to keep its tree true. */
-import { eventBits } from "../event.ts";
+import { eventBits, selfEvents } from "../event.ts";
+import type { Interests } from "../rule/matcher.ts";
 import type { Want } from "./backend.ts";
 import { type Mark, type Node, pathBelow, type Root } from "./tree.ts";
 
-const nothing = { events: 0, children: false, directories: false } as const;
+const nothing: Want = {
+  events: 0,
+  children: false,
+  directories: false,
+  isTop: false,
+  isStrict: false,
+};
 
 /** What tells of directories' names. inotify makes a rename of its two halves. */
 const comeAndGo = eventBits.create | eventBits.delete;
@@ -38,25 +45,61 @@ export function wantAt(root: Root, kind: PlaceKind): Want {
   const below = isHidden ? root.belowHidden : root.below;
   const interests = isTop ? root.top : below;
   const { isStrict } = root;
-  if (interests === null) return { ...nothing, isTop, isStrict };
-  const tracks = isDirectory && follows(root);
-  const readsIgnoreFiles = isDirectory && root.below !== null && root.below.ignoreNames !== null;
+  if (interests === null || (!isTop && marksFilesystem(root)))
+    return { ...nothing, isTop, isStrict };
+  const want = isDirectory ? directoryWant(root, interests) : fileWant(interests);
   const events =
-    interests.kernelEvents |
+    want.events |
     (isTop ? rootUpkeep : 0) |
     // A file that is replaced by rename while somebody has it open: its link count changes at once,
     // delete_self comes only with the last close.
     (isTop && !isDirectory ? eventBits.attrib : 0) |
-    (tracks ? upkeep : 0) |
-    (isDirectory && root.noticesNames ? eventBits.moved_to : 0) |
-    (readsIgnoreFiles ? contentChanges : 0) |
     (holdsOwnOutput ? eventBits.create : 0);
+  return { ...want, events, directories: want.directories || isTop, isTop, isStrict };
+}
+
+function directoryWant(root: Root, interests: Interests): Want {
+  const tracks = follows(root);
+  const readsIgnoreFiles = root.below !== null && root.below.ignoreNames !== null;
+  const events =
+    interests.kernelEvents |
+    (tracks ? upkeep : 0) |
+    (root.noticesNames ? eventBits.moved_to : 0) |
+    (readsIgnoreFiles ? contentChanges : 0);
   return {
+    ...nothing,
     events,
     children: interests.children || readsIgnoreFiles,
-    directories: interests.directories || tracks || isTop,
-    isTop,
-    isStrict,
+    directories: interests.directories || tracks,
+  };
+}
+
+function fileWant({ kernelEvents, children, directories }: Interests): Want {
+  return { ...nothing, events: kernelEvents, children, directories };
+}
+
+/** Whether the directories below a root have no marks, but report by the one on their filesystem. */
+export function marksFilesystem({ scope, below }: Root): boolean {
+  return scope === "filesystem" && below !== null;
+}
+
+/** What is asked of every directory on a filesystem, for these roots. */
+export function filesystemWant(roots: readonly Root[]): Want {
+  let want = nothing;
+  for (const root of roots)
+    for (const interests of [root.below, root.belowHidden])
+      if (interests !== null) want = union(want, directoryWant(root, interests));
+  // Below a root nobody hears of them, and all files of the filesystem would tell of their deletion.
+  return { ...want, events: want.events & ~selfEvents };
+}
+
+function union(a: Want, b: Want): Want {
+  return {
+    events: a.events | b.events,
+    children: a.children || b.children,
+    directories: a.directories || b.directories,
+    isTop: a.isTop || b.isTop,
+    isStrict: a.isStrict || b.isStrict,
   };
 }
 
@@ -94,22 +137,17 @@ const dot = 0x2e;
 
 /** The union over all places of an inode. */
 export function wantOf(mark: Mark): Want {
-  let { events, children, directories }: Omit<Want, "isTop" | "isStrict"> = nothing;
-  let isTop = false;
-  let isStrict = false;
-  if (mark.names !== null) events |= nameUpkeep;
-  for (const node of mark.nodes) {
-    const want = wantAt(node.root, {
-      isTop: node.parent === null,
-      isHidden: node.isHidden,
-      isDirectory: node.isDirectory,
-      holdsOwnOutput: node.ownOutputs !== null,
-    });
-    events |= want.events;
-    children ||= want.children;
-    directories ||= want.directories;
-    isTop ||= want.isTop;
-    isStrict ||= want.isStrict;
-  }
-  return { events, children, directories, isTop, isStrict };
+  return mark.nodes.reduce(
+    (want, node) =>
+      union(
+        want,
+        wantAt(node.root, {
+          isTop: node.parent === null,
+          isHidden: node.isHidden,
+          isDirectory: node.isDirectory,
+          holdsOwnOutput: node.ownOutputs !== null,
+        }),
+      ),
+    mark.names === null ? nothing : { ...nothing, events: nameUpkeep },
+  );
 }

@@ -1,19 +1,23 @@
 /** The roots, places and marks of one backend, kept true while directories come, go and are renamed. */
 import { eventBits } from "../event.ts";
-import { cString, latin1 } from "../../ffi/bytes.ts";
+import { cString, fromLatin1, latin1 } from "../../ffi/bytes.ts";
 import { nowMicroseconds } from "../../ffi/clock.ts";
 import { SyscallError } from "../../ffi/errno.ts";
 import { fileStatus, S_IFDIR, S_IFREG } from "../../ffi/files.ts";
 import { isBeingWritten } from "../../ffi/lease.ts";
 import { type Log, quoted } from "../log.ts";
+import type { Scope } from "../rule/rule.ts";
 import type { Backend, DirectoryEntry, DirectoryMove, GoneReason } from "./backend.ts";
 import type { Mark } from "./tree.ts";
 import { Directories } from "./directories.ts";
 import { causeOf } from "./explain.ts";
+import { FilesystemRecords } from "./filesystem-records.ts";
+import { FilesystemScope } from "./filesystem-scope.ts";
 import { HandleRecords } from "./handle-records.ts";
 import { type OwnOutputs, statusOrNull } from "./own-outputs.ts";
 import type { Tell } from "./moves.ts";
 import { LossClock } from "./loss-clock.ts";
+import { mountsBelow } from "./mount-paths.ts";
 import { NameRecords } from "./name-records.ts";
 import { OpenPath } from "./open-path.ts";
 import { RecentlyTold } from "./recently-told.ts";
@@ -30,7 +34,7 @@ import {
   type Root,
 } from "./tree.ts";
 import type { Listing } from "./walk.ts";
-import { exclusionsOf, follows, isLeftOut, wantAt } from "./want.ts";
+import { exclusionsOf, follows, isLeftOut, marksFilesystem, wantAt } from "./want.ts";
 
 /** How often the path of a root is looked at again because it was replaced meanwhile: a look takes 20 us. */
 const looksMax = 100;
@@ -41,6 +45,8 @@ type FoundRoot = Pick<Node, "mark" | "inode" | "ownOutputs">;
 
 /** What is wanted of a root. */
 export interface RootWants extends Pick<Root, "top" | "below" | "belowHidden" | "isStrict"> {
+  /** Absent: "tree". */
+  readonly scope?: Scope;
   /** It was not there before: what is in it came with it. */
   readonly isNew?: boolean;
 }
@@ -81,6 +87,8 @@ export class WatchTable {
   readonly #directories: Directories;
   readonly #handles: HandleRecords;
   readonly #names: NameRecords;
+  /** Roots whose filesystem is watched as a whole; null where that can't be. */
+  readonly #scope: FilesystemScope | null;
   /** `Backend.position` of the last comparison. */
   #comparedAt = -1;
   /** Files that were replaced, as a look has found: what happened to them until then may be queued still. */
@@ -103,12 +111,15 @@ export class WatchTable {
       onCompared: (node, listing) => observer.compared(node, this, listing),
       onDropped: (node) => observer.placeDropped(node),
     });
+    const { filesystems } = backend;
+    this.#scope = filesystems && new FilesystemScope(filesystems, this.#directories);
+    const whole = this.#scope && new FilesystemRecords(this.#directories, this.#scope.finder);
     this.files = new WatchedFiles(backend, {
       log,
       look: (root) => this.#lookAtFile(root),
       passed: (file) => observer.versionPassed(file),
     });
-    this.#handles = new HandleRecords(this.#directories);
+    this.#handles = new HandleRecords(this.#directories, whole);
     this.#names = new NameRecords(this.#directories);
   }
 
@@ -129,7 +140,8 @@ export class WatchTable {
   /** Records about what is in directories may have to wait. */
   get mayHoldBack(): boolean {
     const { moves, isAhead, isInDoubt, isStuck, hasUntold } = this.#directories;
-    const waits = isInDoubt || isStuck || isAhead || hasUntold;
+    const waits =
+      isInDoubt || isStuck || isAhead || hasUntold || this.#scope?.finder.hasLost === true;
     return waits || !moves.isEmpty || this.#names.isUnsettled;
   }
 
@@ -142,8 +154,8 @@ export class WatchTable {
     }
     const { namesSubdirectories } = this.backend;
     const noticesNames = !this.#ownOutputs.isEmpty;
-    const { isNew = false, ...interests } = wants;
-    const root: Root = { path, ...interests, node: null, namesSubdirectories, noticesNames };
+    const { isNew = false, scope = "tree", ...interests } = wants;
+    const root: Root = { path, scope, ...interests, node: null, namesSubdirectories, noticesNames };
     try {
       this.#placeRoot(root, isNew);
     } catch (error) {
@@ -158,13 +170,21 @@ export class WatchTable {
     this.roots.delete(latin1(root.path));
     this.files.forget(root);
     this.#dropFormers(({ node }) => node.root === root);
-    if (root.node !== null) this.#directories.drop(root.node);
+    this.#dropRoot(root);
+  }
+
+  #dropRoot(root: Root): void {
+    if (root.node === null) return;
+    const { mark } = root.node;
+    this.#directories.drop(root.node);
     root.node = null;
+    this.#scope?.remove(root, mark.identity);
   }
 
   /** Look for directories in `node` that are not in the tree. They were there before: nothing is told. */
   lookAgainIn(node: Node): void {
-    this.#directories.add(node, { isNew: false });
+    if (marksFilesystem(node.root)) this.backend.filesystems?.lookAgain();
+    else this.#directories.add(node, { isNew: false });
   }
 
   /** Another directory is at a place below a root, or none: a look will tell. */
@@ -243,6 +263,17 @@ export class WatchTable {
     this.#directories.dropLost();
     this.#sayUntold();
     this.files.settle();
+    this.#sayLost();
+  }
+
+  #sayLost(): void {
+    const count = this.#scope?.finder.takeLost() ?? 0;
+    if (count === 0) return;
+    const what = count === 1 ? "A directory was" : `${count} directories were`;
+    this.#log.warn(
+      `Some events may be missing: ${what} deleted, or replaced by another, before it was seen where; ` +
+        "facron was too far behind",
+    );
   }
 
   #sayUntold(): void {
@@ -260,7 +291,10 @@ export class WatchTable {
     const { position } = this.backend;
     if (position === this.#comparedAt) return;
     this.#comparedAt = position;
-    for (const root of this.roots.values()) if (follows(root)) this.#directories.compare(root);
+    for (const root of this.roots.values()) {
+      if (marksFilesystem(root) && root.node !== null) this.#directories.forgetBelow(root.node);
+      else if (follows(root)) this.#directories.compare(root);
+    }
   }
 
   /** What has been read is told. */
@@ -323,8 +357,7 @@ export class WatchTable {
     if (status === null) this.#sayGone(root, reason);
     // Its name went: if that was the last, its end is the next that the kernel says.
     if (status === null && reason === "changed") return;
-    this.#directories.drop(root.node);
-    root.node = null;
+    this.#dropRoot(root);
     if (status === null || !this.#observer.isWanted(root)) return this.#observer.rootGone();
     try {
       // What a mount shows or hides was there before.
@@ -408,10 +441,32 @@ export class WatchTable {
     node.inode = inode;
     addNode(mark, node);
     root.node = node;
+    this.#watchFilesystem(root);
+    if (mark.isDirectory && marksFilesystem(root)) this.sayMountedBelow(root, mountsBelow(root));
     this.#gone.delete(root);
     if (!mark.isDirectory) return;
+    if (marksFilesystem(root) && !isNew) return;
     if (follows(root)) this.#directories.add(node, { isNew });
     else if (isNew) this.#observer.newDirectory(node, this, null);
+  }
+
+  /** @param paths one char for one byte */
+  sayMountedBelow({ path: top }: Root, paths: readonly string[]): void {
+    for (const path of paths)
+      this.#log.warn(
+        `Cannot watch ${quoted(fromLatin1(path))} below ${quoted(top)}: something else is mounted there, ` +
+          'and scope "filesystem" is one filesystem\'s; give it a rule of its own, or use scope "tree"',
+      );
+  }
+
+  /** @throws {SyscallError} if that can't be: then it is not watched at all */
+  #watchFilesystem(root: Root): void {
+    try {
+      this.#scope?.set(root);
+    } catch (error) {
+      this.#dropRoot(root);
+      throw error;
+    }
   }
 
   #markRoot(root: Root, isNew = true): FoundRoot {
@@ -463,19 +518,24 @@ export class WatchTable {
     }
   }
 
-  #changeRoot(root: Root, { top, below, belowHidden, isStrict, isNew }: RootWants): void {
+  #changeRoot(root: Root, wants: RootWants): void {
+    const { top, below, belowHidden, isStrict, scope = "tree", isNew = false } = wants;
     const before = reachOf(root);
     root.isStrict = isStrict;
     const exclusions = exclusionsOf(root);
     root.top = top;
     root.below = below;
     root.belowHidden = belowHidden;
+    root.scope = scope;
     // What else comes to the path of a file that is followed has a record.
     if (isNew !== true || this.files.get(root) === null) this.#dropIfReplaced(root);
     if (root.node === null) return this.#placeRoot(root, isNew);
     const changes = reachOf(root) !== before;
-    if (changes) for (const child of childrenOf(root.node)) this.#directories.drop(child);
+    this.#scope?.set(root);
+    if (changes) this.#directories.forgetBelow(root.node);
     this.#directories.refreshBelow(root.node);
+    if (marksFilesystem(root))
+      return void (exclusionsOf(root) !== exclusions && this.reconsider(root.node));
     if (changes && root.node.isDirectory && follows(root))
       this.#directories.add(root.node, { isNew: false });
     else if (exclusionsOf(root) !== exclusions) this.reconsider(root.node);
@@ -487,19 +547,19 @@ export class WatchTable {
     for (const child of childrenOf(node))
       if (isLeftOut(node, child.name)) this.#directories.drop(child);
       else this.reconsider(child);
-    this.#directories.add(node, { isNew: false });
+    if (marksFilesystem(node.root)) this.backend.filesystems?.lookAgain();
+    else this.#directories.add(node, { isNew: false });
   }
 
   /** A reload resolves every path anew: a symbolic link may lead elsewhere by now. */
   #dropIfReplaced(root: Root): void {
     if (root.node === null) return;
     if (statusOrNull(cString(root.path))?.inode === root.node.inode) return;
-    this.#directories.drop(root.node);
-    root.node = null;
+    this.#dropRoot(root);
   }
 }
 
 /** On which directories below a root there are marks: when it changes, they are looked for anew. */
 function reachOf(root: Root): string {
-  return `${follows(root)} ${root.below !== null} ${root.belowHidden !== null}`;
+  return `${follows(root)} ${root.below !== null} ${root.belowHidden !== null} ${root.scope}`;
 }

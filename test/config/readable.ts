@@ -16,6 +16,7 @@ export function readableRule(rule: Rule) {
     watch: rule.watch.map(({ path, ...rest }) => ({ path: readable(path), ...rest })),
     backend: rule.backend,
     ...(rule.pollIntervalMs === undefined ? {} : { pollIntervalMs: rule.pollIntervalMs }),
+    ...(rule.scope === undefined ? {} : { scope: rule.scope }),
     condition: rule.condition.map(readableAlternative),
     command: rule.command?.words.map(readableWord) ?? null,
     ...(rule.runAs === undefined ? {} : { runAs: rule.runAs }),

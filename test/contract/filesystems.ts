@@ -2,6 +2,7 @@
 import { mkdirSync } from "node:fs";
 import { mountBindfs, mountImage, mountOverlay, mountTmpfs } from "../helpers/mount.ts";
 import type { Needs } from "../helpers/requires.ts";
+import { type BackendName, wholeFilesystems } from "./script.ts";
 
 export interface Filesystem {
   readonly name: string;
@@ -52,10 +53,34 @@ export const filesystems: readonly Filesystem[] = [
 export const backends = ["fanotify", "inotify"] as const;
 
 /** Each of them on each of the chosen filesystems, with a title. */
-export function chosenPlaces(): { filesystem: Filesystem; backend: Backend; on: string }[] {
-  return chosenFilesystems().flatMap((filesystem) =>
-    backends.map((backend) => ({ filesystem, backend, on: `${backend} on ${filesystem.name}` })),
+export function chosenPlaces(): Place<Backend>[] {
+  return placesOf(backends);
+}
+
+/** The same, and `scope = "filesystem"` where the kernel reports a whole filesystem. */
+export function chosenPlacesAndScopes(): Place<BackendName>[] {
+  return placesOf<BackendName>([...backends, "filesystem"]).filter(
+    ({ filesystem, backend }) =>
+      backend !== "filesystem" || wholeFilesystems.includes(filesystem.name),
   );
+}
+
+export interface Place<Name> {
+  readonly filesystem: Filesystem;
+  readonly backend: Name;
+  readonly on: string;
+}
+
+function placesOf<Name>(names: readonly Name[]): Place<Name>[] {
+  return chosenFilesystems().flatMap((filesystem) =>
+    names.map((backend) => ({ filesystem, backend, on: `${backend} on ${filesystem.name}` })),
+  );
+}
+
+/** What `facron watch` is given for it. */
+export function optionsFor(backend: BackendName): string[] {
+  if (backend === "filesystem") return ["--backend", "fanotify", "--scope", "filesystem"];
+  return ["--backend", backend];
 }
 
 type Backend = (typeof backends)[number];

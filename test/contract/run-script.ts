@@ -8,6 +8,7 @@ import { libc } from "../../ffi/libc.ts";
 import { type EventLine, RunningBinary } from "../helpers/run-binary.ts";
 import { waitFor } from "../helpers/wait-for.ts";
 import { linesTold, type Told } from "./line-text.ts";
+import { optionsFor } from "./filesystems.ts";
 import { newPipe } from "./new-pipe.ts";
 import { Quiet } from "./quiet.ts";
 import type { BackendName, ExpectedLine, Round, Script } from "./script.ts";
@@ -87,7 +88,7 @@ class ScriptRun implements AsyncDisposable {
   #words(): string[] {
     const { watch, table, toml } = this.#script;
     const interval = this.#backend === "poll" ? ["--poll-interval", pollInterval] : [];
-    if (watch !== null) return ["watch", "--backend", this.#backend, ...interval, ...watch];
+    if (watch !== null) return ["watch", ...optionsFor(this.#backend), ...interval, ...watch];
     if (toml.length > 0) {
       writeFileSync(join(this.#directory, "table.toml"), tomlFor(toml, this.#backend));
       return ["--config", "table.toml"];
@@ -180,7 +181,7 @@ class ScriptRun implements AsyncDisposable {
     if (this.#backend === "poll") return synthetic === "poll" ? null : "nothing of a look";
     if (synthetic !== undefined) return null;
     const sees = this.#script.table.some((rule) => / IN_/.test(rule)) ? null : this.#backend;
-    if (sees === "fanotify" && !(Number(pid) > 0)) return "no pid";
+    if ((sees === "fanotify" || sees === "filesystem") && !(Number(pid) > 0)) return "no pid";
     if (sees === "inotify" && pid !== undefined) return "a pid, which inotify does not know";
     return null;
   }
@@ -213,8 +214,15 @@ const ours = ["pause", "resume", "reload"];
 function tomlFor(lines: readonly string[], backend: BackendName): string {
   const isNamed = lines.some((line) => line.startsWith("name ="));
   const interval = backend === "poll" ? [`poll_interval = "${pollInterval}"`] : [];
-  const keys = [`backend = "${backend}"`, ...interval, ...(isNamed ? [] : ['name = "watch"'])];
-  return lines.flatMap((line) => (line === "[[rule]]" ? [line, ...keys] : [line])).join("\n");
+  const isWhole = backend === "filesystem";
+  const named = `backend = "${isWhole ? "fanotify" : backend}"`;
+  const keys = [named, ...interval, ...(isNamed ? [] : ['name = "watch"'])];
+  return lines
+    .flatMap((line) => {
+      if (line === "[[rule]]") return [line, ...keys];
+      return isWhole && line === "recursive = true" ? [line, 'scope = "filesystem"'] : [line];
+    })
+    .join("\n");
 }
 
 /** `D create,modify /bin/x` for inotify: `D IN_CREATE,IN_MODIFY /bin/x`. */

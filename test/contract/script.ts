@@ -31,7 +31,7 @@
  * that it may come or not.
  * `Log:` behind an output lists what stderr must have said by then (parts of lines).
  */
-export type BackendName = "fanotify" | "inotify" | "poll";
+export type BackendName = "fanotify" | "filesystem" | "inotify" | "poll";
 
 export interface Script {
   readonly claim: string;
@@ -47,7 +47,8 @@ export interface Script {
 export interface Limit {
   /** Null: on every one. */
   readonly filesystems: readonly string[] | null;
-  readonly backend: BackendName | null;
+  /** With which backends it does not. */
+  readonly backends: readonly BackendName[];
   readonly reason: string;
 }
 
@@ -65,7 +66,11 @@ export interface ExpectedLine {
   readonly isOptional: boolean;
 }
 
-export const backends: readonly BackendName[] = ["fanotify", "inotify", "poll"];
+/** "filesystem" is fanotify with `scope = "filesystem"`: what is said of fanotify holds for it too. */
+export const backends: readonly BackendName[] = ["fanotify", "filesystem", "inotify", "poll"];
+
+/** Where the kernel reports a whole filesystem (test/watch/filesystem-scope.test.ts has the others). */
+export const wholeFilesystems = ["tmpfs", "ext4", "xfs", "btrfs"];
 
 /** What holds for all scripts with a table. */
 const noPolledTables = "a table has no word for polling";
@@ -94,11 +99,22 @@ export function parseScript(text: string): Script {
 /** Why the script does not run there, or null. */
 export function whyNot(script: Script, filesystem: string, backend: BackendName): string | null {
   const limit = script.limits.find(
-    (one) =>
-      (one.filesystems?.includes(filesystem) ?? true) && (one.backend ?? backend) === backend,
+    (one) => (one.filesystems?.includes(filesystem) ?? true) && one.backends.includes(backend),
   );
   if (backend === "poll" && script.table.length > 0) return noPolledTables;
+  if (backend === "filesystem") {
+    if (!wholeFilesystems.includes(filesystem)) return "the kernel does not report it as a whole";
+    if (!isRecursive(script)) return "nothing in it is recursive: it is as with fanotify";
+  }
   return limit?.reason ?? null;
+}
+
+function isMeant(named: string, backend: BackendName): boolean {
+  return named === backend || (named === "fanotify" && backend === "filesystem");
+}
+
+function isRecursive({ watch, toml }: Script): boolean {
+  return watch?.includes("-r") === true || toml.some((line) => line.startsWith("recursive = true"));
 }
 
 interface Section {
@@ -145,12 +161,13 @@ function limitOf({ name, rest }: Section): Limit[] {
   const [, where, reason] = /^([^:]+): (.+)$/.exec(rest) ?? [];
   if (where === undefined || reason === undefined) throw new Error(`No reason: ${name}: ${rest}`);
   if (name === "not on") {
-    const [, list, , backend = null] = /^(.*?)( with (\w+))?$/.exec(where)!;
+    const [, list, , named = null] = /^(.*?)( with (\w+))?$/.exec(where)!;
     const filesystems = list === "any" ? null : list!.split(/,\s*/);
-    return [{ filesystems, backend: backend as BackendName | null, reason }];
+    const meant = backends.filter((backend) => named === null || isMeant(named, backend));
+    return [{ filesystems, backends: meant, reason }];
   }
-  const others = backends.filter((backend) => backend !== where);
-  return others.map((backend) => ({ filesystems: null, backend, reason }));
+  const others = backends.filter((backend) => !isMeant(where, backend));
+  return [{ filesystems: null, backends: others, reason }];
 }
 
 function roundsOf(sections: readonly Section[]): Round[] {
@@ -174,7 +191,7 @@ function expectedLine(line: string): ExpectedLine {
   const [, optional, text, not, one] = /^(\? )?(.*?)(?:\s+\[(not )?(\w+)\])?$/.exec(line)!;
   const isOptional = optional !== undefined;
   const told = backends.filter(
-    (name) => one === undefined || (name === one) === (not === undefined),
+    (name) => one === undefined || isMeant(one, name) === (not === undefined),
   );
   return { text: text!.replace(/\s+/g, " "), backends: told, isOptional };
 }

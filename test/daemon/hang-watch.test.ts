@@ -2,7 +2,7 @@
 import { expect, test } from "bun:test";
 import { utf8 } from "../../ffi/bytes.ts";
 import { HangWatch } from "../../src/daemon/hang-watch.ts";
-import { Lookout, sharedBytes } from "../../src/reader/lookout.ts";
+import { Lookout, sharedBytes, stepWord } from "../../src/reader/lookout.ts";
 import { waitFor } from "../helpers/wait-for.ts";
 
 const waiting =
@@ -23,11 +23,11 @@ function setUp() {
 test("HangWatch says once that a filesystem does not answer, and once that it does", async () => {
   const { watch, reader, shared, said } = setUp();
   const checks = new Int32Array(shared);
-  Atomics.add(checks, 2, 1); // as `during` begins
+  Atomics.add(checks, stepWord, 1); // as `during` begins
   watch.start();
   await waitFor(() => said.length > 0, { what: "a hang to be said" });
   expect(watch.hanging).toBe('the filesystem of "/share"');
-  Atomics.add(checks, 2, 1); // as it ends
+  Atomics.add(checks, stepWord, 1); // as it ends
   reader.during(() => {});
   await waitFor(() => said.length > 1, { what: "its end to be said" });
   watch.stop();

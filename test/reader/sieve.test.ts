@@ -68,7 +68,8 @@ function sieve() {
 function nodeOf(interests: Interests): Node {
   const rest = { below: null, belowHidden: null, node: null, isStrict: false };
   const path = utf8("/d");
-  const root = { path, top: interests, ...rest, namesSubdirectories: false, noticesNames: false };
+  const kind = { namesSubdirectories: false, noticesNames: false, scope: "tree" as const };
+  const root = { path, top: interests, ...rest, ...kind };
   const mark = { isDirectory: true, identity: null, nodes: [], names: null, mask: 0 };
   return new Node(root, mark, { parent: null, name: path });
 }

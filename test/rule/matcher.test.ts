@@ -75,6 +75,7 @@ class Place {
       node: null,
       namesSubdirectories: true,
       noticesNames: false,
+      scope: "tree" as const,
     };
     this.node = new Node(root, this.#mark, { parent: null, name: path });
     addNode(this.#mark, this.node);
