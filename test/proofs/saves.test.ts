@@ -90,7 +90,9 @@ describe.each(cases)("$on", ({ filesystem, backend, on }) => {
   for (const { kind, claim, ways: theirs, fastWays } of saves) {
     for (const way of theirs) {
       for (const pace of ["slowly", "fast"] as const) {
-        const isEach = pace === "slowly" || fastWays.includes(way);
+        // A server of FUSE has renamed before the kernel knows of it, so a link cannot be told from the next.
+        const isBlurred = kind === "swap" && filesystem.name === "bindfs";
+        const isEach = pace === "slowly" || (fastWays.includes(way) && !isBlurred);
         const outcome = isEach ? "is one event each" : "is told at last, and the watch lives on";
         const title = `${claim}, ${pace}, by a rule on ${way}, ${outcome}`;
         proofTest(
