@@ -14,13 +14,11 @@ import { RuleSet } from "../rule/rule-set.ts";
 import { CatchUp } from "../watch/catch-up.ts";
 import { ConfigurationWatch } from "../watch/configuration-watch.ts";
 import { RealDisk } from "../watch/disk.ts";
-import { overflowText } from "../watch/explain.ts";
 import type { Listing } from "../watch/walk.ts";
 import { Ladder } from "../watch/ladder.ts";
 import { OwnOutputs } from "../watch/own-outputs.ts";
 import { MountTable } from "../watch/mount-table.ts";
 import { followMounts, seeMounts } from "../watch/mounts.ts";
-import { Recovery } from "../watch/recovery.ts";
 import type { Node, Root } from "../watch/tree.ts";
 import type { WatchTable } from "../watch/watch-table.ts";
 import type { WatchedFile } from "../watch/watched-file.ts";
@@ -31,6 +29,7 @@ import { WalkGarbage } from "./walk-garbage.ts";
 import { Watcher, type WatcherObserver } from "./watcher.ts";
 import { Dispatch } from "./dispatch.ts";
 import { Lookout } from "./lookout.ts";
+import { Recoveries } from "./recoveries.ts";
 import { ReadUps } from "./read-up.ts";
 import {
   type FromReader,
@@ -106,7 +105,7 @@ export class ReaderLoop {
   readonly #mounts = new MountTable();
   #hasNewMounts = false;
   readonly #configuration = new ConfigurationWatch();
-  readonly #recoveries = new Map<WatchTable, Recovery>();
+  readonly #recoveries: Recoveries;
   /** Roots whose ignore files are no longer what they were. */
   readonly #ignoreChanged = new Map<Root, WatchTable>();
   /** A root has gone, or a path that is waited for may be there. */
@@ -137,18 +136,19 @@ export class ReaderLoop {
     const actors = new Actors(this.#unknownActors);
     this.#dispatch = new Dispatch(this.#lines, this.#triggers, {
       linesAreMany: () => this.#stdout.write(this.#lines.take()),
-      overflow: (table) => this.#lose(table),
+      overflow: (table) => this.#recoveries.lost(table),
       entrySeen: (...seen) => this.#catchUp.entrySeen(...seen),
       disk: this.#disk,
       actors,
       ignoreFileChanged: (root, table) => void this.#ignoreChanged.set(root, table),
     });
     this.#catchUp = new CatchUp((...event) => this.#dispatch.synthetic(...event));
+    this.#recoveries = new Recoveries({ catchUp: this.#catchUp, log: this.#log });
     const observer = {
       newDirectory: (node: Node, table: WatchTable, listing: Listing | null) =>
         this.#lookInto(node, table, { listing }),
       compared: (node: Node, table: WatchTable, listing: Listing) =>
-        this.#recoveries.get(table)?.look(node, listing),
+        this.#recoveries.look(node, table, listing),
       placeDropped: (node: Node) => this.#catchUp.forget(node),
       interestsAdded: (node: Node, table: WatchTable, interests: Interests) =>
         this.#lookInto(node, table, { listing: null, interests }),
@@ -244,7 +244,7 @@ export class ReaderLoop {
     if (this.#watcher.isWalking || this.#looksAgain || this.#somethingCameOrWent) return 0;
     if (this.#watcher.polling.table.isLooking && !this.#looksLater) return 0;
     if (this.#hasNewMounts) return 0;
-    let timeoutMs = this.#isRecovering ? renameWaitMs : -1;
+    let timeoutMs = this.#recoveries.isActive ? renameWaitMs : -1;
     for (let i = 0; i < tables.length; i++) {
       if (tables[i]!.backend.hasAhead && this.#mayRead) return 0;
       if (tables[i]!.isUnsettled) timeoutMs = renameWaitMs;
@@ -312,24 +312,9 @@ export class ReaderLoop {
   #read(table: WatchTable): number {
     const now = nowMicroseconds();
     this.#lines.setTime(now);
-    this.#recoveryOf(table).beforeRead(now);
+    this.#recoveries.of(table).beforeRead(now);
     this.#dispatch.watchedEntries = this.#catchUp.openLooks;
     return this.#dispatch.read(table);
-  }
-
-  #recoveryOf(table: WatchTable): Recovery {
-    let recovery = this.#recoveries.get(table);
-    if (recovery === undefined) {
-      recovery = new Recovery(table, { catchUp: this.#catchUp, log: this.#log });
-      this.#recoveries.set(table, recovery);
-    }
-    return recovery;
-  }
-
-  /** The record in hand says that the kernel's queue was full. */
-  #lose(table: WatchTable): void {
-    this.#log.warn(overflowText(table.backend.name));
-    this.#recoveryOf(table).lost(nowMicroseconds());
   }
 
   /** Once for a read, however often they were written. */
@@ -378,7 +363,7 @@ export class ReaderLoop {
   }
 
   #walkOn(): void {
-    for (const recovery of this.#recoveries.values()) this.#recover(recovery);
+    this.#recover();
     if (this.#watcher.needsWalk) {
       for (const table of this.#watcher.tables) table.walk(directoriesPerSlice);
       this.#catchUp.tellDue();
@@ -402,17 +387,13 @@ export class ReaderLoop {
     return this.#watcher.tables.reduce((sum, { backend }) => sum + backend.marks, 0);
   }
 
-  #recover(recovery: Recovery): void {
-    if (!recovery.isActive) return;
+  /** Look for what has changed while records were lost. */
+  #recover(): void {
+    if (!this.#recoveries.isActive) return;
     this.#lines.setTime(nowMicroseconds());
-    recovery.step();
+    this.#recoveries.step();
     this.#catchUp.tellDue();
     this.#handOver();
-  }
-
-  get #isRecovering(): boolean {
-    for (const recovery of this.#recoveries.values()) if (recovery.isActive) return true;
-    return false;
   }
 
   #takeMessages(): void {
@@ -451,10 +432,10 @@ export class ReaderLoop {
         settle: () => this.#muted(() => table.settle()),
       }),
     );
-    const recovery = this.#recoveryOf(retired);
+    const recovery = this.#recoveries.of(retired);
     const old = groupOf(retired, {
       read: () => this.#readOnce(retired),
-      settle: () => (recovery.isActive ? this.#recover(recovery) : this.#settle(retired)),
+      settle: () => (recovery.isActive ? this.#recover() : this.#settle(retired)),
       isRecovering: () => recovery.isActive,
     });
     const isExact = handOver(old, fresh[0] ?? nothingWatched);
@@ -478,7 +459,7 @@ export class ReaderLoop {
   #answerReadUps(): void {
     for (;;) {
       const { tables, isWalking } = this.#watcher;
-      const openLooks = this.#catchUp.openLooks + (this.#isRecovering ? 1 : 0);
+      const openLooks = this.#catchUp.openLooks + (this.#recoveries.isActive ? 1 : 0);
       const next = this.#readUps.next({ tables, isWalking, openLooks });
       this.#looksAgain = next === "look";
       if (next !== "answer") return;
@@ -513,8 +494,8 @@ export class ReaderLoop {
 
   #recoverWithin(milliseconds: number): void {
     const deadline = performance.now() + milliseconds;
-    while (this.#isRecovering && performance.now() < deadline) this.#walkOn();
-    if (this.#isRecovering)
+    while (this.#recoveries.isActive && performance.now() < deadline) this.#walkOn();
+    if (this.#recoveries.isActive)
       this.#log.warn("Ending before all that changed while events were lost could be found");
   }
 
