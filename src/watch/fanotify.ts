@@ -1,21 +1,17 @@
 /** The fanotify backend: inode marks, records named by directory handle, entry name and target handle. */
-import { bytesEqual, cString, latin1 } from "../../ffi/bytes.ts";
+import { bytesEqual } from "../../ffi/bytes.ts";
 import { entryEvents, eventBits, selfEvents } from "../event.ts";
-import { bytesReadable, type Fd, O, openFd, readNow } from "../../ffi/fd.ts";
+import { bytesReadable, type Fd, readNow } from "../../ffi/fd.ts";
 import { Errno, SyscallError } from "../../ffi/errno.ts";
-import { fileStatus, readLink } from "../../ffi/files.ts";
+import { fileStatus } from "../../ffi/files.ts";
 import { POLLIN, pollOne } from "../../ffi/poll.ts";
 import {
   fanotifyInit,
   fanotifyMarkAdd,
   fanotifyMarkRemove,
   fileIdentity,
-  filesystemOf,
-  hasFilesystemId,
   identityInParent,
-  isSameFilesystem,
   mountOfIdentity,
-  openByIdentity,
 } from "../../ffi/fanotify/calls.ts";
 import { FanotifyReader, InfoReader, pidfdOf } from "../../ffi/fanotify/reader.ts";
 import {
@@ -37,13 +33,13 @@ import {
 import type { ActorDesk } from "./actor-desk.ts";
 import type { Backend, EventSink, NotOpened, Side, Want } from "./backend.ts";
 import { isNamed, type LeadingNames } from "./leading-names.ts";
-import { OpenPath } from "./open-path.ts";
 import { renamePlaces } from "./rename-places.ts";
 import { type Mark, type Node, noNodes, pathForCall } from "./tree.ts";
 import { viewAskers, viewRenamed } from "../rule/view.ts";
 import { fileLimitOf } from "../../ffi/limits.ts";
 import { FanotifyAhead, queuedBytesPerEvent } from "./fanotify-ahead.ts";
 import { type FanotifyMark, FilesystemMarks } from "./filesystem-marks.ts";
+import { HandleOpener, isAt } from "./handle-opener.ts";
 import { HandleTable, wordsOf } from "./handle-table.ts";
 
 /** For all groups: none reads while the records of another are in hand. */
@@ -55,7 +51,6 @@ const recordBytesMax = 1024;
 /** RLIMIT_NOFILE as nearly everywhere. */
 const usualFileLimit = 1024;
 const dot = 0x2e;
-const slash = 0x2f;
 /** Stands for the call in the error that says that a filesystem is a copy. */
 const copyCall = "name_to_handle_at";
 
@@ -112,8 +107,7 @@ export class FanotifyBackend implements Backend {
   readonly filesystems: FilesystemMarks;
   readonly #ahead: FanotifyAhead;
   #consumed = 0;
-  /** By fsid: whether directories can be opened by their handle. */
-  readonly #canOpen = new Map<string, boolean>();
+  readonly #handles = new HandleOpener();
   /** Events of the read in hand that are not delivered yet. */
   #left = 0;
 
@@ -225,37 +219,8 @@ export class FanotifyBackend implements Backend {
     return bytesEqual(fileIdentity(path), mark.identity!);
   }
 
-  openByIdentity(near: Uint8Array, identity: Uint8Array, isDirectory = true): Fd | NotOpened {
-    try {
-      const nearest = fileIdentity(near);
-      if (!isSameFilesystem(nearest, identity)) return "no anchor";
-      if (!hasFilesystemId(identity)) return "cannot"; // it may be any that has none
-      using anchor = openFd(near, O.RDONLY | O.NONBLOCK);
-      if (!this.#opensHandles(anchor, nearest)) return "cannot";
-      return openByIdentity(anchor.number, identity, { isDirectory });
-    } catch (error) {
-      if (!(error instanceof SyscallError)) throw error;
-      return error.syscall === "open_by_handle_at" ? "gone" : "no anchor";
-    }
-  }
-
-  /**
-   * Whether we may (CAP_DAC_READ_SEARCH), and the filesystem can: overlayfs and FUSE give handles that
-   * only tell files apart. Asked once for each filesystem, with what is known to be there.
-   */
-  #opensHandles(anchor: Fd, identity: Uint8Array): boolean {
-    const filesystem = latin1(filesystemOf(identity));
-    const known = this.#canOpen.get(filesystem);
-    if (known !== undefined) return known;
-    let can = true;
-    try {
-      openByIdentity(anchor.number, identity).close();
-    } catch (error) {
-      if (!(error instanceof SyscallError)) throw error;
-      can = false;
-    }
-    this.#canOpen.set(filesystem, can);
-    return can;
+  openByIdentity(near: Uint8Array, identity: Uint8Array): Fd | NotOpened {
+    return this.#handles.open(near, identity);
   }
 
   markAt(path: Uint8Array): Mark | null {
@@ -304,33 +269,12 @@ export class FanotifyBackend implements Backend {
     this.#drop(mark as FanotifyMark);
     if (mark.mask === 0) return;
     try {
-      using held = this.#hold(mark as FanotifyMark, path);
+      using held = this.#handles.hold(mark as FanotifyMark, path);
       if (held !== null) fanotifyMarkRemove(this.fd, held.path, mark.mask);
     } catch (error) {
       // The inode went at this moment: its records find no mark here.
       if (!(error instanceof SyscallError)) throw error;
     }
-  }
-
-  /** A path that leads to the inode of a mark, wherever it is by now; null if it is gone or cannot be found. */
-  #hold(mark: FanotifyMark, path: Uint8Array): OpenPath | null {
-    const there = openOrNull(path);
-    if (there !== null && isAt(there.path, mark)) return there;
-    const real = there === null ? null : readLink(there.path);
-    there?.[Symbol.dispose]();
-    return this.#holdNear(mark, path.subarray(0, -1)) ?? (real && this.#holdNear(mark, real));
-  }
-
-  /** By its handle. @param near a path, not NUL-terminated: something above it may be on its filesystem */
-  #holdNear(mark: FanotifyMark, near: Uint8Array): OpenPath | null {
-    let above = near;
-    while (above.length > 1) {
-      above = above.subarray(0, Math.max(above.lastIndexOf(slash), 1));
-      const found = this.openByIdentity(cString(above), mark.identity, mark.isDirectory);
-      if (typeof found === "object") return new OpenPath(found);
-      if (found !== "no anchor") return null;
-    }
-    return null;
   }
 
   forget(mark: Mark): void {
@@ -583,28 +527,9 @@ function isSameDevice(path: Uint8Array, known: Uint8Array): boolean {
   }
 }
 
-function openOrNull(path: Uint8Array): OpenPath | null {
-  try {
-    return OpenPath.follow(path);
-  } catch (error) {
-    if (error instanceof SyscallError) return null;
-    throw error;
-  }
-}
-
 /** Nothing is wanted of it or of a name in it. */
 function isElsewhere({ nodes, names }: FanotifyMark): boolean {
   return nodes.length === 0 && names === null;
-}
-
-/** Marks are changed by path, and what is there by now may have a mark of its own. */
-function isAt(path: Uint8Array, mark: FanotifyMark): boolean {
-  try {
-    return bytesEqual(fileIdentity(path), mark.identity);
-  } catch (error) {
-    if (error instanceof SyscallError) return false;
-    throw error;
-  }
 }
 
 function asksForRename(node: Node): boolean {

@@ -1,11 +1,11 @@
 /** What the proofs share: how often, with which backends, the writer's process, and how lines are counted. */
-import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { Quiet } from "../contract/quiet.ts";
 import { atTestEnd } from "../helpers/at-test-end.ts";
 import { collectLines, type Lines } from "../helpers/lines.ts";
 import { needsRoot } from "../helpers/requires.ts";
 import { waitFor } from "../helpers/wait-for.ts";
+import { fdinfoOf } from "../reader/fdinfo.ts";
 import type { Kind } from "./writer.ts";
 
 /** Rounds of each proof; `bun run bench proofs` asks for 10,000 of them. */
@@ -132,6 +132,6 @@ export function mostMarks(pid: number): number {
 /** Of each descriptor, counted without reading each mark: a proof may have 60,000. */
 function markCounts(pid: number): number[] {
   const files = [...new Bun.Glob("*").scanSync({ cwd: `/proc/${pid}/fdinfo`, onlyFiles: false })];
-  const texts = files.map((file) => readFileSync(`/proc/${pid}/fdinfo/${file}`, "utf8"));
+  const texts = files.map((file) => fdinfoOf(pid, file));
   return texts.map((text) => text.match(/^(inotify wd|fanotify ino):/gm)?.length ?? 0);
 }
