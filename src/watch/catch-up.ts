@@ -160,7 +160,7 @@ export class CatchUp {
     if (this.#looks.size === 0) return;
     for (const [node, looks] of [...this.#looks]) {
       const isDue = ({ table, until }: Look): boolean =>
-        table.backend.position >= until && !table.isAway(node);
+        table.backend.position >= until && !table.isUnderway(node);
       const left = looks.filter((look) => !isDue(look));
       if (left.length > 0) this.#looks.set(node, left);
       else this.#looks.delete(node);

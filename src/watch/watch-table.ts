@@ -223,9 +223,9 @@ export class WatchTable {
     this.#handles.moved(move);
   }
 
-  /** Whether it is, for now, nowhere: in a directory that has left, and whose arrival is not read yet. */
-  isAway(node: Node): boolean {
-    return this.#directories.isAway(node);
+  /** Whether it, or a directory that it is in, is not where the tree has it: what is told of it waits. */
+  isUnderway(node: Node): boolean {
+    return this.#directories.isUnderway(node);
   }
 
   /**

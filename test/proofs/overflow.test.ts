@@ -5,7 +5,7 @@
  * FACRON_PROOF_COUNT sets how many files (5,000), FACRON_TEST_FILESYSTEMS where (tmpfs).
  */
 import { describe, expect } from "bun:test";
-import { closeSync, mkdirSync, openSync, writeFileSync, writeSync } from "node:fs";
+import { closeSync, mkdirSync, openSync, renameSync, writeFileSync, writeSync } from "node:fs";
 import { join } from "node:path";
 import { chosenPlaces } from "../contract/filesystems.ts";
 import { Quiet } from "../contract/quiet.ts";
@@ -70,6 +70,7 @@ describe.each(["fanotify", "inotify"] as const)("with %s", (backend) => {
   async function lose(work: (dir: string) => void): Promise<EventLine[]> {
     const dir = tempDir();
     dir.write("old", "text");
+    dir.mkdir("known");
     const facron = await startWithQueue(backend, queue, watched(backend, dir.path));
     using quiet = new Quiet(facron.pid);
     await quiet.pause();
@@ -134,6 +135,19 @@ describe.each(["fanotify", "inotify"] as const)("with %s", (backend) => {
     await facron.stop();
     expect(about().map(({ events }) => events)).toEqual([["create"], ["close_write"]]);
   });
+
+  proofTest(
+    "what changed in a directory whose renaming was lost is told under its new path",
+    async () => {
+      const lines = await lose((dir) => {
+        flood(dir);
+        renameSync(`${dir}/known`, `${dir}/renamed`);
+        writeFileSync(`${dir}/renamed/f`, "text");
+      });
+      expect(toldOf(lines, "known/f")).toEqual([]);
+      expect(toldOf(lines, "renamed/f")).toEqual(["create overflow", "close_write overflow"]);
+    },
+  );
 
   proofTest(
     "directories that were made in the loss are looked into, whatever is in them",
