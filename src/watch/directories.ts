@@ -261,6 +261,7 @@ export class Directories {
     const answer = this.moves.hold(node, tell());
     if (typeof answer !== "object") return answer === "held";
     this.drop(answer.nowhere);
+    this.isInDoubt = true; // if it went to where something is watched, a look at everything finds it
     return true;
   }
 

@@ -89,8 +89,8 @@ export class WatchTable {
   readonly #names: NameRecords;
   /** Roots whose filesystem is watched as a whole; null where that can't be. */
   readonly #scope: FilesystemScope | null;
-  /** `Backend.position` of the last comparison. */
-  #comparedAt = -1;
+  /** A record of a directory has come since the last comparison. */
+  #isComparisonOld = true;
   /** Files that were replaced, as a look has found: what happened to them until then may be queued still. */
   #formers: { readonly node: Node; readonly until: number }[] = [];
   /** Roots of which the log says that they are no longer there. */
@@ -210,6 +210,7 @@ export class WatchTable {
 
   directoryEntry(node: Node, entry: DirectoryEntry): void {
     if (!follows(node.root)) return;
+    this.#isComparisonOld = true;
     this.#directories.advance({ inHand: true });
     if (entry.isUnsure === true) this.doubt();
     // In a tree of several queues some may say handles, and some names.
@@ -218,6 +219,7 @@ export class WatchTable {
   }
 
   directoryMoved(move: DirectoryMove): void {
+    this.#isComparisonOld = true;
     this.#directories.advance({ inHand: true });
     if (move.isUnsure === true) this.doubt();
     this.#handles.moved(move);
@@ -285,12 +287,14 @@ export class WatchTable {
     );
   }
 
-  /** Once for what has been read: if a directory cannot be found then, it will not be by the next look. */
+  /**
+   * Once for what has been read of directories: if one cannot be found then, it will not be by the next
+   * look. Looks leave records of their own behind, which are no reason to look again.
+   */
   #compare(): void {
     this.#directories.isInDoubt = false;
-    const { position } = this.backend;
-    if (position === this.#comparedAt) return;
-    this.#comparedAt = position;
+    if (!this.#isComparisonOld) return;
+    this.#isComparisonOld = false;
     for (const root of this.roots.values()) {
       if (marksFilesystem(root) && root.node !== null) this.#directories.forgetBelow(root.node);
       else if (follows(root)) this.#directories.compare(root);
@@ -310,6 +314,7 @@ export class WatchTable {
 
   /** Records do not tell where directories are: the tree has to be compared with what is there. */
   doubt(): void {
+    this.#isComparisonOld = true;
     this.#directories.isInDoubt = true;
   }
 
@@ -326,6 +331,7 @@ export class WatchTable {
   }
 
   markGone(mark: Mark, reason: GoneReason): void {
+    this.#isComparisonOld = true;
     for (const node of [...mark.nodes]) {
       const { parent } = node;
       if (parent === null) {
