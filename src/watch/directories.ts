@@ -404,6 +404,17 @@ export class Directories {
     if (!isThere) this.#sighted.add(node);
   }
 
+  /** Whether it is what an identity names that is where the tree has a directory. */
+  isAtItsPath(node: Node, identity: Uint8Array): boolean {
+    try {
+      const found = this.backend.identityOf(pathForCall(node));
+      return found !== null && bytesEqual(found, identity);
+    } catch (error) {
+      if (error instanceof SyscallError) return false;
+      throw error;
+    }
+  }
+
   /** Where a directory is by now, if that is in a directory of the same root. */
   whereabouts(node: Node, identity: Uint8Array): Omit<Sighting, "at"> | null {
     using directory = this.openByIdentity(node.parent ?? node, identity);

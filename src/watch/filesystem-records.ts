@@ -1,11 +1,10 @@
 /** Records of directories below a root whose filesystem reports as a whole: each comes and goes by one. */
 import { bytesEqual } from "../../ffi/bytes.ts";
-import { SyscallError } from "../../ffi/errno.ts";
 import { eventBits } from "../event.ts";
 import type { DirectoryEntry, DirectoryMove } from "./backend.ts";
 import { type Directories, placeOf } from "./directories.ts";
 import type { Finder } from "./finder.ts";
-import { type Node, pathForCall, type Root } from "./tree.ts";
+import { type Node, type Root } from "./tree.ts";
 import { isLeftOut } from "./want.ts";
 
 /** Directories that are looked into before the next record. */
@@ -61,7 +60,7 @@ export class FilesystemRecords {
    * one process). So the directory may be elsewhere, and no record will tell.
    */
   #verify(node: Node, identity: Uint8Array): void {
-    if (this.#isThere(node, identity)) return;
+    if (this.#directories.isAtItsPath(node, identity)) return;
     const found = this.#finder.whereNow(identity, node.root);
     if (found === null) return;
     this.#finder.find(found.parent);
@@ -69,15 +68,5 @@ export class FilesystemRecords {
     const isSame = parent === node.parent && bytesEqual(found.name, node.name);
     if (parent === null) this.#directories.drop(node);
     else if (!isSame) this.#directories.move(node, parent, found.name);
-  }
-
-  #isThere(node: Node, identity: Uint8Array): boolean {
-    try {
-      const found = this.#directories.backend.identityOf(pathForCall(node));
-      return found !== null && bytesEqual(found, identity);
-    } catch (error) {
-      if (error instanceof SyscallError) return false;
-      throw error;
-    }
   }
 }

@@ -6,7 +6,7 @@ import type { DirectoryEntry, DirectoryMove } from "./backend.ts";
 import { type Directories, placeOf } from "./directories.ts";
 import type { FilesystemRecords } from "./filesystem-records.ts";
 import { OpenDirectory } from "./open-directory.ts";
-import { isInTree, joined, type Node, pathForCall } from "./tree.ts";
+import { isInTree, joined, type Node } from "./tree.ts";
 import { follows, isLeftOut, marksFilesystem } from "./want.ts";
 
 /** Sub-directories of a new directory that are looked into before the next record: `mkdir -p` and more. */
@@ -80,7 +80,7 @@ export class HandleRecords {
    * one process). So the directory may be elsewhere, and no record will tell.
    */
   #verify(node: Node, identity: Uint8Array): void {
-    if (!isInTree(node) || this.#isAt(node, identity)) return;
+    if (!isInTree(node) || this.#directories.isAtItsPath(node, identity)) return;
     const at = this.#directories.backend.end;
     const found = this.#directories.whereabouts(node, identity);
     if (found === null || (found.parent === node.parent && bytesEqual(found.name, node.name)))
@@ -88,16 +88,6 @@ export class HandleRecords {
     const isTold = this.#directories.backend.isMovedAhead(identity);
     if (isTold) this.#directories.sight(node, { ...found, at });
     else this.#directories.move(node, found.parent, found.name);
-  }
-
-  #isAt(node: Node, identity: Uint8Array): boolean {
-    try {
-      const found = this.#directories.backend.identityOf(pathForCall(node));
-      return found !== null && bytesEqual(found, identity);
-    } catch (error) {
-      if (error instanceof SyscallError) return false;
-      throw error;
-    }
   }
 
   #arrive(parent: Node, name: Uint8Array, identity: Uint8Array): void {

@@ -1,30 +1,20 @@
 /** A directory held open for a moment: whatever becomes of its path, it is this one. */
-import { type Fd, O, openEntry, openFd } from "../../ffi/fd.ts";
+import { O, openEntry, openFd } from "../../ffi/fd.ts";
 import { addEntries, type Entry } from "../../ffi/files.ts";
-import { descriptorPath } from "./descriptor-path.ts";
+import { OpenPath } from "./open-path.ts";
 
 const flags = O.RDONLY | O.DIRECTORY | O.NOFOLLOW | O.NONBLOCK;
 
 const slash = 0x2f;
 
-/** Never kept for long: a descriptor keeps its filesystem from being unmounted. */
-export class OpenDirectory implements Disposable {
-  readonly #fd: Fd;
-  /** A path that leads to it, NUL-terminated. */
-  readonly path: Uint8Array;
-
-  constructor(fd: Fd) {
-    this.#fd = fd;
-    this.path = descriptorPath(fd.number);
-  }
-
+export class OpenDirectory extends OpenPath {
   /** @param path NUL-terminated; a symbolic link is not followed. @throws {SyscallError} as open(2) */
   static at(path: Uint8Array): OpenDirectory {
     return new OpenDirectory(openFd(path, flags));
   }
 
   /** The same, and a symbolic link is. */
-  static follow(path: Uint8Array): OpenDirectory {
+  static override follow(path: Uint8Array): OpenDirectory {
     return new OpenDirectory(openFd(path, flags & ~O.NOFOLLOW));
   }
 
@@ -34,12 +24,12 @@ export class OpenDirectory implements Disposable {
   }
 
   get number(): number {
-    return this.#fd.number;
+    return this.fd.number;
   }
 
   /** A directory in it; a symbolic link is none. @throws {SyscallError} as openat(2) */
   open(name: Uint8Array): OpenDirectory {
-    return new OpenDirectory(openEntry(this.#fd.number, name, flags));
+    return new OpenDirectory(openEntry(this.fd.number, name, flags));
   }
 
   /** The path of an entry, NUL-terminated. */
@@ -54,10 +44,6 @@ export class OpenDirectory implements Disposable {
 
   /** What is in it now, as `addEntries` adds it. @throws {SyscallError} */
   addTo(entries: Entry[], only?: "directories"): void {
-    addEntries(entries, this.#fd.number, only);
-  }
-
-  [Symbol.dispose](): void {
-    this.#fd.close();
+    addEntries(entries, this.fd.number, only);
   }
 }

@@ -4,12 +4,12 @@ import { descriptorPath } from "./descriptor-path.ts";
 
 /** Never kept for long: a descriptor keeps its filesystem from being unmounted. */
 export class OpenPath implements Disposable {
-  readonly #fd: Fd;
+  protected readonly fd: Fd;
   /** A path that leads to it, NUL-terminated. */
   readonly path: Uint8Array;
 
   constructor(fd: Fd) {
-    this.#fd = fd;
+    this.fd = fd;
     this.path = descriptorPath(fd.number);
   }
 
@@ -24,6 +24,6 @@ export class OpenPath implements Disposable {
   }
 
   [Symbol.dispose](): void {
-    this.#fd.close();
+    this.fd.close();
   }
 }

@@ -5,7 +5,15 @@
  * FACRON_PROOF_COUNT sets how many files (5,000), FACRON_TEST_FILESYSTEMS where (tmpfs).
  */
 import { describe, expect } from "bun:test";
-import { closeSync, mkdirSync, openSync, renameSync, writeFileSync, writeSync } from "node:fs";
+import {
+  closeSync,
+  mkdirSync,
+  openSync,
+  renameSync,
+  statSync,
+  writeFileSync,
+  writeSync,
+} from "node:fs";
 import { join } from "node:path";
 import { chosenPlaces } from "../contract/filesystems.ts";
 import { Quiet } from "../contract/quiet.ts";
@@ -13,6 +21,7 @@ import { startWithQueue } from "../helpers/queue-limit.ts";
 import { report } from "../helpers/report.ts";
 import type { EventLine } from "../helpers/run-binary.ts";
 import { tempDir } from "../helpers/temp-dir.ts";
+import { waitFor } from "../helpers/wait-for.ts";
 import { countsOf, examplesOf, noDifference, proofCount, proofTest, Tally } from "./proof.ts";
 
 const count = proofCount(1000) * 5;
@@ -67,14 +76,14 @@ describe.each(chosenPlaces())("$on", ({ backend, on, filesystem }) => {
 
 describe.each(["fanotify", "inotify"] as const)("with %s", (backend) => {
   /** Run `work` while facron reads nothing, with a queue that 200 files fill. */
-  async function lose(work: (dir: string) => void): Promise<EventLine[]> {
+  async function lose(work: (dir: string) => void | Promise<void>): Promise<EventLine[]> {
     const dir = tempDir();
     dir.write("old", "text");
     dir.mkdir("known");
     const facron = await startWithQueue(backend, queue, watched(backend, dir.path));
     using quiet = new Quiet(facron.pid);
     await quiet.pause();
-    work(dir.path);
+    await work(dir.path);
     quiet.resume();
     await quiet.wait();
     await facron.stop();
@@ -88,6 +97,16 @@ describe.each(["fanotify", "inotify"] as const)("with %s", (backend) => {
     for (let n = 0; n < 200; n++) writeFileSync(`${dir}/flood${n}`, "");
   };
 
+  /** The kernel's clock for files: what changes within one tick has the same time. */
+  const clockTick = async (dir: string): Promise<void> => {
+    const changed = (name: string) => statSync(`${dir}/${name}`, { bigint: true }).ctimeNs;
+    const hasTicked = () => {
+      writeFileSync(`${dir}/old`, "");
+      return changed("old") > changed("flood199");
+    };
+    await waitFor(hasTicked, { what: "a later time of change" });
+  };
+
   const toldOf = (lines: readonly EventLine[], name: string) =>
     lines.flatMap(({ events, path, ...line }) =>
       path === name ? [`${events.join(" ")} ${String(line["synthetic"] ?? "told")}`] : [],
@@ -96,10 +115,10 @@ describe.each(["fanotify", "inotify"] as const)("with %s", (backend) => {
   proofTest(
     "a file that was told before the loss and written again in it is told again",
     async () => {
-      const lines = await lose((dir) => {
+      const lines = await lose(async (dir) => {
         writeFileSync(`${dir}/twice`, "once");
         flood(dir);
-        Bun.sleepSync(20); // the kernel's clock for files ticks every 10 ms at most
+        await clockTick(dir);
         writeFileSync(`${dir}/twice`, "and again");
       });
       const closes = toldOf(lines, "twice").filter((text) => text.includes("close_write"));
