@@ -63,4 +63,5 @@ export function namesOf(events: number): EventName[] {
 }
 
 /** Why facron itself made an event that the kernel did not deliver. */
-export type SyntheticReason = "new-directory" | "appeared" | "overflow" | "poll";
+export const syntheticReasons = ["new-directory", "appeared", "overflow", "poll"] as const;
+export type SyntheticReason = (typeof syntheticReasons)[number];

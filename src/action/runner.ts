@@ -123,7 +123,7 @@ export class Runner {
   #start({ rules, trigger }: WaitingTrigger): void {
     const rule = rules[trigger.rule];
     if (rule === undefined || rule.command === null) return; // the reader sends no such trigger
-    const isAlone = rule.whenBusy === "skip";
+    const isAlone = rule.policy?.whenBusy === "skip";
     if (isAlone && this.#busy.passesOver(rule.name, trigger.seq)) return;
     const source = { rule: rule.name, counters: this.#counters };
     const argv = fillCommand(rule.command, trigger, source);
@@ -146,7 +146,7 @@ export class Runner {
 
   #ended(rule: Rule, running: Running, ending: Ending): void {
     this.#running.delete(running);
-    if (rule.whenBusy === "skip") this.#busy.end(rule.name);
+    if (rule.policy?.whenBusy === "skip") this.#busy.end(rule.name);
     this.#startMore(); // before the log: the next command need not wait for it
     if (ending.kind === "not-started") this.#sayNotStarted(rule, running, ending.error);
     else logEnding(this.#options.log, running, ending);

@@ -101,14 +101,14 @@ function asText(path: string, outcomes: readonly Outcome[], cwd: string): string
   return lines.map((line) => `${line}\n`).join("");
 }
 
-function runText({ runAs, whenBusy, once }: Rule, { argv, variables }: Run, cwd: string): string[] {
+function runText({ runAs, policy, once }: Rule, { argv, variables }: Run, cwd: string): string[] {
   return [
     `  runs         ${shellWords(argv)}`,
     `  user         ${userText(runAs)}`,
     `  directory    ${cwd} (where facron is started; / with --daemon)`,
     `  environment  ${environmentText(runAs)}, and`,
     ...variables.map((entry) => `               ${variableText(entry)}`),
-    ...(whenBusy === "skip" ? ["  unless       a command of the rule is running"] : []),
+    ...(policy?.whenBusy === "skip" ? ["  unless       a command of the rule is running"] : []),
     ...(once === true ? ["  once         and then not again until facron is started anew"] : []),
   ];
 }

@@ -93,7 +93,7 @@ function readable(text: string): string {
 }
 
 function keysOf(rule: Rule, on: readonly string[]): string[] {
-  const { name, watch, command, runAs, whenBusy, once } = rule;
+  const { name, watch, command, runAs, policy, once } = rule;
   const [first] = watch;
   return [
     `name = ${toml(name)}`,
@@ -109,7 +109,7 @@ function keysOf(rule: Rule, on: readonly string[]): string[] {
     ...(runAs === undefined ? [] : [`user = ${toml(runAs.user)}`]),
     ...(runAs?.clearsEnvironment === true ? ["clear_env = true"] : []),
     ...(runAs?.needsAccess === true ? ["require_access = true"] : []),
-    ...(whenBusy === "skip" ? ['when_busy = "skip"'] : []),
+    ...(policy?.whenBusy === "skip" ? ['order = "rule"', 'when_busy = "skip"'] : []),
     ...(once === true ? ["once = true"] : []),
   ];
 }

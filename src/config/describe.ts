@@ -127,7 +127,7 @@ function commandText({ words }: Command): string {
 }
 
 function how(rule: Rule): string {
-  const { backend, pollIntervalMs, scope, once, whenBusy, runAs, filter = {}, actor } = rule;
+  const { backend, pollIntervalMs, scope, once, policy, runAs, filter = {}, actor } = rule;
   const said: string[] = filterTexts(filter);
   if (actor !== undefined) said.push(describeActor(actor));
   if (backend === "poll")
@@ -136,7 +136,7 @@ function how(rule: Rule): string {
     said.push(backend === "fanotify" ? "fanotify, needs root" : "inotify");
   if (scope === "filesystem") said.push("the whole filesystem reports, needs root");
   if (once === true) said.push("once, and then no more");
-  if (whenBusy === "skip") said.push("not while its command runs");
+  if (policy?.whenBusy === "skip") said.push("not while its command runs");
   if (runAs?.needsAccess === true) said.push(`only for what ${runAs.user} may read`);
   return said.length === 0 ? "" : ` (${said.join("; ")})`;
 }

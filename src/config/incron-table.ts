@@ -8,6 +8,7 @@ import { withoutEscapes } from "./glob-path.ts";
 import { readIncronCommand } from "./incron-command.ts";
 import { type Field, type IncronFields, type PathField, splitIncronLine } from "./incron-fields.ts";
 import { type IncronMask, readIncronMask } from "./incron-mask.ts";
+import { defaultPolicy, type Policy } from "../rule/policy.ts";
 import { Programs } from "./programs.ts";
 import type { Parsed, PlacedRule, Source } from "./source.ts";
 import { byteOrderMarkLength } from "./span.ts";
@@ -35,6 +36,9 @@ export function parseIncronTable(source: Source): Parsed {
   table.findings.throwErrors();
   return { rules, includes: [], settings: {} };
 }
+
+/** `loopable=false`, its default: what happens while the command runs starts no other. */
+const oneAtATime: Policy = { ...defaultPolicy, order: "rule", whenBusy: "skip" };
 
 interface Table {
   readonly name: string;
@@ -144,7 +148,7 @@ function ruleFrom({ path, mask, command }: Fields, name: string, table: Table): 
   const places = { head: path, name: null, watch: [path], on: mask, program, user: null };
   const rule = {
     ...{ name, watch, backend: "inotify" as const, condition, command: run },
-    ...(what.skipsWhenBusy ? { whenBusy: "skip" as const } : {}),
+    ...(what.skipsWhenBusy ? { policy: oneAtATime } : {}),
     ...(what.once ? { once: true } : {}),
   };
   return { rule, places, isNamed: false };

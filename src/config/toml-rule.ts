@@ -2,6 +2,7 @@
 import { latin1, utf8 } from "../../ffi/bytes.ts";
 import { missedByPolling, parsePollInterval } from "../rule/poll-limits.ts";
 import type { WrittenActorWish } from "../rule/actor.ts";
+import { defaultPolicy } from "../rule/policy.ts";
 import type { BackendChoice, Rule, RunAs, WatchPath } from "../rule/rule.ts";
 import { actorValues, type Command, type Part, type ValueName } from "../rule/template.ts";
 import { conditionOf, type Mask, type NamedEvent } from "./facron-condition.ts";
@@ -83,7 +84,7 @@ class RuleReader {
       ...(scope === "filesystem" ? { scope } : {}),
       command,
       ...(runAs === null ? {} : { runAs }),
-      ...(when_busy === "skip" ? { whenBusy: when_busy } : {}),
+      ...(when_busy === "skip" ? { policy: { ...defaultPolicy, whenBusy: when_busy } } : {}),
       ...(once === true ? { once } : {}),
       ...filter,
       ...(actor === null ? {} : { actor }),

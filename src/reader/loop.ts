@@ -195,7 +195,7 @@ export class ReaderLoop {
     this.#hasNewMounts = false;
     const seen = seeMounts(this.#watcher.tables, this.#mounts);
     this.#readWhatIsQueued();
-    this.#lines.setTime(nowMicroseconds());
+    this.#setTime(nowMicroseconds());
     followMounts(seen);
     this.#catchUp.tellDue();
     this.#handOver();
@@ -213,7 +213,7 @@ export class ReaderLoop {
   #followArrivals(): void {
     this.#readWhatIsQueued();
     this.#somethingCameOrWent = false;
-    this.#lines.setTime(nowMicroseconds());
+    this.#setTime(nowMicroseconds());
     this.#lookout.during(() => this.#watcher.follow());
     this.#catchUp.tellDue();
     this.#handOver();
@@ -294,7 +294,7 @@ export class ReaderLoop {
   }
 
   #settle(table: WatchTable): void {
-    this.#lines.setTime(nowMicroseconds());
+    this.#setTime(nowMicroseconds());
     table.settle();
     this.#catchUp.tellDue();
     this.#handOver();
@@ -309,9 +309,15 @@ export class ReaderLoop {
     return length;
   }
 
+  /** Lines and triggers from now on were read at this time. */
+  #setTime(microseconds: number): void {
+    this.#lines.setTime(microseconds);
+    this.#triggers.time = microseconds;
+  }
+
   #read(table: WatchTable): number {
     const now = nowMicroseconds();
-    this.#lines.setTime(now);
+    this.#setTime(now);
     this.#recoveries.of(table).beforeRead(now);
     this.#dispatch.watchedEntries = this.#catchUp.openLooks;
     return this.#dispatch.read(table);
@@ -357,7 +363,7 @@ export class ReaderLoop {
   }
 
   #tellLooks(look: () => void): void {
-    this.#lines.setTime(nowMicroseconds());
+    this.#setTime(nowMicroseconds());
     this.#lookout.during(() => this.#dispatch.duringLooks(look));
     this.#handOver();
   }
@@ -390,7 +396,7 @@ export class ReaderLoop {
   /** Look for what has changed while records were lost. */
   #recover(): void {
     if (!this.#recoveries.isActive) return;
-    this.#lines.setTime(nowMicroseconds());
+    this.#setTime(nowMicroseconds());
     this.#recoveries.step();
     this.#catchUp.tellDue();
     this.#handOver();

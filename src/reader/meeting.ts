@@ -91,7 +91,19 @@ export class Meeting {
         const rule = running[i]!;
         const events = verdict.events | (kind & (viewSelf | viewDirectory));
         const packed = actor === null ? null : this.#packed(rule, actor);
-        this.#triggers.add(rule, events, pid, seq, prefix.raw, name, start, end, null, packed);
+        this.#triggers.add(
+          rule,
+          events,
+          pid,
+          seq,
+          prefix.raw,
+          name,
+          start,
+          end,
+          null,
+          packed,
+          synthetic,
+        );
       }
       if (this.#lines.byteLength > linesBytesMax) this.#linesAreMany();
       return;
@@ -190,7 +202,7 @@ export class Meeting {
     for (const rule of met) {
       if (!rules.rules[rule]!.runs) continue;
       const packed = actor === null ? null : this.#packed(rule, actor);
-      this.#triggers.add(rule, seen, pid, seq, prefix.raw, name, 0, length, old, packed);
+      this.#triggers.add(rule, seen, pid, seq, prefix.raw, name, 0, length, old, packed, synthetic);
     }
   }
 

@@ -1,4 +1,5 @@
 /** Triggers: what the reader thread tells the main thread to run, many in one transferred buffer. */
+import { type SyntheticReason, syntheticReasons } from "../event.ts";
 import type { ActorFacts } from "../rule/actor.ts";
 import { viewDirectory, viewSelf } from "../rule/view.ts";
 import { unpackActor } from "./packed-actor.ts";
@@ -19,17 +20,45 @@ export interface Trigger {
   readonly actor: ActorFacts | null;
   /** The line of the same record on stdout. */
   readonly seq: number;
+  /** When it was read: microseconds since 1970. */
+  readonly time: number;
+  /** Null: the kernel told of it. */
+  readonly synthetic: SyntheticReason | null;
+  /** The command of ours that did it, or whose descendant did: its pid. See `noFamily`. */
+  readonly family: number;
+  /** Its row in the journal; 0: it is not in it. */
+  readonly ticket: number;
   readonly path: Uint8Array;
   /** The old path of a rename; empty for everything else. */
   readonly from: Uint8Array;
 }
 
-// One trigger in the buffer: six 32-bit words, the two paths and the actor, then zeros up to a multiple of 4.
-//   rule, events, pid, length of path, length of from, length of the actor
-// and before them the sequence number as two words (it may pass 2^32).
+/** Somebody did it who is no command of ours. */
+export const noFamily = 0;
+/** Who did it is not known: the kernel did not say, or that process has gone. */
+export const unknownFamily = -1;
+
+// One trigger in the buffer: 32-bit words, the two paths and the actor, then zeros up to a multiple of 4.
+//   seq (two words, the lower one first: it may pass 2^32), rule, events,
+//   pid, length of path, length of from, length of the actor,
+//   time (two words), reason, family, ticket (two words)
 // The events carry the matcher's `viewSelf` and `viewDirectory` above their own bits.
-const headerWords = 8;
+const headerWords = 14;
 const headerBytes = headerWords * 4;
+const timeWord = 8;
+const reasonWord = 10;
+const familyWord = 11;
+const ticketWord = 12;
+const wordRange = 0x1_0000_0000;
+
+function setLong(words: Int32Array, word: number, value: number): void {
+  words[word] = (value % wordRange) | 0;
+  words[word + 1] = (value / wordRange) | 0;
+}
+
+function longAt(words: Int32Array, word: number): number {
+  return (words[word]! >>> 0) + words[word + 1]! * wordRange;
+}
 
 /** Collects the triggers of one read. */
 export class TriggerWriter {
@@ -37,6 +66,8 @@ export class TriggerWriter {
   #words = new Int32Array(this.#bytes.buffer);
   #end = 0;
   #count = 0;
+  /** Of what is added from now on: microseconds since 1970. */
+  time = 0;
 
   get count(): number {
     return this.#count;
@@ -59,6 +90,8 @@ export class TriggerWriter {
     bEnd: number,
     from: Uint8Array | null,
     actor: Uint8Array | null = null,
+    synthetic: SyntheticReason | null = null,
+    family: number = noFamily,
   ): void {
     const pathLength = pathA.length + (bEnd - bStart);
     const fromLength = from === null ? 0 : from.length;
@@ -67,14 +100,17 @@ export class TriggerWriter {
     if (this.#end + size > this.#bytes.length) this.#grow(size);
     const word = this.#end >> 2;
     const words = this.#words;
-    words[word] = (seq % 0x1_0000_0000) | 0;
-    words[word + 1] = (seq / 0x1_0000_0000) | 0;
+    setLong(words, word, seq);
     words[word + 2] = rule;
     words[word + 3] = events;
     words[word + 4] = pid;
     words[word + 5] = pathLength;
     words[word + 6] = fromLength;
     words[word + 7] = actorLength;
+    setLong(words, word + timeWord, this.time);
+    words[word + reasonWord] = synthetic === null ? 0 : syntheticReasons.indexOf(synthetic) + 1;
+    words[word + familyWord] = family;
+    setLong(words, word + ticketWord, 0);
     const at = this.#end + headerBytes;
     this.#bytes.set(pathA, at);
     for (let i = bStart, to = at + pathA.length; i < bEnd; i++, to++) this.#bytes[to] = pathB[i]!;
@@ -123,7 +159,11 @@ export class TriggerReader {
     const events = words[word + 3]!;
     this.#next = (end + 3) & ~3;
     return {
-      seq: (words[word]! >>> 0) + words[word + 1]! * 0x1_0000_0000,
+      seq: longAt(words, word),
+      time: longAt(words, word + timeWord),
+      synthetic: syntheticReasons[words[word + reasonWord]! - 1] ?? null,
+      family: words[word + familyWord]!,
+      ticket: longAt(words, word + ticketWord),
       rule: words[word + 2]!,
       events: events & ~viewBits,
       isSelf: (events & viewSelf) !== 0,

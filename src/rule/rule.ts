@@ -1,6 +1,7 @@
 /** The one neutral rule that every dialect becomes: what to watch, for which events, what to run. */
 import { eventBits } from "../event.ts";
 import type { Filter } from "./filter.ts";
+import type { Policy, Surroundings } from "./policy.ts";
 import type { WrittenActorWish } from "./actor.ts";
 import type { Command } from "./template.ts";
 
@@ -19,8 +20,10 @@ export interface Rule {
   readonly command: Command | null;
   /** Who the command runs as; absent: as facron itself. */
   readonly runAs?: RunAs;
-  /** "skip": what happens while a command of this rule runs does not start another. Absent: "queue". */
-  readonly whenBusy?: WhenBusy;
+  /** How its runs relate to its events and to each other; absent: `defaultPolicy`. */
+  readonly policy?: Policy;
+  /** What the command gets from the kernel besides its user; absent: as facron itself. */
+  readonly surroundings?: Surroundings;
   /** Met once, and then not again before facron is started anew. */
   readonly once?: boolean;
   /** Absent: it is for everything that happens there. */
@@ -34,8 +37,6 @@ export interface Rule {
  * own, or the whole filesystem that it is on.
  */
 export type Scope = "tree" | "filesystem";
-
-export type WhenBusy = "queue" | "skip";
 
 /** A user that commands run as: with its groups, and with HOME, USER, LOGNAME and SHELL of its own. */
 export interface RunAs {

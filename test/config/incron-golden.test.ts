@@ -85,9 +85,9 @@ function resultOf(name: string) {
 }
 
 function readable(rule: Rule) {
-  const { whenBusy, once } = rule;
+  const { once } = rule;
   const watch = readableRule(rule).watch.map((one, at) => ({ ...rule.watch[at], ...one }));
-  return { ...readableRule(rule), watch, ...(whenBusy && { whenBusy }), ...(once && { once }) };
+  return { ...readableRule(rule), watch, ...(once && { once }) };
 }
 
 function refusalOf(name: string): string {

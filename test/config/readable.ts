@@ -4,6 +4,7 @@ import { parseFacronTable } from "../../src/config/facron-table.ts";
 import { ConfigError, type ConfigProblem } from "../../src/errors.ts";
 import { namesOf } from "../../src/event.ts";
 import type { Filter } from "../../src/rule/filter.ts";
+import { defaultPolicy, type Policy } from "../../src/rule/policy.ts";
 import type { Alternative, Rule } from "../../src/rule/rule.ts";
 import type { Word } from "../../src/rule/template.ts";
 
@@ -20,11 +21,21 @@ export function readableRule(rule: Rule) {
     condition: rule.condition.map(readableAlternative),
     command: rule.command?.words.map(readableWord) ?? null,
     ...(rule.runAs === undefined ? {} : { runAs: rule.runAs }),
-    ...(rule.whenBusy === undefined ? {} : { whenBusy: rule.whenBusy }),
+    ...(rule.policy === undefined ? {} : { policy: readablePolicy(rule.policy) }),
+    ...(rule.surroundings === undefined ? {} : { surroundings: rule.surroundings }),
     ...(rule.once === undefined ? {} : { once: rule.once }),
     ...(rule.actor === undefined ? {} : { actor: rule.actor }),
     ...(rule.filter === undefined ? {} : { filter: readableFilter(rule.filter) }),
   };
+}
+
+/** What differs from the defaults. */
+function readablePolicy(policy: Policy) {
+  const given = Object.entries(policy).filter(
+    ([key, value]) => value !== defaultPolicy[key as keyof Policy],
+  );
+  const { onFailure, ...rest } = Object.fromEntries(given) as Partial<Policy>;
+  return { ...rest, ...(onFailure && { onFailure: onFailure.words.map(readableWord) }) };
 }
 
 function readableFilter({ include, exclude, ignoreFiles, ...rest }: Filter) {

@@ -2,7 +2,7 @@
 import { describe, expect, test } from "bun:test";
 import { utf8 } from "../../ffi/bytes.ts";
 import { packActor } from "../../src/reader/packed-actor.ts";
-import { type Trigger, TriggerReader, TriggerWriter } from "../../src/reader/trigger.ts";
+import { noFamily, type Trigger, TriggerReader, TriggerWriter } from "../../src/reader/trigger.ts";
 import { viewDirectory, viewSelf } from "../../src/rule/view.ts";
 import { randomBytes, seededRandom } from "../contract/random.ts";
 
@@ -12,10 +12,13 @@ const lone = { comm: null, exe: null, uid: 2 ** 32 - 2 };
 
 function put(writer: TriggerWriter, trigger: Trigger): void {
   const { rule, events, isSelf, isDirectory, pid, seq, path, from, actor } = trigger;
+  const { time, synthetic, family } = trigger;
   const view = (isSelf ? viewSelf : 0) | (isDirectory ? viewDirectory : 0);
   const old = from.length === 0 ? null : from;
   const packed = actor === null ? null : packActor(actor);
-  writer.add(rule, events | view, pid, seq, path, nothing, 0, 0, old, packed);
+  writer.time = time;
+  const kind = events | view;
+  writer.add(rule, kind, pid, seq, path, nothing, 0, 0, old, packed, synthetic, family);
 }
 
 function takeAll(buffer: ArrayBuffer): Trigger[] {
@@ -27,7 +30,8 @@ function takeAll(buffer: ArrayBuffer): Trigger[] {
 
 function trigger(some: Partial<Trigger>): Trigger {
   const flags = { isSelf: false, isDirectory: false };
-  const empty = { path: nothing, from: nothing, actor: null };
+  const origin = { time: 0, synthetic: null, family: noFamily, ticket: 0 };
+  const empty = { path: nothing, from: nothing, actor: null, ...origin };
   return { rule: 0, events: 8, ...flags, pid: 1, seq: 1, ...empty, ...some };
 }
 
