@@ -17,11 +17,9 @@ const arrows: Readonly<Record<string, readonly string[]>> = {
   "src/reader/": ["src/watch/", "src/rule/", "src/output/"],
   "src/config/": ["src/rule/"],
   "src/action/": [
-    "src/rule/template.ts",
-    "src/rule/rule.ts",
-    "src/rule/event-environment.ts",
-    "src/rule/shell-words.ts",
+    "src/rule/",
     "src/reader/trigger.ts",
+    "src/output/",
   ],
   "src/gate/": [],
   "src/watch/": ["src/rule/", "src/output/json-text.ts"],

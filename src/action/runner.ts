@@ -1,28 +1,29 @@
-/** Runs the commands of triggers: in order, and never more than `maxRunning` at once. */
-import type { Log } from "../log.ts";
+/** Runs the commands of triggers: in the order of each rule, and in as many places as there are. */
+import { type Log, quoted } from "../log.ts";
+import { triggersByRule } from "../reader/trigger.ts";
 import type { Rule } from "../rule/rule.ts";
-import { eventEnvironment } from "../rule/event-environment.ts";
-import { Counters, fillCommand, fillValue } from "../rule/template.ts";
-import { BusyRules, type ReadUp } from "./busy.ts";
-import { AccessDenied, Denials } from "./denials.ts";
-import { logDryRun } from "./dry-run.ts";
+import { BusyKeys, type ReadUp } from "./busy.ts";
 import type { Ending } from "./ending.ts";
-import { TriggerQueue, type WaitingTrigger } from "./queue.ts";
-import { logEnding, logNotStarted, type Running, runningOf, signalGroup } from "./running.ts";
-import type { Start } from "./spawn.ts";
-import { Stop, type Stoppable, type StopOptions, type StopReport } from "./stop.ts";
+import type { Job } from "./job.ts";
+import { type Spawn, Starter } from "./starter.ts";
+import { Outcomes } from "./outcomes.ts";
+import { Places } from "./places.ts";
+import { RuleRuns } from "./rule-runs.ts";
+import type { Run } from "./run.ts";
+import { Stop, type StopOptions, type StopReport } from "./stop.ts";
 
 export interface RunnerOptions {
   readonly maxRunning: number;
   readonly log: Log;
-  /** `spawnCommand` with its other options. @throws {ActionError} */
-  readonly spawn: (start: Start, onExit: (ending: Ending) => void) => number;
+  readonly spawn: Spawn;
   /** Commands are only logged. */
   readonly dryRun?: boolean;
   /** For rules that do one thing at a time. */
   readonly readUp: ReadUp;
   /** So many triggers have left the queue since the last call: the reader may hand over as many. */
   readonly onStarted: (count: number) => void;
+  /** A rule's queue is full, or is not any more: no more events may be read meanwhile. */
+  readonly onFull?: (isFull: boolean) => void;
 }
 
 /** A start takes 0.2 ms: signals and the log get a turn after 32, even if none of them succeeds. */
@@ -30,37 +31,59 @@ const startsPerTurn = 32;
 
 export class Runner {
   readonly #options: RunnerOptions;
-  readonly #queue = new TriggerQueue();
-  readonly #running = new Set<Running>();
-  readonly #counters = new Counters();
-  #maxRunning: number;
-  readonly #busy: BusyRules;
-  readonly #denials = new Denials();
+  readonly #rules = new Map<string, RuleRuns>();
+  /** Rules that may have something to start, those first that have not had a turn for longest. */
+  readonly #turns = new Set<RuleRuns>();
+  readonly #places: Places;
+  readonly #busy: BusyKeys;
+  readonly #starter: Starter;
+  readonly #outcomes: Outcomes;
   #startsLater = false;
+  /** Triggers that left the queue and of which nobody was told yet. */
+  #left = 0;
+  #waiting = 0;
+  #isFull = false;
   #stop: Stop | null = null;
   /** Asked for before the stop began: what is queued was still being read. */
   #hurries = 0;
 
   constructor(options: RunnerOptions) {
     this.#options = options;
-    this.#maxRunning = options.maxRunning;
-    this.#busy = new BusyRules(options.readUp, options.log);
+    const { log, spawn, dryRun = false } = options;
+    this.#places = new Places(options.maxRunning, log);
+    this.#busy = new BusyKeys(options.readUp, log);
+    this.#outcomes = new Outcomes(log);
+    this.#starter = new Starter({
+      log,
+      spawn,
+      dryRun,
+      onOver: (run, job, ending) => this.#over(run, job, ending),
+    });
   }
 
-  /** Commands at once from now on; those that run already run on. */
-  allow(maxRunning: number): void {
-    this.#maxRunning = maxRunning;
+  /**
+   * From now on, for these rules; what runs already runs on.
+   *
+   * @param maxRunning commands at once
+   */
+  allow(maxRunning: number, rules: readonly Rule[] = []): void {
+    this.#places.allow(maxRunning, rules);
+    const names = new Set(rules.map(({ name }) => name));
+    for (const [name, runs] of this.#rules) {
+      runs.flush(); // what waits for a time does so as the old rules had it
+      if (!names.has(name) && runs.isIdle) this.#rules.delete(name);
+    }
     this.#startMore();
   }
 
   /** Commands that have been started and have not ended. */
   get running(): number {
-    return this.#running.size;
+    return this.#places.taken;
   }
 
   /** Triggers whose command has not been started. */
   get waiting(): number {
-    return this.#queue.length;
+    return this.#waiting;
   }
 
   /**
@@ -70,13 +93,20 @@ export class Runner {
    * @param buffer of a TriggerWriter, which holds `count` triggers; it is the runner's from now on
    */
   enqueue(rules: readonly Rule[], buffer: ArrayBuffer, count: number): void {
-    if (this.#stop === null || this.#stop.starts) {
-      this.#queue.push(rules, buffer, count);
-      this.#startMore();
-    } else {
+    if (this.#stop !== null && !this.#stop.starts) {
       this.#stop.abandon(count);
       this.#options.onStarted(count);
+      return;
     }
+    this.#waiting += count;
+    for (const part of triggersByRule(buffer, count)) {
+      const rule = rules[part.rule];
+      if (rule === undefined || rule.command === null) continue; // the reader sends no such trigger
+      this.#runsOf(rule).push(rules, rule, part.buffer, part.count);
+    }
+    if (this.#stop !== null) this.#flush();
+    this.#startMore();
+    this.#sayFull();
   }
 
   /**
@@ -86,8 +116,17 @@ export class Runner {
    * @returns when every command has ended (its grandchildren are not waited for)
    */
   stop(options: StopOptions): Promise<StopReport> {
-    this.#stop ??= new Stop(this.#stoppable(), options, this.#options.log);
-    this.#finishIfIdle();
+    this.#stop ??= new Stop(
+      {
+        running: () => this.#places.taken,
+        abandon: () => this.#abandon(),
+        signal: (signal) => this.#signal(signal),
+      },
+      options,
+      this.#options.log,
+    );
+    this.#flush();
+    this.#startMore();
     for (; this.#hurries > 0; this.#hurries--) this.#stop.hurry();
     return this.#stop.report;
   }
@@ -98,21 +137,49 @@ export class Runner {
     else this.#stop.hurry();
   }
 
+  #runsOf(rule: Rule): RuleRuns {
+    const known = this.#rules.get(rule.name);
+    if (known !== undefined) return known;
+    const runs = new RuleRuns({
+      name: rule.name,
+      log: this.#options.log,
+      busy: this.#busy,
+      onLeft: (count) => {
+        this.#left += count;
+        this.#waiting -= count;
+      },
+      onSettled: () => {},
+      onWork: (one) => {
+        this.#turns.add(one);
+        this.#startSoon();
+      },
+    });
+    this.#rules.set(rule.name, runs);
+    return runs;
+  }
+
   #startMore(): void {
     if (this.#startsLater) return;
     let starts = 0;
-    while (this.#running.size < this.#maxRunning && starts < startsPerTurn) {
-      const waiting = this.#queue.take();
-      if (waiting === null) break;
-      this.#start(waiting);
+    while (this.#places.areFree && starts < startsPerTurn) {
+      const [runs] = this.#turns;
+      if (runs === undefined) break;
+      this.#turns.delete(runs);
+      if (!this.#places.hasRoomFor(runs)) continue; // an end of its own brings it back
+      const job = runs.next();
+      if (job === null) continue;
+      this.#start(runs, job);
       starts++;
+      if (runs.hasWork) this.#turns.add(runs);
     }
-    if (starts > 0) this.#options.onStarted(starts);
-    if (starts === startsPerTurn) this.#startMoreLater();
+    this.#sayLeft();
+    if (this.#turns.size > 0) this.#places.watchFull(() => this.#waiting);
+    if (starts === startsPerTurn) this.#startSoon();
     this.#finishIfIdle();
   }
 
-  #startMoreLater(): void {
+  #startSoon(): void {
+    if (this.#startsLater || !this.#places.areFree) return;
     this.#startsLater = true;
     setImmediate(() => {
       this.#startsLater = false;
@@ -120,64 +187,23 @@ export class Runner {
     });
   }
 
-  #start({ rules, trigger }: WaitingTrigger): void {
-    const rule = rules[trigger.rule];
-    if (rule === undefined || rule.command === null) return; // the reader sends no such trigger
-    const isAlone = rule.policy?.whenBusy === "skip";
-    if (isAlone && this.#busy.passesOver(rule.name, trigger.seq)) return;
-    const source = { rule: rule.name, counters: this.#counters };
-    const argv = fillCommand(rule.command, trigger, source);
-    const { runAs = null } = rule;
-    if (this.#options.dryRun === true) return logDryRun(this.#options.log, rule, argv);
-    const variables = eventEnvironment(trigger, source);
-    const place = fillValue("watched", trigger, source);
-    const running = runningOf(rule, argv);
-    this.#running.add(running);
-    if (isAlone) this.#busy.begin(rule.name);
-    try {
-      const start = { argv, variables, runAs, place };
-      running.pid = this.#options.spawn(start, (ending) => this.#ended(rule, running, ending));
-    } catch (error) {
-      this.#running.delete(running);
-      if (isAlone) this.#busy.cancel(rule.name);
-      this.#sayNotStarted(rule, running, error);
-    }
+  #start(runs: RuleRuns, job: Job): void {
+    const [key = ""] = job.keys;
+    const { whenBusy } = job.policy;
+    job.attempts++;
+    const run = this.#starter.start(job);
+    if (run === null) return runs.finished(job); // a dry run
+    runs.stats.runs++;
+    if (job.attempts === 1) runs.stats.waited.add(Date.now() - job.trigger.time / 1000);
+    this.#places.take(runs);
+    runs.runs.set(job, run);
+    if (whenBusy === "skip") this.#busy.begin(runs.name, key);
+    if (run.pid === 0) this.#busy.cancel(runs.name, key);
   }
 
-  #ended(rule: Rule, running: Running, ending: Ending): void {
-    this.#running.delete(running);
-    if (rule.policy?.whenBusy === "skip") this.#busy.end(rule.name);
-    this.#startMore(); // before the log: the next command need not wait for it
-    if (ending.kind === "not-started") this.#sayNotStarted(rule, running, ending.error);
-    else logEnding(this.#options.log, running, ending);
-  }
-
-  #sayNotStarted(rule: Rule, running: Running, error: unknown): void {
-    const { log } = this.#options;
-    if (error instanceof AccessDenied) this.#denials.tell(log, rule.name, error);
-    else logNotStarted(log, running, error);
-  }
-
-  #finishIfIdle(): void {
-    if (this.#running.size === 0 && this.#queue.length === 0) this.#stop?.finish();
-  }
-
-  #stoppable(): Stoppable {
-    return {
-      running: () => this.#running.size,
-      abandon: () => this.#abandon(),
-      signal: (signal) => this.#signal(signal),
-    };
-  }
-
-  #abandon(): number {
-    const count = this.#queue.clear();
-    if (count > 0) this.#options.onStarted(count);
-    return count;
-  }
-
-  #signal(signal: number): number {
-    for (const running of this.#running) signalGroup(running, signal);
-    return this.#running.size;
+  #over(run: Run, job: Job, ending: Ending): void {
+    void run;
+    void job;
+    void ending;
   }
 }
