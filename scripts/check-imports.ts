@@ -16,11 +16,7 @@ const arrows: Readonly<Record<string, readonly string[]>> = {
   "src/daemon/": ["src/config/", "src/action/", "src/gate/", "src/reader/"],
   "src/reader/": ["src/watch/", "src/rule/", "src/output/"],
   "src/config/": ["src/rule/"],
-  "src/action/": [
-    "src/rule/",
-    "src/reader/trigger.ts",
-    "src/output/",
-  ],
+  "src/action/": ["src/rule/", "src/reader/trigger.ts", "src/output/"],
   "src/gate/": [],
   "src/watch/": ["src/rule/", "src/output/json-text.ts"],
   "src/output/": [],

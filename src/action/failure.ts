@@ -1,18 +1,19 @@
 /** What counts as a failure, whether it is tried again, and when. */
 import type { FailureKind, Retry } from "../rule/policy.ts";
+import { AccessDenied } from "./denials.ts";
 import { type Ending, endingText } from "./ending.ts";
 
 /** Why facron itself ended a run. */
 export type StopReason = "timeout" | "restart" | "stop";
 
-export interface Failure {
+export interface Failed {
   readonly kind: FailureKind;
   /** As it follows "the command": "exited 3", "was killed by SIGKILL". */
   readonly text: string;
 }
 
 /** @param stopped why it was told to end; null: it was not */
-export function failureOf(ending: Ending, stopped: StopReason | null): Failure | null {
+export function failureOf(ending: Ending, stopped: StopReason | null): Failed | null {
   if (stopped === "timeout") return { kind: "timeout", text: "ran longer than its timeout" };
   if (stopped === "restart") return null; // what comes next stands for it
   switch (ending.kind) {
@@ -21,6 +22,8 @@ export function failureOf(ending: Ending, stopped: StopReason | null): Failure |
     case "killed":
       return { kind: "signal", text: endingText(ending) };
     case "not-started":
+      // What the user may not see is no failure: the rule is to be passed over there.
+      if (ending.error instanceof AccessDenied) return null;
       return { kind: "not-started", text: ending.error.message };
     case "unknown":
       return null; // nobody can tell: it is not done twice for that
@@ -28,8 +31,8 @@ export function failureOf(ending: Ending, stopped: StopReason | null): Failure |
 }
 
 /** @param attempts runs so far */
-export function isTriedAgain(retry: Retry | null, { kind }: Failure, attempts: number): boolean {
-  if (retry === null || attempts > retry.times) return false;
+export function isTriedAgain(retry: Retry, { kind }: Failed, attempts: number): boolean {
+  if (attempts > retry.times) return false;
   return retry.on === undefined || retry.on.includes(kind);
 }
 

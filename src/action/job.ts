@@ -76,8 +76,9 @@ export class Job {
     return before - this.size;
   }
 
-  /** It will wait: let go of the buffer in which its one trigger came. */
+  /** It will wait: let go of the buffer in which its trigger came, if it has but one. */
   keep(): void {
+    if (this.size > 1) return;
     const trigger = kept(this.trigger);
     this.trigger = trigger;
     if (this.#all !== null) this.#all[0] = trigger;

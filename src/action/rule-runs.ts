@@ -1,6 +1,6 @@
 /** What waits and runs of one rule: its triggers, their order, and what happens while it is busy. */
 import type { Log } from "../log.ts";
-import type { Policy } from "../rule/policy.ts";
+import { defaultPolicy, type Policy } from "../rule/policy.ts";
 import type { Rule } from "../rule/rule.ts";
 import type { BusyKeys } from "./busy.ts";
 import { Gathering } from "./gathering.ts";
@@ -43,6 +43,9 @@ export class RuleRuns {
   readonly #parked = new Set<Job>();
   /** They failed, and wait to be tried again; their lanes are taken. */
   readonly #retried = new Set<Job>();
+  /** Commands at once; null: as many as `Places` says. */
+  maxRunning: number | null = null;
+  #policy = defaultPolicy;
   /** In jobs that have not been started. */
   #held = 0;
 
@@ -59,23 +62,37 @@ export class RuleRuns {
     return this.#options.name;
   }
 
+  /** Failed, and to be tried again. */
+  get retried(): Job[] {
+    return [...this.#retried];
+  }
+
+  /** More is to be held back than dropped, and there is no room. */
+  get isFull(): boolean {
+    const { maxQueued, whenFull } = this.#policy;
+    return whenFull === "block" && this.waiting >= maxQueued;
+  }
+
+  /** An eighth of the room is free: not to stop again at once. */
+  get hasRoomAgain(): boolean {
+    return this.waiting <= (this.#policy.maxQueued * 7) / 8;
+  }
+
   /** Triggers whose command has not been started. */
   get waiting(): number {
     return this.#queue.length + this.#held;
   }
 
-  /** Commands that failed and will be tried again. */
-  get retrying(): number {
-    return this.#retried.size;
-  }
-
   get isIdle(): boolean {
-    return this.waiting === 0 && this.runs.size + this.#retried.size === 0 && this.#gathering.isIdle;
+    return (
+      this.waiting === 0 && this.runs.size + this.#retried.size === 0 && this.#gathering.isIdle
+    );
   }
 
   /** @param buffer of a TriggerWriter with `count` triggers, all of this rule; it is ours from now on */
   push(rules: readonly Rule[], rule: Rule, buffer: ArrayBuffer, count: number): void {
     const policy = policyOf(rule);
+    this.#policy = policy;
     const excess = this.waiting + count - policy.maxQueued;
     this.stats.events += count;
     if (excess > 0 && policy.whenFull === "drop_new") {
@@ -120,6 +137,7 @@ export class RuleRuns {
   /** Its run is over, and there will be another. */
   waitsForRetry(job: Job): void {
     this.runs.delete(job);
+    job.keep();
     this.#retried.add(job);
   }
 
@@ -217,7 +235,8 @@ export class RuleRuns {
     const last = key === undefined ? null : this.#lanes.last(key);
     if (last === null || last.rule !== job.rule || !last.hasRoomFor(job)) return null;
     const waits = this.#ready.has(last) || this.#parked.has(last);
-    const isLike = last.keys.length === job.keys.length && job.keys.every((one, at) => one === last.keys[at]);
+    const isLike =
+      last.keys.length === job.keys.length && job.keys.every((one, at) => one === last.keys[at]);
     return waits && isLike ? last : null;
   }
 

@@ -1,15 +1,16 @@
 /** Runs the commands of triggers: in the order of each rule, and in as many places as there are. */
-import { type Log, quoted } from "../log.ts";
+import type { Log } from "../log.ts";
 import { triggersByRule } from "../reader/trigger.ts";
 import type { Rule } from "../rule/rule.ts";
 import { BusyKeys, type ReadUp } from "./busy.ts";
 import type { Ending } from "./ending.ts";
-import type { Job } from "./job.ts";
-import { type Spawn, Starter } from "./starter.ts";
-import { Outcomes } from "./outcomes.ts";
+import { backoffOf, type Failed, failureOf, isTriedAgain } from "./failure.ts";
+import { policyOf, type Job } from "./job.ts";
 import { Places } from "./places.ts";
+import { Reports } from "./reports.ts";
 import { RuleRuns } from "./rule-runs.ts";
 import type { Run } from "./run.ts";
+import { type Spawn, Starter } from "./starter.ts";
 import { Stop, type StopOptions, type StopReport } from "./stop.ts";
 
 export interface RunnerOptions {
@@ -22,7 +23,7 @@ export interface RunnerOptions {
   readonly readUp: ReadUp;
   /** So many triggers have left the queue since the last call: the reader may hand over as many. */
   readonly onStarted: (count: number) => void;
-  /** A rule's queue is full, or is not any more: no more events may be read meanwhile. */
+  /** A queue whose rule wants nothing dropped is full, or none is any more. */
   readonly onFull?: (isFull: boolean) => void;
 }
 
@@ -34,31 +35,30 @@ export class Runner {
   readonly #rules = new Map<string, RuleRuns>();
   /** Rules that may have something to start, those first that have not had a turn for longest. */
   readonly #turns = new Set<RuleRuns>();
+  readonly #full = new Set<RuleRuns>();
   readonly #places: Places;
   readonly #busy: BusyKeys;
   readonly #starter: Starter;
-  readonly #outcomes: Outcomes;
+  readonly #reports: Reports;
+  /** When a failed job is tried again. */
+  readonly #retries = new Map<Job, Timer>();
+  /** What is to be started is looked for at the end of what is being done, or soon. */
+  #isActing = false;
   #startsLater = false;
+  #waiting = 0;
   /** Triggers that left the queue and of which nobody was told yet. */
   #left = 0;
-  #waiting = 0;
-  #isFull = false;
   #stop: Stop | null = null;
   /** Asked for before the stop began: what is queued was still being read. */
   #hurries = 0;
 
   constructor(options: RunnerOptions) {
     this.#options = options;
-    const { log, spawn, dryRun = false } = options;
+    const { log, spawn } = options;
     this.#places = new Places(options.maxRunning, log);
     this.#busy = new BusyKeys(options.readUp, log);
-    this.#outcomes = new Outcomes(log);
-    this.#starter = new Starter({
-      log,
-      spawn,
-      dryRun,
-      onOver: (run, job, ending) => this.#over(run, job, ending),
-    });
+    this.#starter = new Starter({ log, spawn });
+    this.#reports = new Reports(log);
   }
 
   /**
@@ -66,14 +66,18 @@ export class Runner {
    *
    * @param maxRunning commands at once
    */
-  allow(maxRunning: number, rules: readonly Rule[] = []): void {
-    this.#places.allow(maxRunning, rules);
-    const names = new Set(rules.map(({ name }) => name));
-    for (const [name, runs] of this.#rules) {
-      runs.flush(); // what waits for a time does so as the old rules had it
-      if (!names.has(name) && runs.isIdle) this.#rules.delete(name);
-    }
-    this.#startMore();
+  allow(maxRunning: number, rules: readonly Rule[]): void {
+    this.#act(() => {
+      this.#places.allow(maxRunning, rules);
+      const rulesByName = new Map(rules.map((rule) => [rule.name, rule]));
+      for (const [name, runs] of this.#rules) {
+        const rule = rulesByName.get(name);
+        runs.flush(); // what waits for time to pass does so by the keys of before
+        if (rule !== undefined) runs.maxRunning = policyOf(rule).maxRunning;
+        else if (runs.isIdle) this.#rules.delete(name);
+        if (runs.hasWork) this.#turns.add(runs);
+      }
+    });
   }
 
   /** Commands that have been started and have not ended. */
@@ -98,15 +102,21 @@ export class Runner {
       this.#options.onStarted(count);
       return;
     }
-    this.#waiting += count;
-    for (const part of triggersByRule(buffer, count)) {
-      const rule = rules[part.rule];
-      if (rule === undefined || rule.command === null) continue; // the reader sends no such trigger
-      this.#runsOf(rule).push(rules, rule, part.buffer, part.count);
-    }
-    if (this.#stop !== null) this.#flush();
-    this.#startMore();
-    this.#sayFull();
+    this.#act(() => {
+      this.#waiting += count;
+      for (const part of triggersByRule(buffer, count)) {
+        const rule = rules[part.rule];
+        if (rule === undefined || rule.command === null) {
+          this.#left += part.count; // the reader sends no such trigger
+          continue;
+        }
+        const runs = this.#runsOf(rule);
+        runs.push(rules, rule, part.buffer, part.count);
+        if (this.#stop !== null) runs.flush();
+        if (runs.isFull) this.#full.add(runs);
+      }
+      if (this.#full.size > 0) this.#options.onFull?.(true);
+    });
   }
 
   /**
@@ -116,17 +126,11 @@ export class Runner {
    * @returns when every command has ended (its grandchildren are not waited for)
    */
   stop(options: StopOptions): Promise<StopReport> {
-    this.#stop ??= new Stop(
-      {
-        running: () => this.#places.taken,
-        abandon: () => this.#abandon(),
-        signal: (signal) => this.#signal(signal),
-      },
-      options,
-      this.#options.log,
-    );
-    this.#flush();
-    this.#startMore();
+    if (this.#stop === null) {
+      const { log } = this.#options;
+      this.#stop = new Stop(this.#stoppable(), options, log);
+      this.#act(() => this.#waitNoLonger());
+    }
     for (; this.#hurries > 0; this.#hurries--) this.#stop.hurry();
     return this.#stop.report;
   }
@@ -144,66 +148,179 @@ export class Runner {
       name: rule.name,
       log: this.#options.log,
       busy: this.#busy,
-      onLeft: (count) => {
-        this.#left += count;
-        this.#waiting -= count;
-      },
+      onLeft: (count) => void (this.#left += count),
       onSettled: () => {},
       onWork: (one) => {
         this.#turns.add(one);
-        this.#startSoon();
+        if (!this.#isActing) this.#startSoon();
       },
     });
+    runs.maxRunning = policyOf(rule).maxRunning;
     this.#rules.set(rule.name, runs);
     return runs;
   }
 
-  #startMore(): void {
+  /** Do it, then start what may be started by then. */
+  #act(action: () => void): void {
+    this.#isActing = true;
+    try {
+      action();
+      if (!this.#startsLater) this.#startMore();
+    } finally {
+      this.#isActing = false;
+    }
+    this.#sayLeft();
+    if (this.#places.taken === 0 && this.#waiting === 0 && this.#retries.size === 0)
+      this.#stop?.finish();
+  }
+
+  #startSoon(): void {
     if (this.#startsLater) return;
+    this.#startsLater = true;
+    setImmediate(() => {
+      this.#startsLater = false;
+      this.#act(() => {});
+    });
+  }
+
+  #startMore(): void {
     let starts = 0;
     while (this.#places.areFree && starts < startsPerTurn) {
       const [runs] = this.#turns;
-      if (runs === undefined) break;
+      if (runs === undefined) return;
       this.#turns.delete(runs);
       if (!this.#places.hasRoomFor(runs)) continue; // an end of its own brings it back
       const job = runs.next();
       if (job === null) continue;
-      this.#start(runs, job);
       starts++;
+      this.#start(runs, job);
       if (runs.hasWork) this.#turns.add(runs);
     }
-    this.#sayLeft();
-    if (this.#turns.size > 0) this.#places.watchFull(() => this.#waiting);
+    if (this.#turns.size === 0) return;
     if (starts === startsPerTurn) this.#startSoon();
-    this.#finishIfIdle();
-  }
-
-  #startSoon(): void {
-    if (this.#startsLater || !this.#places.areFree) return;
-    this.#startsLater = true;
-    setImmediate(() => {
-      this.#startsLater = false;
-      this.#startMore();
-    });
+    else this.#places.watch(() => this.#waiting);
   }
 
   #start(runs: RuleRuns, job: Job): void {
-    const [key = ""] = job.keys;
-    const { whenBusy } = job.policy;
+    if (this.#options.dryRun === true) {
+      this.#starter.sayDryRun(job);
+      return runs.finished(job);
+    }
     job.attempts++;
-    const run = this.#starter.start(job);
-    if (run === null) return runs.finished(job); // a dry run
-    runs.stats.runs++;
     if (job.attempts === 1) runs.stats.waited.add(Date.now() - job.trigger.time / 1000);
+    const onOver = (run: Run, ending: Ending) =>
+      this.#act(() => this.#over(runs, job, run, ending));
+    const run = this.#starter.start(job.rule.command!, { job, onOver });
+    if (run instanceof Error) return this.#notStarted(runs, job, run);
+    runs.stats.runs++;
     this.#places.take(runs);
     runs.runs.set(job, run);
-    if (whenBusy === "skip") this.#busy.begin(runs.name, key);
-    if (run.pid === 0) this.#busy.cancel(runs.name, key);
+    if (job.policy.whenBusy === "skip") this.#busy.begin(runs.name, job.keys[0] ?? "");
   }
 
-  #over(run: Run, job: Job, ending: Ending): void {
-    void run;
-    void job;
-    void ending;
+  #notStarted(runs: RuleRuns, job: Job, error: Error): void {
+    this.#reports.notStarted(job.rule, error);
+    const failed = failureOf({ kind: "not-started", error }, null);
+    if (failed === null) runs.finished(job);
+    else this.#failed(runs, job, failed);
+  }
+
+  #over(runs: RuleRuns, job: Job, run: Run, ending: Ending): void {
+    this.#places.leave(runs);
+    runs.stats.ran.add(performance.now() - run.startedAt);
+    if (job.policy.whenBusy === "skip") this.#busy.end(runs.name, job.keys[0] ?? "");
+    const failed = failureOf(ending, run.stopReason);
+    if (failed === null) runs.finished(job);
+    else this.#failed(runs, job, failed);
+    this.#startMore(); // before the log: the next command need not wait for it
+    runs.stats.lastEnding = this.#reports.ended(run, ending);
+  }
+
+  #failed(runs: RuleRuns, job: Job, failed: Failed): void {
+    const { retry } = job.policy;
+    runs.stats.failed++;
+    if (this.#stop === null && retry !== null && isTriedAgain(retry, failed, job.attempts)) {
+      const afterMs = backoffOf(retry, job.attempts, Math.random());
+      runs.stats.retried++;
+      this.#reports.triedAgain(job, afterMs);
+      runs.waitsForRetry(job);
+      this.#retries.set(
+        job,
+        setTimeout(() => this.#act(() => this.#retry(runs, job)), afterMs),
+      );
+    } else {
+      this.#giveUp(runs, job, failed);
+    }
+  }
+
+  #retry(runs: RuleRuns, job: Job): void {
+    clearTimeout(this.#retries.get(job));
+    this.#retries.delete(job);
+    runs.retry(job);
+  }
+
+  /** `on_failure` has the place and the lane of what failed. */
+  #giveUp(runs: RuleRuns, job: Job, { text }: Failed): void {
+    const { onFailure, retry } = job.policy;
+    if (retry !== null) this.#reports.gaveUp(job, text);
+    if (onFailure === null) return runs.finished(job);
+    const onOver = (run: Run, ending: Ending) =>
+      this.#act(() => {
+        this.#places.leave(runs);
+        runs.finished(job);
+        this.#reports.ended(run, ending);
+      });
+    const failure = { error: text, attempts: job.attempts };
+    const run = this.#starter.start(onFailure, { job, failure, onOver });
+    if (run instanceof Error) {
+      this.#reports.notStarted(job.rule, run);
+      return runs.finished(job);
+    }
+    this.#places.take(runs);
+    runs.runs.set(job, run);
+  }
+
+  /** The end is near: what waits for time to pass has its turn now. */
+  #waitNoLonger(): void {
+    for (const runs of this.#rules.values()) {
+      runs.flush();
+      for (const job of runs.retried) this.#retry(runs, job);
+    }
+  }
+
+  /** Tell how many triggers wait no more. */
+  #sayLeft(): void {
+    const left = this.#left;
+    if (left === 0) return;
+    this.#left = 0;
+    this.#waiting -= left;
+    this.#options.onStarted(left);
+    if (this.#full.size === 0) return;
+    for (const runs of this.#full) if (runs.hasRoomAgain) this.#full.delete(runs);
+    if (this.#full.size === 0) this.#options.onFull?.(false);
+  }
+
+  #stoppable() {
+    return {
+      running: () => this.#places.taken,
+      abandon: () => this.#abandon(),
+      signal: (signal: number) => this.#signal(signal),
+    };
+  }
+
+  #abandon(): number {
+    let abandoned = 0;
+    for (const timer of this.#retries.values()) clearTimeout(timer);
+    this.#retries.clear();
+    for (const runs of this.#rules.values()) abandoned += runs.abandon();
+    this.#turns.clear();
+    this.#sayLeft();
+    return abandoned;
+  }
+
+  #signal(signal: number): number {
+    for (const { runs } of this.#rules.values())
+      for (const run of runs.values()) run.signal(signal);
+    return this.#places.taken;
   }
 }

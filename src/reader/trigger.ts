@@ -188,6 +188,7 @@ export interface RuleTriggers {
 /** A buffer of triggers sorted by their rules; the buffer itself if they are all of one. */
 export function triggersByRule(buffer: ArrayBuffer, count: number): RuleTriggers[] {
   const words = new Int32Array(buffer);
+  if (areOfOneRule(words)) return [{ rule: words[ruleWord]!, buffer, count }];
   const extents = new Map<number, { bytes: number; count: number }>();
   for (let at = 0; at < words.length; at += sizeAt(words, at) >> 2) {
     const rule = words[at + ruleWord]!;
@@ -199,7 +200,6 @@ export function triggersByRule(buffer: ArrayBuffer, count: number): RuleTriggers
       extent.count++;
     }
   }
-  if (extents.size === 1) return [{ rule: words[ruleWord]!, buffer, count }];
   const parts = new Map(
     Array.from(extents, ([rule, { bytes, count: triggers }]) => [
       rule,
@@ -218,6 +218,13 @@ export function triggersByRule(buffer: ArrayBuffer, count: number): RuleTriggers
     buffer: part.bytes.buffer,
     count: part.count,
   }));
+}
+
+function areOfOneRule(words: Int32Array): boolean {
+  const rule = words[ruleWord];
+  for (let at = 0; at < words.length; at += sizeAt(words, at) >> 2)
+    if (words[at + ruleWord] !== rule) return false;
+  return true;
 }
 
 /** Bytes of the trigger that begins at this word. */
