@@ -1,6 +1,6 @@
 /** Runs the commands of triggers: in the order of each rule, and in as many places as there are. */
 import type { Log } from "../log.ts";
-import { triggersByRule } from "../reader/trigger.ts";
+import { onlyRuleIn, type RuleTriggers, triggersByRule } from "../reader/trigger.ts";
 import type { Rule } from "../rule/rule.ts";
 import { BusyKeys, type ReadUp } from "./busy.ts";
 import type { Ending } from "./ending.ts";
@@ -104,19 +104,23 @@ export class Runner {
     }
     this.#act(() => {
       this.#waiting += count;
-      for (const part of triggersByRule(buffer, count)) {
-        const rule = rules[part.rule];
-        if (rule === undefined || rule.command === null) {
-          this.#left += part.count; // the reader sends no such trigger
-          continue;
-        }
-        const runs = this.#runsOf(rule);
-        runs.push(rules, rule, part.buffer, part.count);
-        if (this.#stop !== null) runs.flush();
-        if (runs.isFull) this.#full.add(runs);
-      }
+      const only = onlyRuleIn(buffer);
+      if (only !== null) this.#push(rules, { rule: only, buffer, count });
+      else for (const part of triggersByRule(buffer)) this.#push(rules, part);
       if (this.#full.size > 0) this.#options.onFull?.(true);
     });
+  }
+
+  #push(rules: readonly Rule[], { rule: index, buffer, count }: RuleTriggers): void {
+    const rule = rules[index];
+    if (rule === undefined || rule.command === null) {
+      this.#left += count; // the reader sends no such trigger
+      return;
+    }
+    const runs = this.#runsOf(rule);
+    runs.push(rules, rule, buffer, count);
+    if (this.#stop !== null) runs.flush();
+    if (runs.isFull) this.#full.add(runs);
   }
 
   /**

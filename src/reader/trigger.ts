@@ -185,10 +185,9 @@ export interface RuleTriggers {
   readonly count: number;
 }
 
-/** A buffer of triggers sorted by their rules; the buffer itself if they are all of one. */
-export function triggersByRule(buffer: ArrayBuffer, count: number): RuleTriggers[] {
+/** A buffer of triggers taken apart by their rules. */
+export function triggersByRule(buffer: ArrayBuffer): RuleTriggers[] {
   const words = new Int32Array(buffer);
-  if (areOfOneRule(words)) return [{ rule: words[ruleWord]!, buffer, count }];
   const extents = new Map<number, { bytes: number; count: number }>();
   for (let at = 0; at < words.length; at += sizeAt(words, at) >> 2) {
     const rule = words[at + ruleWord]!;
@@ -220,11 +219,13 @@ export function triggersByRule(buffer: ArrayBuffer, count: number): RuleTriggers
   }));
 }
 
-function areOfOneRule(words: Int32Array): boolean {
-  const rule = words[ruleWord];
+/** The rule that all of these triggers are of, or null. */
+export function onlyRuleIn(buffer: ArrayBuffer): number | null {
+  const words = new Int32Array(buffer);
+  const rule = words[ruleWord]!;
   for (let at = 0; at < words.length; at += sizeAt(words, at) >> 2)
-    if (words[at + ruleWord] !== rule) return false;
-  return true;
+    if (words[at + ruleWord] !== rule) return null;
+  return rule;
 }
 
 /** Bytes of the trigger that begins at this word. */
