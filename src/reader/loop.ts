@@ -193,7 +193,7 @@ export class ReaderLoop {
   /** What is queued may be about the filesystem that is gone. */
   #checkMounts(): void {
     this.#hasNewMounts = false;
-    const seen = seeMounts(this.#watcher.tables, this.#mounts);
+    const seen = seeMounts(this.#watcher.tables.list, this.#mounts);
     this.#readWhatIsQueued();
     this.#lines.setTime(nowMicroseconds());
     followMounts(seen);
@@ -226,7 +226,7 @@ export class ReaderLoop {
     this.#poll.set(arrivalsSlot, hasRoom ? this.#watcher.arrivals.pollFd : -1, POLLIN);
     this.#poll.set(configurationSlot, this.#configuration.pollFd, POLLIN);
     this.#poll.set(pollSlot, hasRoom ? this.#watcher.polling.table.pollFd : -1, POLLIN);
-    const tables = this.#watcher.tables;
+    const tables = this.#watcher.tables.list;
     for (let slot = firstBackendSlot; slot < slots; slot++) {
       const table = tables[slot - firstBackendSlot];
       const listens = hasRoom && table !== undefined;
@@ -241,7 +241,7 @@ export class ReaderLoop {
   }
 
   #timeoutMs(tables: readonly WatchTable[]): number {
-    if (this.#watcher.isWalking || this.#looksAgain || this.#somethingCameOrWent) return 0;
+    if (this.#watcher.tables.isWalking || this.#looksAgain || this.#somethingCameOrWent) return 0;
     if (this.#watcher.polling.table.isLooking && !this.#looksLater) return 0;
     if (this.#hasNewMounts) return 0;
     let timeoutMs = this.#recoveries.isActive ? renameWaitMs : -1;
@@ -284,7 +284,7 @@ export class ReaderLoop {
   }
 
   #readAll(): void {
-    const tables = this.#watcher.tables;
+    const tables = this.#watcher.tables.list;
     for (let i = 0; i < tables.length; i++) {
       const table = tables[i]!;
       const hasAhead = table.backend.hasAhead && this.#mayRead;
@@ -364,15 +364,15 @@ export class ReaderLoop {
 
   #walkOn(): void {
     this.#recover();
-    if (this.#watcher.needsWalk) {
-      for (const table of this.#watcher.tables) table.walk(directoriesPerSlice);
+    if (this.#watcher.tables.needsWalk) {
+      for (const table of this.#watcher.tables.list) table.walk(directoriesPerSlice);
       this.#catchUp.tellDue();
       this.#handOver();
-      const marks = this.#marks;
+      const { marks } = this.#watcher.tables;
       Atomics.store(this.#counters, sharedCounters.marks, marks);
       this.#walkGarbage.collectIfMuch(marks);
     }
-    if (this.#watcher.isWalking) return;
+    if (this.#watcher.tables.isWalking) return;
     this.#watcher.sayRefusals();
     if (!this.#reportsWhenWalked) return;
     if (this.#watcher.polling.table.isLooking) return; // what is there by now is not told
@@ -380,11 +380,7 @@ export class ReaderLoop {
     const plan = this.#plan!;
     const report = this.#watcher.report(plan);
     this.#port.send({ kind: "planned", generation: plan.generation, report });
-    this.#walkGarbage.collect(this.#marks);
-  }
-
-  get #marks(): number {
-    return this.#watcher.tables.reduce((sum, { backend }) => sum + backend.marks, 0);
+    this.#walkGarbage.collect(this.#watcher.tables.marks);
   }
 
   /** Look for what has changed while records were lost. */
@@ -401,7 +397,7 @@ export class ReaderLoop {
     for (let message = this.#port.receive(); message !== null; message = this.#port.receive()) {
       if (message.kind === "plan") this.#apply(message.plan);
       else if (message.kind === "drain") this.#drain(message.flushMs);
-      else if (message.kind === "read-up") this.#readUps.ask(this.#watcher.tables);
+      else if (message.kind === "read-up") this.#readUps.ask(this.#watcher.tables.list);
       else this.#configuration.watch(message.names);
     }
   }
@@ -425,7 +421,7 @@ export class ReaderLoop {
 
   /** What the new group is told of is told from the moment on up to which the old one has told it. */
   #readOut(retired: WatchTable): void {
-    const tables = this.#watcher.tables.filter(({ backend }) => backend.name === "fanotify");
+    const tables = this.#watcher.tables.list.filter(({ backend }) => backend.name === "fanotify");
     const fresh = tables.map((table) =>
       groupOf(table, {
         read: () => this.#muted(() => this.#read(table)),
@@ -458,7 +454,7 @@ export class ReaderLoop {
   /** After everything else of a round: what follows from the records has been handed over. */
   #answerReadUps(): void {
     for (;;) {
-      const { tables, isWalking } = this.#watcher;
+      const { list: tables, isWalking } = this.#watcher.tables;
       const openLooks = this.#catchUp.openLooks + (this.#recoveries.isActive ? 1 : 0);
       const next = this.#readUps.next({ tables, isWalking, openLooks });
       this.#looksAgain = next === "look";
@@ -501,7 +497,7 @@ export class ReaderLoop {
 
   /** Everything up to this moment, and nothing that comes while we read it: that could go on for ever. */
   #readWhatIsQueued(): void {
-    for (const table of this.#watcher.tables) {
+    for (const table of this.#watcher.tables.list) {
       const until = table.backend.end;
       while (table.backend.position < until && this.#readOnce(table) > 0);
     }
