@@ -2,6 +2,9 @@
 import type { Backend } from "../watch/backend.ts";
 import type { WatchTable } from "../watch/watch-table.ts";
 
+/** Directories listed between two looks at the queues: about a millisecond's work. */
+export const directoriesPerSlice = 64;
+
 export class Tables {
   /** In the order in which their backends were opened. */
   readonly list: WatchTable[] = [];
@@ -35,6 +38,11 @@ export class Tables {
   get isWalking(): boolean {
     for (let i = 0; i < this.list.length; i++) if (this.list[i]!.isWalking) return true;
     return false;
+  }
+
+  /** A slice of the walk of each. */
+  walk(): void {
+    for (const table of this.list) table.walk(directoriesPerSlice);
   }
 
   /** Kernel marks and watches held. */
