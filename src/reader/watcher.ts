@@ -75,8 +75,12 @@ export class Watcher {
       onFailure: (text) => this.#refusals.fail(text),
     });
     this.#rungs = new Rungs({
-      ...{ ladder, log, tables: this.tables, polling: this.polling },
-      ...{ refusals: this.#refusals, warnings: this.#warnings },
+      ladder,
+      log,
+      tables: this.tables,
+      polling: this.polling,
+      refusals: this.#refusals,
+      warnings: this.#warnings,
       onWatched: (root) => this.#keepNew(root),
       onVanished: (path) => this.#lookForAnother(path),
       onAdded: (node, table, interests) => observer.interestsAdded(node, table, interests),
