@@ -9,7 +9,7 @@ const pauseSilenceMs = 60_000;
 type Limits = Pick<ReaderStart, "backlogBytesMax" | "triggersWaitingMax">;
 
 export interface BackpressureOptions extends Limits {
-  readonly stdout: Writer;
+  readonly stdout: Pick<Writer, "backlogBytes">;
   /** As `sharedCounters` has them. */
   readonly counters: Int32Array;
   readonly log: Log;
