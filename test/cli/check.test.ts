@@ -111,6 +111,9 @@ describe("facron check", () => {
     expect(program.stdout).toMatch(
       /:1:13: Cannot trust ".*script": it can be written by everybody, .*run chmod o-w/,
     );
+    const rule = `[[rule]]\nwatch = "/f"\non = "open"\nrun = ["/bin/true"]\n`;
+    const toml = dir.write("a.toml", `${rule}on_failure = ["${script}"]\n`, { mode: 0o644 });
+    expect((await answerTo(["check", toml])).stdout).toMatch(/:5:15: Cannot trust ".*script"/);
     Bun.spawnSync(["chmod", "755", script]);
     expect((await answerTo(["check", file])).code).toBe(0);
     Bun.spawnSync(["chown", String(nobody.uid), file]);

@@ -161,8 +161,10 @@ describe("the example in TOML", () => {
       const rules = lines.filter((line) => line === "[[rule]]").length;
       const paths = lines.flatMap((line) => /^watch = "(.*)"$/.exec(line)?.[1] ?? []);
       const programs = lines.flatMap((line) => /^run = \["([^"]*)"/.exec(line)?.[1] ?? []);
+      const others = lines.flatMap((line) => /^on_failure = \["([^"]*)"/.exec(line)?.[1] ?? []);
       for (const path of paths) isFile(path) ? place.write(path, "old") : place.mkdir(path);
-      const running = await place.run("facron -c facron.toml", { programs }).ready();
+      const stubs = { programs: [...programs, ...others] };
+      const running = await place.run("facron -c facron.toml", stubs).ready();
       expect(running.log).not.toMatch(/error|warning/);
       const written = paths.flatMap((path) =>
         isFile(path) ? [path] : [`${path}/new`, `${path}/new.csv`],
