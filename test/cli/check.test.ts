@@ -55,6 +55,7 @@ describe("facron check", () => {
       'on = "FAN_OPEN"',
       'run = ["/no/such/program"]',
       "user = 'nobdy'",
+      "cwd = '/no/such/directory'",
       "[[rule]]",
       `watch = "${dir.path}/d"`,
       'on = "create"',
@@ -70,7 +71,8 @@ describe("facron check", () => {
       /:5:9: warning: Rule never fires for ".*": it is a directory, and its files do not count/,
       /:7:8: warning: Cannot run "\/no\/such\/program": no such file/,
       /:8:8: warning: Unknown user "nobdy": did you mean "nobody"\?/,
-      /:12:1: warning: Rule is the same as "facron.toml:9"/,
+      /:9:7: warning: No directory "\/no\/such\/directory": the command fails until/,
+      /:13:1: warning: Rule is the same as "facron.toml:10"/,
     ])
       expect(stdout).toMatch(says);
   });
