@@ -19,6 +19,8 @@ const arrows: Readonly<Record<string, readonly string[]>> = {
   "src/action/": [
     "src/rule/template.ts",
     "src/rule/rule.ts",
+    "src/rule/policy.ts",
+    "src/rule/size.ts",
     "src/rule/event-environment.ts",
     "src/rule/shell-words.ts",
     "src/reader/trigger.ts",

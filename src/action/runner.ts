@@ -135,7 +135,8 @@ export class Runner {
     this.#running.add(running);
     if (isAlone) this.#busy.begin(rule.name);
     try {
-      const start = { argv, variables, runAs, place };
+      const { surroundings = null, name } = rule;
+      const start = { argv, variables, runAs, place, surroundings, stdin: null, rule: name };
       running.pid = this.#options.spawn(start, (ending) => this.#ended(rule, running, ending));
     } catch (error) {
       this.#running.delete(running);
