@@ -27,8 +27,11 @@ export const systemHeaders = [
   "sys/timerfd.h",
   "sys/wait.h",
   "linux/close_range.h",
+  "linux/cn_proc.h",
+  "linux/connector.h",
   "linux/fanotify.h",
   "linux/magic.h",
+  "linux/netlink.h",
   "linux/stat.h",
 ];
 
