@@ -19,6 +19,7 @@ import { contentChanges } from "../watch/want.ts";
 import { came, ended } from "../watch/recently-told.ts";
 import type { WatchTable } from "../watch/watch-table.ts";
 import { type ActorSource, noRecord } from "./actors.ts";
+import type { FamilySource } from "./families.ts";
 import { Meeting } from "./meeting.ts";
 import type { TriggerWriter } from "./trigger.ts";
 
@@ -42,6 +43,8 @@ export interface DispatchOptions extends DispatchHooks {
   readonly disk: RealDisk;
   /** Who did the records. */
   readonly actors: ActorSource;
+  /** Which commands of ours did them. */
+  readonly families: FamilySource;
 }
 
 export class Dispatch implements EventSink {
@@ -59,13 +62,13 @@ export class Dispatch implements EventSink {
   constructor(
     lines: JsonLines,
     triggers: TriggerWriter,
-    { disk, actors, ...hooks }: DispatchOptions,
+    { disk, actors, families, ...hooks }: DispatchOptions,
   ) {
     const linesAreMany = () => hooks.linesAreMany();
     this.#disk = disk;
     this.#actors = actors;
     this.#hooks = hooks;
-    this.#meeting = new Meeting({ lines, triggers, disk, actors, linesAreMany });
+    this.#meeting = new Meeting({ lines, triggers, disk, actors, families, linesAreMany });
   }
 
   /** From now on records meet these rules. */

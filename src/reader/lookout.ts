@@ -1,9 +1,9 @@
 /** Where the reader is asking a filesystem that may never answer: it writes, the main thread reads. */
 
 /** As `sharedCounters`, in the same memory. */
-export const stepWord = 3;
-const pathBytes = 4;
-const pathStart = 5 * Int32Array.BYTES_PER_ELEMENT;
+export const stepWord = 6;
+const pathBytes = 7;
+const pathStart = 8 * Int32Array.BYTES_PER_ELEMENT;
 const pathBytesMax = 4096;
 
 /** Bytes of `ReaderStart.shared`. */

@@ -23,6 +23,7 @@ import type { Node, Root } from "../watch/tree.ts";
 import type { WatchTable } from "../watch/watch-table.ts";
 import type { WatchedFile } from "../watch/watched-file.ts";
 import { Actors } from "./actors.ts";
+import { Families } from "./families.ts";
 import { groupOf, handOver, nothingWatched } from "./handover.ts";
 import { UnknownActors } from "./unknown-actors.ts";
 import { WalkGarbage } from "./walk-garbage.ts";
@@ -96,6 +97,7 @@ export class ReaderLoop {
   readonly #lines = new JsonLines(linesCapacity);
   readonly #triggers = new TriggerWriter();
   readonly #unknownActors: UnknownActors;
+  readonly #families: Families;
   readonly #disk = new RealDisk({ warn: (text) => this.#log.warn(text) });
   readonly #dispatch: Dispatch;
   readonly #catchUp: CatchUp;
@@ -134,12 +136,19 @@ export class ReaderLoop {
     this.#lookout = new Lookout(start.shared);
     this.#unknownActors = new UnknownActors(this.#log);
     const actors = new Actors(this.#unknownActors);
+    this.#families = new Families({
+      counters: this.#counters,
+      ownPid: process.pid,
+      log: this.#log,
+      allIsRead: () => this.#allIsRead,
+    });
     this.#dispatch = new Dispatch(this.#lines, this.#triggers, {
       linesAreMany: () => this.#stdout.write(this.#lines.take()),
       overflow: (table) => this.#recoveries.lost(table),
       entrySeen: (...seen) => this.#catchUp.entrySeen(...seen),
       disk: this.#disk,
       actors,
+      families: this.#families,
       ignoreFileChanged: (root, table) => void this.#ignoreChanged.set(root, table),
     });
     this.#catchUp = new CatchUp((...event) => this.#dispatch.synthetic(...event));
@@ -176,6 +185,7 @@ export class ReaderLoop {
       const happened = this.#poll.happened(stdoutSlot);
       if (happened !== 0) this.#stdout.handlePoll(happened);
       this.#readAll();
+      this.#families.look();
       if (this.#poll.happened(mountsSlot) !== 0) this.#hasNewMounts = true;
       if (this.#hasNewMounts) this.#checkMounts();
       if (this.#poll.happened(arrivalsSlot) !== 0 && this.#watcher.arrivals.read())
@@ -244,7 +254,7 @@ export class ReaderLoop {
     if (this.#watcher.isWalking || this.#looksAgain || this.#somethingCameOrWent) return 0;
     if (this.#watcher.polling.table.isLooking && !this.#looksLater) return 0;
     if (this.#hasNewMounts) return 0;
-    let timeoutMs = this.#recoveries.isActive ? renameWaitMs : -1;
+    let timeoutMs = this.#recoveries.isActive ? renameWaitMs : this.#families.timeoutMs;
     for (let i = 0; i < tables.length; i++) {
       if (tables[i]!.backend.hasAhead && this.#mayRead) return 0;
       if (tables[i]!.isUnsettled) timeoutMs = renameWaitMs;
@@ -320,7 +330,13 @@ export class ReaderLoop {
     this.#setTime(now);
     this.#recoveries.of(table).beforeRead(now);
     this.#dispatch.watchedEntries = this.#catchUp.openLooks;
+    this.#families.beginRead();
     return this.#dispatch.read(table);
+  }
+
+  get #allIsRead(): boolean {
+    const { tables } = this.#watcher;
+    return tables.every(({ backend }) => backend.queuedBytes === 0 && !backend.hasAhead);
   }
 
   /** Once for a read, however often they were written. */
@@ -469,6 +485,7 @@ export class ReaderLoop {
       const next = this.#readUps.next({ tables, isWalking, openLooks });
       this.#looksAgain = next === "look";
       if (next !== "answer") return;
+      this.#families.lookNow();
       this.#port.send({ kind: "read", seq: this.#lines.seq });
     }
   }
