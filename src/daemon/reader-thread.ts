@@ -35,6 +35,7 @@ export class ReaderThread {
   /** Which filesystem it asks. */
   readonly lookout = new Lookout(this.#counters.buffer as SharedArrayBuffer);
   #isOver = false;
+  #isHeldBack = false;
 
   constructor({ url, onMessage, onDeath }: ReaderThreadOptions) {
     const channel = new MessageChannel();
@@ -90,6 +91,15 @@ export class ReaderThread {
   /** Processes of commands that run, as of the last answer to "read-up". */
   get familyMembers(): number {
     return Atomics.load(this.#counters, sharedCounters.familyMembers);
+  }
+
+  /** Whether no more events are to be read for now, however few triggers wait. */
+  holdBack(isWished: boolean): void {
+    if (isWished === this.#isHeldBack) return;
+    this.#isHeldBack = isWished;
+    // As if all that may wait did.
+    if (!isWished) return this.madeRoom(triggersWaitingMax);
+    Atomics.add(this.#counters, sharedCounters.triggersWaiting, triggersWaitingMax);
   }
 
   /** So many triggers no longer wait. */

@@ -13,10 +13,9 @@ import type {
   Rename,
 } from "../watch/backend.ts";
 import type { RealDisk } from "../watch/disk.ts";
-import type { Mark } from "../watch/tree.ts";
-import { isOwnOutput, type Node, type Root } from "../watch/tree.ts";
-import { contentChanges } from "../watch/want.ts";
 import { came, ended } from "../watch/recently-told.ts";
+import { isOwnOutput, type Mark, type Node, type Root } from "../watch/tree.ts";
+import { contentChanges } from "../watch/want.ts";
 import type { WatchTable } from "../watch/watch-table.ts";
 import { type ActorSource, noRecord } from "./actors.ts";
 import type { FamilySource } from "./families.ts";
@@ -51,6 +50,7 @@ export class Dispatch implements EventSink {
   readonly #hooks: DispatchHooks;
   readonly #disk: RealDisk;
   readonly #actors: ActorSource;
+  readonly #families: FamilySource;
   readonly #meeting: Meeting;
   /** The table that the records come from. */
   #table: WatchTable | null = null;
@@ -67,6 +67,7 @@ export class Dispatch implements EventSink {
     const linesAreMany = () => hooks.linesAreMany();
     this.#disk = disk;
     this.#actors = actors;
+    this.#families = families;
     this.#hooks = hooks;
     this.#meeting = new Meeting({ lines, triggers, disk, actors, families, linesAreMany });
   }
@@ -80,6 +81,7 @@ export class Dispatch implements EventSink {
   read(table: WatchTable): number {
     this.#table = table;
     this.#disk.moment++;
+    this.#families.beginRead();
     const length = table.backend.read(this);
     table.afterRead();
     return length;

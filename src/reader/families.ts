@@ -9,12 +9,15 @@ import { sharedCounters } from "./plan.ts";
 import { noFamily, unknownFamily } from "./trigger.ts";
 
 export interface FamilySource {
+  /** Records are about to be read: whatever forks led to them are told by then. */
+  beginRead(): void;
+
   /** @returns the pid of a command, `noFamily` or `unknownFamily` */
   of(pid: number): number;
 }
 
 /** Where nobody runs commands. */
-export const noFamilies: FamilySource = { of: () => unknownFamily };
+export const noFamilies: FamilySource = { beginRead() {}, of: () => unknownFamily };
 
 export interface FamiliesOptions {
   /** `sharedCounters` */
@@ -60,7 +63,6 @@ export class Families implements FamilySource {
     return this.#tree.isEmpty ? -1 : restMs;
   }
 
-  /** Records are about to be read: whatever forks led to them will be in the socket by then. */
   beginRead(): void {
     this.#isCurrent = false;
   }

@@ -13,7 +13,7 @@ import type { Actor, ActorSource } from "./actors.ts";
 import type { FamilySource } from "./families.ts";
 import { Sieve } from "./sieve.ts";
 import { mergedByPath, type Sighting } from "./sighting.ts";
-import { noFamily, type TriggerWriter, unknownFamily } from "./trigger.ts";
+import { type TriggerWriter, unknownFamily } from "./trigger.ts";
 
 const noName = new Uint8Array(0);
 
@@ -77,7 +77,7 @@ export class Meeting {
     const isDirectory = (kind & viewDirectory) !== 0;
     const plain = verdict.partial.length === 0 && verdict.forgetting.length === 0;
     if (plain && this.#group === null) {
-      const { head, running } = verdict;
+      const { head } = verdict;
       const actor = verdict.tellsActor ? this.#actors.current : null;
       const seq = this.#lines.event(
         head,
@@ -91,26 +91,8 @@ export class Meeting {
         synthetic,
         actor?.json,
       );
-      const family = running.length === 0 ? noFamily : this.#familyOf(pid, synthetic);
-      for (let i = 0; i < running.length; i++) {
-        const rule = running[i]!;
-        const events = verdict.events | (kind & (viewSelf | viewDirectory));
-        const packed = actor === null ? null : this.#packed(rule, actor);
-        this.#triggers.add(
-          rule,
-          events,
-          pid,
-          seq,
-          prefix.raw,
-          name,
-          start,
-          end,
-          null,
-          packed,
-          synthetic,
-          family,
-        );
-      }
+      if (verdict.running.length > 0)
+        this.#trigger(verdict, kind, prefix, name, start, end, pid, seq, actor, synthetic);
       if (this.#lines.byteLength > linesBytesMax) this.#linesAreMany();
       return;
     }
@@ -121,6 +103,41 @@ export class Meeting {
     const actor = this.#actorFor(met);
     const sighting = { met, events, prefix, name: copy, isDirectory, pid, actor, from: null };
     this.#see(sighting, synthetic);
+  }
+
+  /** The commands of a record that is told by itself. */
+  #trigger(
+    { running, events }: Verdict,
+    kind: number,
+    prefix: PathPrefix,
+    name: Uint8Array,
+    start: number,
+    end: number,
+    pid: number,
+    seq: number,
+    actor: Actor | null,
+    synthetic: SyntheticReason | null,
+  ): void {
+    const seen = events | (kind & (viewSelf | viewDirectory));
+    const family = this.#familyOf(pid, synthetic);
+    for (let i = 0; i < running.length; i++) {
+      const rule = running[i]!;
+      const packed = actor === null ? null : this.#packed(rule, actor);
+      this.#triggers.add(
+        rule,
+        seen,
+        pid,
+        seq,
+        prefix.raw,
+        name,
+        start,
+        end,
+        null,
+        packed,
+        synthetic,
+        family,
+      );
+    }
   }
 
   rename({ from, to, isDirectory, pid }: Rename): void {
@@ -174,7 +191,9 @@ export class Meeting {
       if (!runs) continue;
       const path = watch[0]!.path;
       const events = eventBits.q_overflow | viewSelf;
-      this.#triggers.add(rule, events, 0, this.#lines.seq, path, noName, 0, 0, null);
+      const { seq } = this.#lines;
+      const by = unknownFamily; // whoever filled it
+      this.#triggers.add(rule, events, 0, seq, path, noName, 0, 0, null, null, null, by);
     }
   }
 
