@@ -19,6 +19,8 @@ export interface Program {
   readonly self: readonly string[];
   /** The reader thread's file, which lies elsewhere in the compiled binary. */
   readonly readerUrl: URL;
+  /** The output thread's. */
+  readonly outputUrl: URL;
 }
 
 /** "run" has no word of its own. */
@@ -59,7 +61,7 @@ function answer(question: Question, context: Context): ExitCode {
 async function start(
   command: CommandName,
   words: readonly string[],
-  { readerUrl, self }: Program,
+  { readerUrl, outputUrl, self }: Program,
   { isDaemon }: { readonly isDaemon: boolean },
 ): Promise<ExitCode> {
   const cwd = process.cwd();
@@ -73,6 +75,7 @@ async function start(
       ...(log.isTerminal ? { showStatus: (text: string | null) => log.showStatus(text) } : {}),
       cwd,
       readerUrl,
+      outputUrl,
       self,
       signals: new Signals(),
       onReady: () => (isDaemon ? daemonIsReady(log) : undefined),

@@ -2,7 +2,11 @@
 import { forgetAccounts, uidOf } from "../action/account.ts";
 import { Runner } from "../action/runner.ts";
 import { prepareForCommands } from "../action/limits.ts";
-import { spawnCommand } from "../action/spawn.ts";
+import { OutputLog } from "../action/output-log.ts";
+import { spawnCommand, type Start } from "../action/spawn.ts";
+import type { Started } from "../action/started.ts";
+import type { Ending } from "../action/ending.ts";
+import { cgroupTroubles } from "./cgroup-troubles.ts";
 import { dependedNames } from "../config/depends.ts";
 import { ConfigError, type ConfigProblem, formatProblem } from "../errors.ts";
 import type { Log } from "../log.ts";
@@ -48,6 +52,8 @@ export interface DaemonOptions {
   /** Where relative programs start; a daemon's own working directory is "/". */
   readonly cwd: string;
   readonly readerUrl: URL;
+  /** The output thread's file. */
+  readonly outputUrl: URL;
   readonly signals: Signals;
   /** Every watch is set. */
   readonly onReady: () => void;
@@ -87,6 +93,7 @@ class Daemon {
   readonly #log: Log;
   readonly #end = Promise.withResolvers<DaemonEnd>();
   readonly #runner: Runner;
+  readonly #outputLog: OutputLog;
   #reader: ReaderThread | null = null;
   #hangWatch: HangWatch | null = null;
   #progress: Progress | null = null;
@@ -109,16 +116,27 @@ class Daemon {
   constructor(options: DaemonOptions) {
     this.#options = options;
     this.#log = options.log;
-    const { cwd, log } = options;
+    const { log } = options;
+    this.#outputLog = new OutputLog({
+      url: options.outputUrl,
+      log,
+      onDeath: (reason) =>
+        this.#fail(`The output thread died, commands would wait for it for ever: ${reason}`),
+    });
     this.#runner = new Runner({
       maxRunning: options.maxRunning ?? defaultMaxRunning,
       log,
       dryRun: options.dryRun === true,
-      spawn: (start, onExit) => spawnCommand(start, { cwd, self: options.self, stderrFd, onExit }),
+      spawn: (start, onExit) => this.#spawn(start, onExit),
       readUp: (then) => this.#readUp(then),
       onStarted: (count) => this.#madeRoom(count),
       onFull: (isFull) => this.#reader?.holdBack(isFull),
     });
+  }
+
+  #spawn(start: Start, onExit: (ending: Ending) => void): Started {
+    const { cwd, self } = this.#options;
+    return spawnCommand(start, { cwd, self, stderrFd, outputLog: this.#outputLog, onExit });
   }
 
   get end(): Promise<DaemonEnd> {
@@ -216,6 +234,7 @@ class Daemon {
     for (const warning of warnings) this.#log.warn(formatProblem(warning));
     forgetAccounts();
     for (const warning of unknownActors(rules)) this.#log.warn(warning);
+    for (const trouble of cgroupTroubles(rules)) this.#log.error(trouble);
     this.#generation++;
     this.#rulesByGeneration.set(this.#generation, rules);
     const { everyPathMustWork } = this.#options;
@@ -313,7 +332,8 @@ class Daemon {
   }
 
   #finishAfterCommands(): void {
-    void this.#commandsEnded?.then(() => {
+    void this.#commandsEnded?.then(async () => {
+      await this.#outputLog.drain();
       const signal = this.#stopSignal === "SIGINT" ? "SIGINT" : null;
       this.#end.resolve({ isClean: true, signal });
     });

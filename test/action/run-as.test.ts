@@ -19,7 +19,7 @@ import { spawnCommand } from "../../src/action/spawn.ts";
 import type { RunAs } from "../../src/rule/rule.ts";
 import { addAccount, leaveGroup, needsAccounts } from "../helpers/account.ts";
 import { type TempDir, tempDir } from "../helpers/temp-dir.ts";
-import { plainStart } from "./support.ts";
+import { plainStart, testOutputLog } from "./support.ts";
 
 const alice = addAccount({ groups: 3 });
 const bob = addAccount({ groups: 1 });
@@ -57,7 +57,9 @@ async function runAs(argv: readonly (string | Uint8Array)[], options: Options = 
   const stderrFd = openSync(dir.join("out"), "w+");
   try {
     const { promise, resolve } = Promise.withResolvers<Ending>();
-    spawnCommand(start, { cwd: "/", self: options.self ?? self, stderrFd, onExit: resolve });
+    const { self: ownSelf = self } = options;
+    const outputLog = testOutputLog();
+    spawnCommand(start, { cwd: "/", self: ownSelf, stderrFd, outputLog, onExit: resolve });
     const ending = await promise;
     const output = readFileSync(dir.join("out"), "latin1");
     if (ending.kind !== "not-started") return { ending, error: null, output };

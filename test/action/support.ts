@@ -2,9 +2,10 @@
 import { closeSync, openSync, readFileSync } from "node:fs";
 import { utf8 } from "../../ffi/bytes.ts";
 import type { Ending } from "../../src/action/ending.ts";
-import type { Started } from "../../src/action/run.ts";
 import { Runner } from "../../src/action/runner.ts";
+import { OutputLog } from "../../src/action/output-log.ts";
 import { spawnCommand, type Start } from "../../src/action/spawn.ts";
+import type { Started } from "../../src/action/started.ts";
 import type { Log } from "../../src/log.ts";
 import { TriggerWriter } from "../../src/reader/trigger.ts";
 import type { Rule } from "../../src/rule/rule.ts";
@@ -30,9 +31,20 @@ const self = [process.execPath, "src/main.ts"];
 
 /** As facron itself, with nothing said of an event. */
 export function plainStart(argv: readonly Uint8Array[]): Start {
-  const plain = { variables: [], runAs: null, place: new Uint8Array(0) };
-  return { argv, ...plain, surroundings: null, stdin: null, rule: "test" };
+  const place = new Uint8Array(0);
+  return { argv, variables: [], runAs: null, place, surroundings: null, stdin: null, rule: "r" };
 }
+
+/** Its lines go to `log`; it may not die. */
+export function testOutputLog(log: Log = new MemoryLog()): OutputLog {
+  const onDeath = (reason: string): void => {
+    throw new Error(reason);
+  };
+  const url = new URL("../../src/action/worker.ts", import.meta.url);
+  return new OutputLog({ url, log, onDeath });
+}
+
+const outputLog = testOutputLog();
 
 /** Start a command, wait for its end. @throws {ActionError} as spawnCommand */
 export async function runToEnd(
@@ -43,7 +55,8 @@ export async function runToEnd(
   const stderrFd = openSync(outputPath, "w");
   try {
     const { promise, resolve } = Promise.withResolvers<Ending>();
-    const { pid } = spawnCommand(plainStart(argv), { cwd, self, stderrFd, onExit: resolve });
+    const options = { cwd, self, stderrFd, outputLog, onExit: resolve };
+    const { pid } = spawnCommand(plainStart(argv), options);
     const ending = await promise;
     return { pid, ending, output: readFileSync(outputPath, "utf8") };
   } finally {
@@ -112,7 +125,7 @@ export function testRunner({ maxRunning = 16 } = {}): TestRunner {
     maxRunning,
     log,
     onStarted: (count) => (started += count),
-    spawn: (start, onExit) => spawnCommand(start, { cwd: "/", self, stderrFd, onExit }),
+    spawn: (start, onExit) => spawnCommand(start, { cwd: "/", self, stderrFd, outputLog, onExit }),
     readUp: () => {},
   });
   atTestEnd(async () => {
