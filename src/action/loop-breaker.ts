@@ -38,6 +38,11 @@ export class LoopBreaker {
     this.#options = options;
   }
 
+  /** Some rule is suspended. */
+  get isSuspending(): boolean {
+    return this.#suspended.size > 0;
+  }
+
   /** Whether the rule is suspended on this path: then the trigger waits for its return. */
   holds(rule: Rule, trigger: Trigger, path: string): boolean {
     if (this.#suspended.size === 0) return false;
@@ -69,6 +74,11 @@ export class LoopBreaker {
     if (loop === null) return false;
     this.#suspend(rule, trigger, path, loop);
     return true;
+  }
+
+  /** The end is near: what waits waits no longer. */
+  flush(): void {
+    for (const key of [...this.#suspended.keys()]) this.#resume(key);
   }
 
   #suspend(rule: Rule, trigger: Trigger, path: string, loop: readonly string[]): void {

@@ -51,6 +51,16 @@ export class LoopGuard {
     this.#passedOver = new PassedOver(options);
   }
 
+  /** Some rule is suspended: all triggers have to be judged then, also those from outside. */
+  get isSuspending(): boolean {
+    return this.#breaker.isSuspending;
+  }
+
+  /** Let go what waits for the end of a suspension. */
+  flush(): void {
+    this.#breaker.flush();
+  }
+
   /** A command was started. */
   began(run: BegunRun): void {
     this.#history.begin(run);
