@@ -1,5 +1,4 @@
 /** How a command ended, and how the log says it. */
-import type { ActionError } from "../errors.ts";
 import { sizeText } from "../rule/size.ts";
 
 export type Ending =
@@ -7,7 +6,7 @@ export type Ending =
   /** `signal` is "SIGKILL", or "signal 34" for one without a name. */
   | { readonly kind: "killed"; readonly signal: string; readonly limit?: LimitHit }
   /** The helper could not become the command, or was not to. */
-  | { readonly kind: "not-started"; readonly error: ActionError }
+  | { readonly kind: "not-started"; readonly error: Error }
   /** waitpid(2) failed: the status is lost. */
   | { readonly kind: "unknown"; readonly reason: string };
 

@@ -3,8 +3,7 @@ import { forgetAccounts, uidOf } from "../action/account.ts";
 import { Runner } from "../action/runner.ts";
 import { prepareForCommands } from "../action/limits.ts";
 import { OutputLog } from "../action/output-log.ts";
-import { spawnCommand, type Start } from "../action/spawn.ts";
-import type { Ending } from "../action/ending.ts";
+import { spawnCommand } from "../action/spawn.ts";
 import { cgroupTroubles } from "./cgroup-troubles.ts";
 import { dependedNames } from "../config/depends.ts";
 import { ConfigError, type ConfigProblem, formatProblem } from "../errors.ts";
@@ -115,36 +114,23 @@ class Daemon {
   constructor(options: DaemonOptions) {
     this.#options = options;
     this.#log = options.log;
-    const { log } = options;
+    const { cwd, self, log } = options;
     this.#outputLog = new OutputLog({
       url: options.outputUrl,
       log,
       onDeath: (reason) =>
         this.#fail(`The output thread died, commands would wait for it for ever: ${reason}`),
     });
+    const outputLog = this.#outputLog;
     this.#runner = new Runner({
       maxRunning: options.maxRunning ?? defaultMaxRunning,
       log,
       dryRun: options.dryRun === true,
-      spawn: (start, onExit) => this.#spawn(start, onExit),
+      spawn: (start, onExit) => spawnCommand(start, { cwd, self, stderrFd, outputLog, onExit }),
       readUp: (then) => this.#readUp(then),
       onStarted: (count) => this.#madeRoom(count),
+      onFull: (isFull) => this.#reader?.holdBack(isFull),
     });
-  }
-
-  #spawn(start: Start, onExit: (ending: Ending) => void): number {
-    const { cwd, self } = this.#options;
-    const started = spawnCommand(start, {
-      cwd,
-      self,
-      stderrFd,
-      outputLog: this.#outputLog,
-      onExit: (ending) => {
-        started.release();
-        onExit(ending);
-      },
-    });
-    return started.pid;
   }
 
   get end(): Promise<DaemonEnd> {
@@ -237,7 +223,8 @@ class Daemon {
   #setPlan({ rules, warnings, settings, dependsOn = [], leftOut = [] }: Loaded): void {
     for (const problem of leftOut) this.#log.error(formatProblem(problem));
     this.#watchConfiguration(dependsOn);
-    this.#runner.allow(this.#options.maxRunning ?? settings?.maxRunning ?? defaultMaxRunning);
+    const { maxRunning = defaultMaxRunning } = settings ?? {};
+    this.#runner.allow(this.#options.maxRunning ?? maxRunning, rules);
     for (const warning of warnings) this.#log.warn(formatProblem(warning));
     forgetAccounts();
     for (const warning of unknownActors(rules)) this.#log.warn(warning);

@@ -2,6 +2,7 @@
 import { closeSync, openSync, readFileSync } from "node:fs";
 import { utf8 } from "../../ffi/bytes.ts";
 import type { Ending } from "../../src/action/ending.ts";
+import type { Started } from "../../src/action/run.ts";
 import { Runner } from "../../src/action/runner.ts";
 import { OutputLog } from "../../src/action/output-log.ts";
 import { spawnCommand, type Start } from "../../src/action/spawn.ts";
@@ -98,6 +99,14 @@ export function numbered(count: number): string[] {
   return Array.from({ length: count }, (_, index) => String(index));
 }
 
+/** A process that no signal reaches. */
+export const immortal: Started = {
+  pid: 0,
+  signal: () => {},
+  isGone: () => false,
+  release: () => {},
+};
+
 export interface TestRunner {
   readonly runner: Runner;
   readonly log: MemoryLog;
@@ -116,8 +125,7 @@ export function testRunner({ maxRunning = 16 } = {}): TestRunner {
     maxRunning,
     log,
     onStarted: (count) => (started += count),
-    spawn: (start, onExit) =>
-      spawnCommand(start, { cwd: "/", self, stderrFd, outputLog, onExit }).pid,
+    spawn: (start, onExit) => spawnCommand(start, { cwd: "/", self, stderrFd, outputLog, onExit }),
     readUp: () => {},
   });
   atTestEnd(async () => {
