@@ -18,10 +18,9 @@ import { giveOutputTo, openOutput } from "./command-output.ts";
 import { AccessDenied } from "./denials.ts";
 import type { Ending } from "./ending.ts";
 import type { OutputLog } from "./output-log.ts";
-import type { Started } from "./run.ts";
 import { cwdError, emptyProgramError, type Refused, startError } from "./start-error.ts";
 import { startHelper } from "./start-helper.ts";
-import { StartedCommand } from "./started.ts";
+import { type Started, StartedCommand } from "./started.ts";
 
 /** One command as it is to be started. */
 export interface Start {

@@ -4,7 +4,17 @@ import { Errno } from "../../ffi/errno.ts";
 import type { Cgroup } from "./cgroup.ts";
 import type { CommandOutput } from "./command-output.ts";
 import type { Ending } from "./ending.ts";
-import type { Started } from "./run.ts";
+
+export interface Started {
+  /** Also its process group. */
+  readonly pid: number;
+  /** To its group, and to all of its cgroup. */
+  signal(signal: number): void;
+  /** Nothing of its group or cgroup is left. What has left both is not known of. */
+  isGone(): boolean;
+  /** It has ended, and no signal will be sent any more. What still runs in its cgroup runs on there. */
+  release(): void;
+}
 
 export class StartedCommand implements Started {
   readonly #cgroup: Cgroup | null;

@@ -37,6 +37,7 @@ export interface RulePlaces {
   readonly user: Span | null;
   /** The program for failures, if the rule itself names it. */
   readonly onFailure?: Span | null;
+  readonly cwd?: Span | null;
   /** Only TOML has it. */
   readonly actor?: Span | null;
 }

@@ -39,7 +39,7 @@ export class TomlFaults {
     const value = this.#valueAt(path);
     if (value === undefined) return this.#error(path, missing(path));
     const isOfThis = (branch: readonly Issue[]) =>
-      !branch.some((issue) => isOfAnotherType(issue, value) && issue.path.length === 0);
+      !branch.some((issue) => isOfAnotherType(issue, value));
     const nearest = branches.find(isOfThis);
     if (nearest === undefined) return this.#error(path, wrongType(path, value));
     for (const issue of nearest) this.#tellOne(issue, path);
@@ -99,7 +99,11 @@ function tableOf(path: TomlPath): string {
   return isInside && String(key) in keysInTable ? String(key) : above;
 }
 
-function isOfAnotherType({ code }: Issue, value: unknown): boolean {
+function isOfAnotherType(issue: Issue, value: unknown): boolean {
+  if (issue.path.length > 0) return false;
+  if (issue.code === "invalid_union")
+    return issue.errors.every((branch) => branch.some((one) => isOfAnotherType(one, value)));
+  const { code } = issue;
   return code === "invalid_type" || (code === "invalid_value" && typeof value !== "string");
 }
 

@@ -90,6 +90,7 @@ class RuleReader {
       watch,
       on: on[0]!,
       program: this.#table.span("run", 0) ?? this.#table.span("shell"),
+      cwd: this.#table.span("cwd"),
       onFailure: this.#table.span("on_failure", 0),
       user: this.#table.span("user"),
       actor: this.#table.span("actor"),
@@ -203,9 +204,15 @@ class RuleReader {
     const wish = actorOf(this.#given.actor, (keys, message) =>
       this.#table.error(["actor", ...keys], message),
     );
-    const commands = [command, policy?.onFailure ?? null].filter((one) => one !== null);
-    const asked = commands.flatMap(valuesIn).find((value) => actorValues.includes(value));
-    if (wish === null && asked !== undefined) this.#table.needs(`{${asked}}`, "actor = true");
+    const ofFailure = this.#given.on_failure === undefined ? null : policy?.onFailure;
+    for (const [key, one] of Object.entries({ run: command, on_failure: ofFailure })) {
+      const asked = valuesIn(one ?? { words: [] }).find((value) => actorValues.includes(value));
+      if (wish === null && asked !== undefined)
+        this.#table.error(
+          [key],
+          `Cannot use {${asked}} without actor = true: add that, or remove {${asked}}`,
+        );
+    }
     return wish;
   }
 }

@@ -67,7 +67,7 @@ export function pathOf(
   if (text === undefined || !table.refuseNul(table.text(text, key))) return undefined;
   const found = placeholder.exec(text)?.[0];
   if (found !== undefined) {
-    const why = "it is one and the same for all runs of the rule";
+    const why = "it is the same for every run";
     table.error([key], `Cannot use ${found} in ${key}: ${why}; write a path without it`);
     return undefined;
   }
@@ -130,6 +130,6 @@ function umaskOf(given: string | number | undefined, table: TomlTable): number |
     return undefined;
   }
   if (/^(0o)?0?[0-7]{1,3}$/.test(written)) return Number.parseInt(written.replace("0o", ""), 8);
-  table.refuse(["umask"], written, 'it is none; write up to three octal digits, e.g. "027"');
+  table.refuse(["umask"], written, 'it is no umask; write up to three octal digits, e.g. "027"');
   return undefined;
 }

@@ -2,7 +2,6 @@
 import { defaultPolicy, type Policy } from "../rule/policy.ts";
 import { type Command, takesPaths } from "../rule/template.ts";
 import type { ActionKey, ActionKeys } from "./toml-action-schema.ts";
-import { valuesIn } from "./toml-command.ts";
 import type { TomlTable } from "./toml-table.ts";
 
 /** For a rule that only writes events out. @param keys those that are nothing without a command */
@@ -57,20 +56,18 @@ function refuseForOrder(given: ActionKeys, policy: Policy, table: TomlTable): vo
 }
 
 function refuseForBatch(policy: Policy, command: Command, table: TomlTable): void {
-  const { batch, whenBusy, stdin, onFailure } = policy;
+  const { batch, whenBusy, stdin } = policy;
   const takesAll = takesPaths(command);
   if (batch !== null && !takesAll && stdin === "none")
     table.error(
       ["batch"],
       'Cannot use batch without "{paths}" in run, or stdin: the command would hear of one path only; add one of them, or remove batch',
     );
-  if (batch !== null || whenBusy === "merge") return;
-  for (const [key, one] of Object.entries({ run: command, on_failure: onFailure }))
-    if (one !== null && valuesIn(one).includes("paths"))
-      table.error(
-        [key],
-        `Cannot use "{paths}" in ${key} without batch: a run is for one path; write "{path}", or add batch = { max = 1000, wait = "1s" } or when_busy = "merge"`,
-      );
+  if (takesAll && batch === null && whenBusy !== "merge")
+    table.error(
+      ["run"],
+      'Cannot use "{paths}" in run without batch: a run is for one path; write "{path}", or add batch = { max = 1000, wait = "1s" } or when_busy = "merge"',
+    );
 }
 
 /** What only defaults say is refused where they are. */

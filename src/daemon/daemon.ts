@@ -3,7 +3,9 @@ import { forgetAccounts, uidOf } from "../action/account.ts";
 import { Runner } from "../action/runner.ts";
 import { prepareForCommands } from "../action/limits.ts";
 import { OutputLog } from "../action/output-log.ts";
-import { spawnCommand } from "../action/spawn.ts";
+import { spawnCommand, type Start } from "../action/spawn.ts";
+import type { Started } from "../action/started.ts";
+import type { Ending } from "../action/ending.ts";
 import { cgroupTroubles } from "./cgroup-troubles.ts";
 import { dependedNames } from "../config/depends.ts";
 import { ConfigError, type ConfigProblem, formatProblem } from "../errors.ts";
@@ -114,23 +116,27 @@ class Daemon {
   constructor(options: DaemonOptions) {
     this.#options = options;
     this.#log = options.log;
-    const { cwd, self, log } = options;
+    const { log } = options;
     this.#outputLog = new OutputLog({
       url: options.outputUrl,
       log,
       onDeath: (reason) =>
         this.#fail(`The output thread died, commands would wait for it for ever: ${reason}`),
     });
-    const outputLog = this.#outputLog;
     this.#runner = new Runner({
       maxRunning: options.maxRunning ?? defaultMaxRunning,
       log,
       dryRun: options.dryRun === true,
-      spawn: (start, onExit) => spawnCommand(start, { cwd, self, stderrFd, outputLog, onExit }),
+      spawn: (start, onExit) => this.#spawn(start, onExit),
       readUp: (then) => this.#readUp(then),
       onStarted: (count) => this.#madeRoom(count),
       onFull: (isFull) => this.#reader?.holdBack(isFull),
     });
+  }
+
+  #spawn(start: Start, onExit: (ending: Ending) => void): Started {
+    const { cwd, self } = this.#options;
+    return spawnCommand(start, { cwd, self, stderrFd, outputLog: this.#outputLog, onExit });
   }
 
   get end(): Promise<DaemonEnd> {
