@@ -96,10 +96,11 @@ describe.each(ways)("$name:", (way) => {
         await using facron = await facronWith(dir, way, { name: "rewrite", watch: input, shell });
         const expected: string[] = [];
         for (let n = 0; n < tries; n++) {
-          const path = `${input}/file ${n % 10}`;
+          // Without knowing who did it, a write soon after the last command for that path is its own.
+          const path = `${input}/file ${way.isExact ? n % 10 : n}`;
           writeFileSync(path, "");
           expected.push(path);
-          await waitFor(() => linesOf(ran).length > n, {
+          await waitFor(() => linesOf(ran).length > n && linesOf(ran).includes(path), {
             what: `run ${n}`,
             state: () => facron.log,
           });
