@@ -54,26 +54,31 @@ export class LoopBreaker {
     return true;
   }
 
+  /** Whether the rule has already run for this path in the ancestry of what may have caused the trigger. */
+  returns(rule: Rule, path: string, causes: readonly PastRun[]): boolean {
+    return loopIn(causes, 1, this.#of(rule, path)) !== null;
+  }
+
   /** Whether one more run would be one too many: the rule is suspended then, and the trigger waits. */
   trips(rule: Rule, trigger: Trigger, path: string, causes: readonly PastRun[]): boolean {
     if (causes.length === 0) return false;
-    const since = this.#options.now() - rememberedMs;
+    const search = this.#of(rule, path);
+    const growing = causes.filter((run) => grows(run, path));
     const loop =
-      loopIn(causes, {
-        since,
-        isSame: (run) => run.rule === rule.name && run.paths.includes(path),
-      }) ??
-      loopIn(
-        causes.filter((run) => grows(run, path)),
-        {
-          since,
-          isSame: (run) => run.rule === rule.name,
-          follows: (run, cause) => run.paths.length === 1 && grows(cause, run.paths[0]!),
-        },
-      );
+      loopIn(causes, runsMax, search) ??
+      loopIn(growing, runsMax, {
+        since: search.since,
+        isSame: (run) => run.rule === rule.name,
+        follows: (run, cause) => run.paths.length === 1 && grows(cause, run.paths[0]!),
+      });
     if (loop === null) return false;
     this.#suspend(rule, trigger, path, loop);
     return true;
+  }
+
+  #of(rule: Rule, path: string): Search {
+    const since = this.#options.now() - rememberedMs;
+    return { since, isSame: (run) => run.rule === rule.name && run.paths.includes(path) };
   }
 
   /** The end is near: what waits waits no longer. */
@@ -116,6 +121,7 @@ interface Search {
 /** The rules from the nearest run that is the same down to the trigger; null if there are not enough such runs. */
 function loopIn(
   causes: readonly PastRun[],
+  count: number,
   { since, isSame, follows = () => true }: Search,
 ): readonly string[] | null {
   const nextOf = new Map<PastRun, PastRun | null>(causes.map((cause) => [cause, null]));
@@ -125,7 +131,7 @@ function loopIn(
     if (run.begunAt < since) continue;
     if (isSame(run)) {
       nearest ??= run;
-      if (++found >= runsMax) return rulesFrom(nearest, nextOf);
+      if (++found >= count) return rulesFrom(nearest, nextOf);
     }
     for (const cause of run.causes) {
       if (nextOf.size >= ancestorsMax) break;

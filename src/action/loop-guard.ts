@@ -87,9 +87,11 @@ export class LoopGuard {
     const chain = trigger.family > 0 ? this.#history.chainOf(trigger.family) : null;
     if (chain === null) return this.#judgeByTime(rule, trigger, path, stops);
     if (stops && chain.has(rule.name)) return this.#pass(rule, path, "known");
-    return this.#judgeCauses(rule, trigger, path, [
-      { run: this.#history.ofPid(trigger.family), chain },
-    ]);
+    // What caused that command may not have been known, and have been this rule for this path.
+    const run = this.#history.ofPid(trigger.family);
+    if (stops && run !== null && this.#breaker.returns(rule, path, [run]))
+      return this.#pass(rule, path, "known");
+    return this.#judgeCauses(rule, trigger, path, [{ run, chain }]);
   }
 
   /** Who did it is not known: what ran meanwhile? */
@@ -104,12 +106,14 @@ export class LoopGuard {
         if (isInWindow(run, trigger)) causes.push({ run, chain: null });
         if (causes.length >= causesMax) break;
       }
-    return causes.length === 0 ? external : this.#judgeCauses(rule, trigger, path, causes);
+    if (causes.length === 0) return external;
+    if (stops && this.#breaker.returns(rule, path, runsIn(causes)))
+      return this.#pass(rule, path, "meanwhile");
+    return this.#judgeCauses(rule, trigger, path, causes);
   }
 
   #judgeCauses(rule: Rule, trigger: Trigger, path: string, causes: readonly Cause[]): Judgement {
-    const runs = causes.flatMap(({ run }) => run ?? []);
-    if (this.#breaker.trips(rule, trigger, path, runs)) return suspended;
+    if (this.#breaker.trips(rule, trigger, path, runsIn(causes))) return suspended;
     return { verdict: "run", causes };
   }
 
@@ -131,6 +135,10 @@ export class LoopGuard {
     if (trigger.synthetic !== "poll" || trigger.time < run.startedAt) return false;
     return this.#now() - run.closedAt! <= tellsWithinMs(rule);
   }
+}
+
+function runsIn(causes: readonly Cause[]): PastRun[] {
+  return causes.flatMap(({ run }) => run ?? []);
 }
 
 /** From what happens to what polling tells of it: a look, one more that finds it unchanged, and some time. */

@@ -87,7 +87,7 @@ export class FamilyTree {
     const known = this.#gone.has(pid) ? undefined : this.#families.get(pid);
     if (known !== undefined) return known;
     const parent = parents.get(pid);
-    if (parent === undefined || parent <= 1 || pid === this.#ownPid) return null;
+    if (parent === undefined || parent === 0 || pid === this.#ownPid) return null;
     const family = parent === this.#ownPid ? pid : this.#learnOne(parent, parents);
     if (family === null) return null;
     this.#gone.delete(pid);

@@ -4,7 +4,7 @@ import { isPartOf, rememberedMs, RunHistory } from "../../src/action/run-history
 import type { Rule } from "../../src/rule/rule.ts";
 import { allowing, type Happening, ruleCalled, World } from "./loop-world.ts";
 
-const [a, b] = [ruleCalled("a"), ruleCalled("b")];
+const a = ruleCalled("a");
 
 interface Step {
   readonly rule: Rule;
@@ -30,8 +30,8 @@ describe("the breaker", () => {
   test("stops two rules with a file of one name in two directories, and names the cycle", () => {
     const world = new World();
     const steps: Step[] = [
-      { rule: a, happening: { path: "/in/f" } },
-      { rule: b, happening: { path: "/out/f" } },
+      { rule: allowing("a"), happening: { path: "/in/f" } },
+      { rule: allowing("b"), happening: { path: "/out/f" } },
     ];
     expect(loop(world, (turn) => steps[turn % 2]!)).toBe(40);
     expect(world.errors).toEqual([

@@ -134,13 +134,33 @@ describe("where it is not known", () => {
     expect(world.judge(a, { path: f }).verdict).toBe("own");
   });
 
+  test("two rules for files of one name set each other off no second time", () => {
+    const world = new World();
+    const first = world.start(a, f);
+    const toB = world.judge(b, { path: "/out/f" });
+    expect(toB.verdict).toBe("run");
+    world.end(first);
+    world.start(b, "/out/f", toB);
+    expect(world.judge(a, { path: f }).verdict).toBe("own");
+    expect(world.judge(a, { path: "/elsewhere/f" }).verdict).toBe("run");
+  });
+
+  test("nor if it is known who did the second part only", () => {
+    const world = new World();
+    const first = world.start(a, f);
+    const toB = world.judge(b, { path: "/out/f" });
+    world.end(first);
+    const second = world.start(b, "/out/f", toB);
+    expect(world.judge(a, { path: f, by: second }).verdict).toBe("own");
+  });
+
   test("a name alone makes no ancestry", () => {
     const world = new World();
     const first = world.start(a, f);
     const toB = world.judge(b, { path: "/out/f.bak" });
     const second = world.start(b, "/out/f.bak", toB);
     world.end(first);
-    expect(world.judge(a, { path: f, by: second }).verdict).toBe("run");
+    expect(world.judge(a, { path: "/srv/g", by: second }).verdict).toBe("run");
   });
 
   test("a full queue is said also to the rule that runs for it", () => {
