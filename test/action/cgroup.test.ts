@@ -264,14 +264,14 @@ describe("handing controllers down", () => {
     if (!wasHanded) atTestEnd(() => writeFileSync(control, `-${controller}`));
     const home = `${homes.unified}/facron-test-${process.pid}`;
     mkdirSync(home);
-    const script =
-      `import { handDown } from "./src/action/cgroup-place.ts"; ` +
-      `import { joinCgroup } from "./src/action/cgroup-files.ts"; import { readFileSync } from "node:fs"; ` +
-      `joinCgroup("${home}"); handDown("${home}", ["${controller}"]); ` +
-      `console.log(readFileSync("/proc/self/cgroup", "utf8").match(/^0::(.*)$/m)[1]);`;
-    const { stdout, stderr } = Bun.spawnSync([process.execPath, "-e", script]);
+    const main = join(import.meta.dir, "cgroup-main.ts");
+    const argv = [process.execPath, main, "join-and-wait", home, controller];
+    const { stdout, stderr } = Bun.spawnSync(argv);
     expect(stderr.toString()).toBe("");
-    expect(stdout.toString()).toEndWith(`/facron-test-${process.pid}/facron\n`);
+    const path = `/facron-test-${process.pid}/facron`;
+    const cgroups = stdout.toString().trim().split("\n");
+    expect(cgroups.length).toBe(3); // facron, who waits for it, and its command
+    for (const cgroup of cgroups) expect(cgroup).toEndWith(path);
     expect(readFileSync(`${home}/cgroup.subtree_control`, "utf8")).toBe(`${controller}\n`);
     expect(processesIn(home)).toEqual([]);
     await waitFor(() => removed(`${home}/facron`) && removed(home), { what: "an empty cgroup" });
