@@ -79,8 +79,7 @@ describe("check-imports refuses", () => {
 
   test("a file of a room whose other file is allowed", () => {
     expect(faultsIn({ "src/watch/a.ts": importing("../output/a.ts") })).toEqual([
-      "src/watch/a.ts: imports ../output/a.ts: src/watch/ imports only itself, " +
-        "src/rule/, src/output/json-text.ts",
+      "src/watch/a.ts: imports ../output/a.ts: src/watch/ imports only itself, src/rule/, src/output/json-text.ts",
     ]);
   });
 
