@@ -37,7 +37,6 @@ describe("a command that writes 1 GiB", () => {
     const [, bytes] = await facron.waitForLog(/(\d+) bytes of its output were thrown away/);
     expect(Number(bytes) + 8192).toBeLessThanOrEqual(2 ** 30);
     expect(Number(bytes)).toBeGreaterThan(2 ** 30 - 512 * 1024);
-    await waitFor(() => linesOf(facron).length >= 1, { what: "a line" });
     expect(linesOf(facron).length).toBe(1); // the first 8 KiB, of a line without an end
     expect(memoryOf(facron.pid, "VmHWM") - before).toBeLessThan(40 * 2 ** 20);
   });
@@ -107,7 +106,6 @@ describe("a command that makes itself a daemon", () => {
     for (const name of ["a", "b"]) writeFileSync(dir.join("in", name), "");
     await waitFor(() => facron.log.split("exited 0 after").length === 3, { what: "both ends" });
     await waitFor(() => readFileSync(pids, "utf8").split("\n").length === 3, { what: "daemons" });
-    await waitFor(() => linesOf(facron).length >= 2, { what: "both lines" }); // by another thread
     expect(linesOf(facron)).toEqual(["started", "started"]);
   });
 });
