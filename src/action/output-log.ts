@@ -19,14 +19,18 @@ export interface OutputLogOptions {
   readonly onDeath: (reason: string) => void;
 }
 
-/** At the end of facron: the thread needs some milliseconds. */
+/** The thread needs a tenth of a millisecond, and may be behind. */
+const endMs = 250;
+
+/** At the end of facron. */
 const drainMs = 1_000;
 
 /** The thread is started for the first command that needs it. */
 export class OutputLog {
   readonly #options: OutputLogOptions;
   #thread: Thread | null = null;
-  readonly #drains: (() => void)[] = [];
+  /** Of the thread: it answers in the order of the questions. */
+  readonly #answers: (() => void)[] = [];
 
   constructor(options: OutputLogOptions) {
     this.#options = options;
@@ -39,17 +43,38 @@ export class OutputLog {
    */
   open(rule: string): OutputPipe {
     this.#thread ??= this.#startThread();
-    return new OutputPipe(rule, this.#thread);
+    return new OutputPipe(rule, this);
+  }
+
+  /** The thread reads it from now on. */
+  add(fd: number, source: string, pid: number): void {
+    this.#thread!.send({ add: { fd, source, pid } });
+  }
+
+  /** @param then called when all that the command has written is in the log, or if that can't be had soon */
+  end(pid: number, then: () => void): void {
+    this.#ask({ ended: pid }, endMs, then);
   }
 
   /** When all that commands have written until now is in the log, or if that can't be had soon. */
   drain(): Promise<void> {
     if (this.#thread === null) return Promise.resolve();
     const { promise, resolve } = Promise.withResolvers<void>();
-    this.#drains.push(resolve);
-    this.#thread.send({ drain: true });
-    setTimeout(resolve, drainMs).unref();
+    this.#ask({ drain: true }, drainMs, resolve);
     return promise;
+  }
+
+  #ask(question: ToOutput, withinMs: number, then: () => void): void {
+    let isOver = false;
+    const once = (): void => {
+      if (isOver) return;
+      isOver = true;
+      clearTimeout(timer);
+      then();
+    };
+    const timer = setTimeout(once, withinMs);
+    this.#answers.push(once);
+    this.#thread!.send(question);
   }
 
   #startThread(): Thread {
@@ -57,9 +82,9 @@ export class OutputLog {
     return new Thread(url, (message) => this.#take(message), onDeath);
   }
 
-  #take({ said, drained }: FromOutput): void {
+  #take({ said, answers }: FromOutput): void {
     for (const { level, text } of said) this.#options.log[level](text);
-    for (const resolve of this.#drains.splice(0, drained)) resolve();
+    for (const answer of this.#answers.splice(0, answers)) answer();
   }
 }
 
@@ -101,14 +126,14 @@ class Thread {
 /** Close it when the command has its copy, or can't be started. */
 export class OutputPipe implements Disposable {
   readonly #rule: string;
-  readonly #thread: Thread;
+  readonly #log: OutputLog;
   readonly #read: Fd;
   readonly #write: Fd;
   #pid = 0;
 
-  constructor(rule: string, thread: Thread) {
+  constructor(rule: string, log: OutputLog) {
     this.#rule = rule;
-    this.#thread = thread;
+    this.#log = log;
     const { read, write } = openPipe();
     setBlocking(write.number, true); // few programs expect anything else of their stdout
     this.#read = read;
@@ -119,15 +144,13 @@ export class OutputPipe implements Disposable {
     return this.#write.number;
   }
 
-  /** From now on the thread reads it. */
   started(pid: number): void {
     this.#pid = pid;
-    const source = `rule ${quoted(this.#rule)} [pid ${pid}]`;
-    this.#thread.send({ add: { fd: this.#read.release(), source, pid } });
+    this.#log.add(this.#read.release(), `rule ${quoted(this.#rule)} [pid ${pid}]`, pid);
   }
 
-  ended(): void {
-    this.#thread.send({ ended: this.#pid });
+  ended(then: () => void): void {
+    this.#log.end(this.#pid, then);
   }
 
   [Symbol.dispose](): void {
