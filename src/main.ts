@@ -1,8 +1,12 @@
 /** argv in, exit code out: the only place where the program ends. */
 import { execWord, runExecHelper } from "./action/exec-helper.ts";
+import { hasFilesToStart, restoreFileLimit } from "./action/file-limit.ts";
 import { startAgainQuietly } from "./cli/second-start.ts";
 
 if (process.argv[2] === execWord) runExecHelper();
+
+restoreFileLimit();
+if (!hasFilesToStart()) process.exit((await import("./cli/too-few-files.ts")).tooFewFiles());
 
 startAgainQuietly(); // before the rest is loaded, which is then loaded once
 
