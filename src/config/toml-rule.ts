@@ -147,7 +147,9 @@ class RuleReader {
     const alternatives: NamedEvent[][] = [];
     for (const one of on) {
       // The names stand behind the quote.
-      const names = alternativesIn({ ...one, from: one.from + 1 }, this.#findings);
+      const names = alternativesIn({ ...one, from: one.from + 1 }, this.#findings, {
+        sparesLast: false,
+      });
       if (names.length === 0 && this.#findings.errorCount === before)
         this.#findings.error(one, "Missing event: name one, e.g. close_write");
       alternatives.push(...names);
