@@ -8,6 +8,7 @@ import { withoutEscapes } from "./glob-path.ts";
 import { readIncronCommand } from "./incron-command.ts";
 import { type Field, type IncronFields, type PathField, splitIncronLine } from "./incron-fields.ts";
 import { type IncronMask, readIncronMask } from "./incron-mask.ts";
+import { syntaxMistakeInPath } from "./pattern-syntax.ts";
 import { Programs } from "./programs.ts";
 import type { Parsed, PlacedRule, Source } from "./source.ts";
 import { byteOrderMarkLength } from "./span.ts";
@@ -159,6 +160,9 @@ function checkPath(path: PathField, findings: Findings): void {
       path,
       'Cannot use "**": write the directory above it; what is below counts anyway',
     );
+  } else if (path.isGlob) {
+    const mistake = syntaxMistakeInPath(path.pattern);
+    if (mistake !== null) findings.error(path, mistake.message);
   }
 }
 

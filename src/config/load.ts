@@ -5,6 +5,7 @@ import { ConfigError, type ConfigProblem } from "../errors.ts";
 import { quoted } from "../log.ts";
 import type { Rule } from "../rule/rule.ts";
 import { type Format, formatNamed, formatOf } from "./format.ts";
+import { syntaxMistakeInPath } from "./pattern-syntax.ts";
 import { readConfiguration } from "./read.ts";
 import type { FormatName, Include, LoadedFile, Settings } from "./source.ts";
 import { Places, problemOfFile } from "./span.ts";
@@ -117,6 +118,8 @@ class Loading {
     const { file, places, way } = from;
     const { pattern, span } = include;
     const refuse = (message: string) => void this.#errors.push(places.problem(span, message));
+    const mistake = isPattern(pattern) ? syntaxMistakeInPath(pattern) : null;
+    if (mistake !== null) return refuse(mistake.message);
     const start = resolve(this.#options.cwd, dirname(file));
     const path = resolve(start, pattern);
     this.#dependsOn.add(path);
