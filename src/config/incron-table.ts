@@ -104,6 +104,8 @@ function layoutMistake({ path, mask, command }: IncronFields): Mistake | null {
     const message = `Missing mask after ${quotedWord(path.text)}: name the events, e.g. IN_CLOSE_WRITE`;
     return { field: path, message };
   }
+  const option = optionAfterMask(command);
+  if (option !== null && option.length === command?.length) return unexpected(option);
   const masksLater = (command?.text ?? "").split(/[ \t]+/).some(looksLikeMask);
   if (masksLater && !/^(IN_|\d|[a-z]+=)/i.test(mask.text)) {
     const message = `Unknown event ${quotedWord(mask.text)}: a path with blanks needs quotes around it, or a backslash before each`;
@@ -116,8 +118,18 @@ function layoutMistake({ path, mask, command }: IncronFields): Mistake | null {
   if (!mask.text.endsWith(",") && !/^(,|IN_[A-Z_]+,|IN_[A-Z_]+[ \t])/.test(command.text))
     return null;
   const word = /^[^ \t]+/.exec(command.text)![0];
-  const message = `Unexpected ${quotedWord(word)} after the mask: no blanks inside a mask; write it as one word, like IN_CREATE,IN_DELETE`;
-  return { field: { ...command, text: word, length: word.length }, message };
+  return unexpected({ ...command, text: word, length: word.length });
+}
+
+function unexpected(field: Field): Mistake {
+  const message = `Unexpected ${quotedWord(field.text)} after the mask: no blanks inside a mask; write it as one word, like IN_CREATE,IN_DELETE`;
+  return { field, message };
+}
+
+/** An option of the mask that stands where the command starts: to the shell it is a variable of the command. */
+function optionAfterMask(command: Field | null): Field | null {
+  const word = /^(recursive|dotdirs|loopable)=(true|false)(?=[ \t]|$)/.exec(command?.text ?? "");
+  return word === null ? null : { ...command!, text: word[0], length: word[0].length };
 }
 
 function looksLikeMask(text: string): boolean {
@@ -135,6 +147,11 @@ function ruleFrom({ path, mask, command }: Fields, name: string, table: Table): 
   const { findings } = table;
   checkPath(path, findings);
   const what = readIncronMask(mask, findings);
+  const option = optionAfterMask(command);
+  if (option !== null) {
+    const message = `Option ${option.text} after a blank is none: it sets a variable for the command, as in incron; write ${mask.text},${option.text} without a blank`;
+    findings.warning(option, message);
+  }
   const run = readIncronCommand(command, table);
   if (run === null) return null;
   const watch = [watchOf(path, what)];
