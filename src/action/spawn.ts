@@ -1,5 +1,5 @@
 /** Starts the commands of rules: as facron itself, or by way of the helper as another user. */
-import { utf8 } from "../../ffi/bytes.ts";
+import { pathBytes } from "../../ffi/bytes.ts";
 import { SyscallError } from "../../ffi/errno.ts";
 import { StringVector } from "../../ffi/process.ts";
 import type { Account } from "../../ffi/users.ts";
@@ -104,7 +104,7 @@ const words = new StringVector();
 const slash = 0x2f;
 
 function lookupPath(program: Uint8Array, cwd: string): Uint8Array {
-  return program[0] === slash ? program : Buffer.concat([utf8(`${cwd}/`), program]);
+  return program[0] === slash ? program : Buffer.concat([pathBytes(`${cwd}/`), program]);
 }
 
 let knownEnvironment: StringVector | null = null;

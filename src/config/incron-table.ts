@@ -1,6 +1,6 @@
 /** incron's tables: `PATH MASK COMMAND` as incrontab(5) has them, with what 0.5.12 makes of them. */
-import { basename } from "node:path";
-import { latin1 } from "../../ffi/bytes.ts";
+import { basename } from "./odd-paths.ts";
+import { fromLatin1, latin1, lossyText } from "../../ffi/bytes.ts";
 import { eventBits, namesOf } from "../event.ts";
 import type { Alternative, WatchPath } from "../rule/rule.ts";
 import { Findings, quotedWord } from "./findings.ts";
@@ -24,7 +24,7 @@ import { absolutePath } from "./watch-path.ts";
  */
 export function parseIncronTable(source: Source): Parsed {
   const table: Table = {
-    name: basename(source.file),
+    name: basename(source.file).toWellFormed(),
     programs: new Programs(source.cwd),
     findings: new Findings(source),
   };
@@ -149,7 +149,8 @@ function ruleFrom({ path, mask, command }: Fields, name: string, table: Table): 
   const what = readIncronMask(mask, findings);
   const option = optionAfterMask(command);
   if (option !== null) {
-    const message = `Option ${option.text} after a blank is none: it sets a variable for the command, as in incron; write ${mask.text},${option.text} without a blank`;
+    const meant = quotedWord(`${mask.text},${option.text}`);
+    const message = `Option ${option.text} after a blank is none: it sets a variable for the command, as in incron; write ${meant} without a blank`;
     findings.warning(option, message);
   }
   const run = readIncronCommand(command, table);
@@ -178,7 +179,7 @@ function checkPath(path: PathField, findings: Findings): void {
       'Cannot use "**": write the directory above it; what is below counts anyway',
     );
   } else if (path.isGlob) {
-    const mistake = syntaxMistakeInPath(path.pattern);
+    const mistake = syntaxMistakeInPath(lossyText(fromLatin1(path.pattern)));
     if (mistake !== null) findings.error(path, mistake.message);
   }
 }

@@ -73,7 +73,7 @@ function mistakeInBrackets(text: string): BracketMistake | null {
 }
 
 function backwards(range: string): BracketMistake {
-  const message = `Cannot use the range "${range}": it runs backwards, so nothing is in it; write its lower end first`;
+  const message = `Cannot use the range ${quoted(range)}: it runs backwards, so nothing is in it; write its lower end first`;
   return { text: range, length: range.length, message };
 }
 

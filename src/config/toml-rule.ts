@@ -1,5 +1,5 @@
 /** One `[[rule]]` becomes a rule. */
-import { latin1, utf8 } from "../../ffi/bytes.ts";
+import { latin1, pathBytes, utf8 } from "../../ffi/bytes.ts";
 import { missedByPolling, parsePollInterval } from "../rule/poll-limits.ts";
 import type { WrittenActorWish } from "../rule/actor.ts";
 import type { BackendChoice, Rule, RunAs, WatchPath } from "../rule/rule.ts";
@@ -137,7 +137,7 @@ class RuleReader {
   }
 
   #pathOf(text: string): Pick<WatchPath, "path" | "isGlob"> {
-    const cwd = latin1(utf8(this.#context.cwd));
+    const cwd = latin1(pathBytes(this.#context.cwd));
     if (!isPattern(text)) return { path: absolutePath(latin1(utf8(withoutEscapes(text))), cwd) };
     return { path: absolutePath(latin1(utf8(text)), escapedPath(cwd)), isGlob: true };
   }

@@ -1,5 +1,5 @@
 /** TOML: `[facron]` and `[[rule]]`. */
-import { basename } from "node:path";
+import { basename } from "./odd-paths.ts";
 import { latin1, textOrNull } from "../../ffi/bytes.ts";
 import { Findings } from "./findings.ts";
 import { Programs } from "./programs.ts";
@@ -108,7 +108,7 @@ function rulesOf(values: unknown, { source, text, places, findings }: Reading): 
     const { data } = ruleSchema.safeParse(given);
     if (data === undefined) continue;
     const head = places.value(["rule", index]) ?? { from: 0, length: 1 };
-    const name = `${basename(source.file)}:${lineOf(head.from)}`;
+    const name = `${basename(source.file).toWellFormed()}:${lineOf(head.from)}`;
     const placed = ruleOf(data, { index, name }, context);
     if (placed !== null) rules.push(placed);
   }
