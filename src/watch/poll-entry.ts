@@ -27,7 +27,8 @@ import {
 import { joined, type Node, pathForCall } from "./tree.ts";
 import { follows, isLeftOut } from "./want.ts";
 
-export interface EntryLookOptions {
+/** What all looks of a round have in common. */
+export interface LookOptions {
   readonly log: Log;
   readonly changes: PollChanges;
   readonly filesystems: PollFilesystems;
@@ -35,6 +36,9 @@ export interface EntryLookOptions {
   readonly path: PathBuffer;
   /** What was just read of it. */
   readonly status: RawStatus;
+}
+
+export interface EntryLookOptions extends LookOptions {
   /** A directory to look into. */
   readonly lookLater: (node: Node) => void;
   /** Something else is mounted over a directory by now, or no longer: it is given up if it is nowhere else. */
