@@ -14,7 +14,7 @@ import type {
 } from "../watch/backend.ts";
 import type { RealDisk } from "../watch/disk.ts";
 import type { Mark } from "../watch/tree.ts";
-import { isOwnOutput, type Node, type Root } from "../watch/tree.ts";
+import { isOwnOutput, type Node, noNodes, type Root } from "../watch/tree.ts";
 import { contentChanges } from "../watch/want.ts";
 import { came, ended } from "../watch/recently-told.ts";
 import type { WatchTable } from "../watch/watch-table.ts";
@@ -148,6 +148,7 @@ export class Dispatch implements EventSink {
    *
    * @param events may have `viewRenamed`
    * @param interests who hears of it; absent: all that are there
+   * @param heardAt other watched paths by which the same is told: who hears of it there does not again
    */
   synthetic(
     place: Place,
@@ -155,6 +156,7 @@ export class Dispatch implements EventSink {
     isDirectory: boolean,
     reason: SyntheticReason,
     interests = place.node.interests,
+    heardAt = noNodes,
   ): void {
     const { node, name } = place;
     if (interests === null) return;
@@ -164,9 +166,11 @@ export class Dispatch implements EventSink {
     const prefix = isSelf ? node.self : node.prefix;
     const { length } = name;
     // The record in hand, by which this is told, may be of another process.
-    this.#actors.during(noRecord, () =>
-      this.#meeting.record(interests, kind, node, prefix, name, 0, length, 0, reason),
-    );
+    this.#actors.during(noRecord, () => {
+      const left =
+        heardAt.length === 0 ? interests : this.#meeting.unheard(interests, kind, name, heardAt);
+      if (left !== null) this.#meeting.record(left, kind, node, prefix, name, 0, length, 0, reason);
+    });
   }
 
   renamed(rename: Rename): void {
