@@ -98,7 +98,8 @@ export class Dispatch implements EventSink {
     if (interests === null) return;
     if (!this.isMuted) {
       if (this.watchedEntries > 0) this.#hooks.entrySeen(node, events, noName, 0, 0);
-      const kind = events | viewSelf | (isDirectory ? viewDirectory : 0);
+      const told = node.standing === "replaced" ? events & eventBits.delete_self : events;
+      const kind = told | viewSelf | (isDirectory ? viewDirectory : 0);
       this.#meeting.record(interests, kind, node, node.self, noName, 0, 0, pid, null);
     }
     if (node !== node.root.node) return;

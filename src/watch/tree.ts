@@ -59,9 +59,10 @@ export interface Sighting {
 /**
  * "outlived": another directory has its name by now, as a look has found, and its own leaving is still
  * queued; "leaves next": the next record of the name is about it, and not about the other; "deleted": given
- * up because it was deleted, so it never was anywhere else, and what happened in it did happen here.
+ * up because it was deleted, so it never was anywhere else, and what happened in it did happen here;
+ * "replaced": a file that had the path of a root until another one got it, of which only the end is told.
  */
-type Standing = "latest" | "outlived" | "leaves next" | "deleted";
+type Standing = "latest" | "outlived" | "leaves next" | "deleted" | "replaced";
 
 interface Known {
   isHidden: boolean | null;

@@ -41,6 +41,12 @@ const looksMax = 100;
 
 const fileKind = { isTop: true, isHidden: false, holdsOwnOutput: false } as const;
 
+interface Former {
+  readonly node: Node;
+  /** What happened to it may be queued up to there; "rest": until no record is queued. */
+  readonly until: number | "rest";
+}
+
 type FoundRoot = Pick<Node, "mark" | "inode" | "ownOutputs">;
 
 /** What is wanted of a root. */
@@ -91,8 +97,8 @@ export class WatchTable {
   readonly #scope: FilesystemScope | null;
   /** A record of a directory has come since the last comparison. */
   #isComparisonOld = true;
-  /** Files that were replaced, as a look has found: what happened to them until then may be queued still. */
-  #formers: { readonly node: Node; readonly until: number }[] = [];
+  /** Files that were replaced, as a look has found. */
+  #formers: Former[] = [];
   /** Roots of which the log says that they are no longer there. */
   readonly #gone = new WeakSet<Root>();
 
@@ -134,7 +140,7 @@ export class WatchTable {
 
   /** Something waits for a moment in which no records are queued. */
   get isUnsettled(): boolean {
-    return this.mayHoldBack || this.files.isUnsettled;
+    return this.mayHoldBack || this.files.isUnsettled || this.#formers.length > 0;
   }
 
   /** Records about what is in directories may have to wait. */
@@ -265,6 +271,7 @@ export class WatchTable {
     this.#directories.dropLost();
     this.#sayUntold();
     this.files.settle();
+    this.#dropFormers(({ until }) => until === "rest");
     this.#sayLost();
   }
 
@@ -303,10 +310,12 @@ export class WatchTable {
 
   /** What has been read is told. */
   afterRead(): void {
-    if (this.#formers.length > 0) this.#dropFormers(({ until }) => until <= this.backend.position);
+    if (this.#formers.length === 0) return;
+    const { position } = this.backend;
+    this.#dropFormers(({ until }) => until !== "rest" && until <= position);
   }
 
-  #dropFormers(isOver: (former: { node: Node; until: number }) => boolean): void {
+  #dropFormers(isOver: (former: Former) => boolean): void {
     const over = this.#formers.filter(isOver);
     this.#formers = this.#formers.filter((one) => !over.includes(one));
     for (const { node } of over) if (isInTree(node)) this.#directories.drop(node);
@@ -363,7 +372,8 @@ export class WatchTable {
     if (status === null) this.#sayGone(root, reason);
     // Its name went: if that was the last, its end is the next that the kernel says.
     if (status === null && reason === "changed") return;
-    this.#dropRoot(root);
+    if (reason === "changed") this.#awaitEnd(root, root.node);
+    else this.#dropRoot(root);
     if (status === null || !this.#observer.isWanted(root)) return this.#observer.rootGone();
     try {
       // What a mount shows or hides was there before.
@@ -379,6 +389,16 @@ export class WatchTable {
       }
       this.#sayCannot(root, error);
     }
+  }
+
+  /**
+   * One of its links went, and another file has its name. If it was the last, and nobody has it open, its
+   * `delete_self` is queued by the call that replaced it. Nothing else is told of it any more.
+   */
+  #awaitEnd(root: Root, node: Node): void {
+    node.standing = "replaced";
+    this.#formers.push({ node, until: "rest" });
+    root.node = null;
   }
 
   /** A record says that another file is there: it may be the one that is watched already. */
@@ -447,6 +467,7 @@ export class WatchTable {
     node.inode = inode;
     addNode(mark, node);
     root.node = node;
+    this.#dropFormers((former) => former.node.root === root && former.node.mark === mark); // it is back
     this.#watchFilesystem(root);
     if (mark.isDirectory && marksFilesystem(root)) this.sayMountedBelow(root, mountsBelow(root));
     this.#gone.delete(root);
