@@ -22,7 +22,7 @@ import { SharedFilesystems } from "../watch/shared-filesystems.ts";
 import { isGone } from "../watch/side-watch.ts";
 import type { Node, Root } from "../watch/tree.ts";
 import { type RootWants, type TableObserver, WatchTable } from "../watch/watch-table.ts";
-import type { LookSink } from "../watch/poll-changes.ts";
+import type { LookSink } from "../watch/poll-found.ts";
 import { mayPoll, Polling } from "./polling.ts";
 import { type Claim, ClaimFinder, type Claims, isWanted, signatureOf } from "./claims.ts";
 import { Footing } from "./footing.ts";

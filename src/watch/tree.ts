@@ -210,6 +210,12 @@ export class Node {
     this.#known = null;
     if (this.children !== null) for (const child of this.children.values()) child.#forgetPaths();
   }
+
+  /** For one that is in no list, or below such: nobody told it of moves above. */
+  refreshPath(): void {
+    for (let at: Node | null = this; at !== null; at = at.parent)
+      if (at.parent !== null && !at.isAttached) at.#forgetPaths();
+  }
 }
 
 /** No name has a slash. */
