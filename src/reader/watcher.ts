@@ -369,11 +369,12 @@ export class Watcher {
     try {
       const table = this.#table(backend);
       const nodeBefore = table.roots.get(latin1(path))?.node ?? null;
-      const root = table.setRoot(path, { ...this.#wants(able), isNew });
+      const comes = isNew && !table.isUncovered(path);
+      const root = table.setRoot(path, { ...this.#wants(able), isNew: comes });
       this.#kept.add(root);
       this.#shared.notice(root);
       this.#footing.take(root);
-      if (isNew) this.#tellArrival(root, table, able, nodeBefore);
+      if (comes) this.#tellArrival(root, table, able, nodeBefore);
       for (const claim of able) this.#warnIfNeverMet(claim, root);
       if (name === "inotify") for (const claim of able) this.#warnOfActor(claim, path, name);
       return null;

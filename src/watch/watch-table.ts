@@ -3,7 +3,7 @@ import { eventBits } from "../event.ts";
 import { cString, fromLatin1, latin1 } from "../../ffi/bytes.ts";
 import { nowMicroseconds } from "../../ffi/clock.ts";
 import { SyscallError } from "../../ffi/errno.ts";
-import { fileStatus, S_IFDIR, S_IFREG } from "../../ffi/files.ts";
+import { fileStatus, RawStatus, S_IFDIR, S_IFREG } from "../../ffi/files.ts";
 import { isBeingWritten } from "../../ffi/lease.ts";
 import { type Log, quoted } from "../log.ts";
 import type { Scope } from "../rule/rule.ts";
@@ -20,6 +20,7 @@ import { LossClock } from "./loss-clock.ts";
 import { mountsBelow } from "./mount-paths.ts";
 import { NameRecords } from "./name-records.ts";
 import { OpenPath } from "./open-path.ts";
+import { inodeIn, mountIn } from "./poll-snapshot.ts";
 import { RecentlyTold } from "./recently-told.ts";
 import type { WatchedFile } from "./watched-file.ts";
 import { WatchedFiles } from "./watched-files.ts";
@@ -99,6 +100,10 @@ export class WatchTable {
   #isComparisonOld = true;
   /** Files that were replaced, as a look has found. */
   #formers: Former[] = [];
+  /** By path: what was there, as `placeAt` has it, before something was mounted above, or unmounted. */
+  readonly #covered = new Map<string, string>();
+  /** The same of what is watched. */
+  readonly #places = new WeakMap<Root, string>();
   /** Roots of which the log says that they are no longer there. */
   readonly #gone = new WeakSet<Root>();
 
@@ -177,6 +182,12 @@ export class WatchTable {
     this.files.forget(root);
     this.#dropFormers(({ node }) => node.root === root);
     this.#dropRoot(root);
+  }
+
+  /** Whether what is at a path now was watched there until something was mounted above. */
+  isUncovered(path: Uint8Array): boolean {
+    const place = this.#covered.get(latin1(path));
+    return place !== undefined && placeAt(path) === place;
   }
 
   #dropRoot(root: Root): void {
@@ -372,6 +383,10 @@ export class WatchTable {
     if (status === null) this.#sayGone(root, reason);
     // Its name went: if that was the last, its end is the next that the kernel says.
     if (status === null && reason === "changed") return;
+    // It is there still, if something covers it, and is not new when that goes.
+    const mayBeCovered =
+      reason === "mounted" || (reason === "moved" && this.#observer.hasNewMounts());
+    if (mayBeCovered) this.#covered.set(latin1(root.path), this.#places.get(root) ?? "");
     if (reason === "changed") this.#awaitEnd(root, root.node);
     else this.#dropRoot(root);
     if (status === null || !this.#observer.isWanted(root)) return this.#observer.rootGone();
@@ -467,6 +482,9 @@ export class WatchTable {
     node.inode = inode;
     addNode(mark, node);
     root.node = node;
+    const place = placeAt(root.path);
+    this.#places.set(root, place);
+    if (this.#covered.get(latin1(root.path)) === place) this.#covered.delete(latin1(root.path));
     this.#dropFormers((former) => former.node.root === root && former.node.mark === mark); // it is back
     this.#watchFilesystem(root);
     if (mark.isDirectory && marksFilesystem(root)) this.sayMountedBelow(root, mountsBelow(root));
@@ -584,6 +602,12 @@ export class WatchTable {
     if (statusOrNull(cString(root.path))?.inode === root.node.inode) return;
     this.#dropRoot(root);
   }
+}
+
+/** What is at a path, and by which mount: the same filesystem that is mounted anew is another. */
+function placeAt(path: Uint8Array): string {
+  const status = new RawStatus();
+  return status.read(cString(path), 0) === 0 ? `${mountIn(status)} ${inodeIn(status)}` : "nothing";
 }
 
 /** On which directories below a root there are marks: when it changes, they are looked for anew. */
