@@ -243,7 +243,7 @@ export class Watcher {
       // A file's own records tell what becomes of it, and they may still be queued.
       const mayBeElsewhere =
         root.node?.isDirectory === true || isLinked || this.#footing.isLost(root);
-      if (mayBeElsewhere) table.checkRoot(root, "moved");
+      if (mayBeElsewhere) table.checkRootWhenRead(root);
       if (root.node === null) isAlive = false;
     }
     return isAlive;

@@ -100,6 +100,8 @@ export class WatchTable {
   #isComparisonOld = true;
   /** Files that were replaced, as a look has found. */
   #formers: Former[] = [];
+  /** Roots to be looked for when the records have come to there (`Backend.position`). */
+  readonly #toCheck = new Map<Root, number>();
   /** By path: what was there, as `placeAt` has it, before something was mounted above, or unmounted. */
   readonly #covered = new Map<string, string>();
   /** The same of what is watched. */
@@ -179,6 +181,7 @@ export class WatchTable {
 
   removeRoot(root: Root): void {
     this.roots.delete(latin1(root.path));
+    this.#toCheck.delete(root);
     this.files.forget(root);
     this.#dropFormers(({ node }) => node.root === root);
     this.#dropRoot(root);
@@ -321,8 +324,10 @@ export class WatchTable {
 
   /** What has been read is told. */
   afterRead(): void {
-    if (this.#formers.length === 0) return;
     const { position } = this.backend;
+    for (const [root, until] of this.#toCheck)
+      if (until <= position && this.#toCheck.delete(root)) this.checkRoot(root, "moved");
+    if (this.#formers.length === 0) return;
     this.#dropFormers(({ until }) => until !== "rest" && until <= position);
   }
 
@@ -342,7 +347,7 @@ export class WatchTable {
   compareAll(): void {
     this.#directories.isInDoubt = false;
     this.files.lost();
-    this.checkRoots();
+    for (const root of this.roots.values()) this.checkRootWhenRead(root);
     for (const root of this.roots.values()) this.#directories.compare(root);
   }
 
@@ -369,9 +374,15 @@ export class WatchTable {
     return node === null || statusOrNull(cString(path))?.inode === node.inode;
   }
 
-  /** Something was mounted or unmounted: fanotify says nothing of it, and marks go without a word. */
-  checkRoots(): void {
-    for (const root of this.roots.values()) this.checkRoot(root, "mounted");
+  /**
+   * A look says that the root's path may lead elsewhere, and no record of its own: what happened to it, and
+   * in it, until now may be queued still, its end included, and is read first.
+   */
+  checkRootWhenRead(root: Root): void {
+    if (this.isRootThere(root)) return;
+    const { end, position } = this.backend;
+    if (end > position) this.#toCheck.set(root, end);
+    else this.checkRoot(root, "moved");
   }
 
   /** Whether the root's path still leads to the watched file; if not, watch what is there now. */
