@@ -135,6 +135,8 @@ export class Dispatch implements EventSink {
       };
       if (this.#holdBack(node, tell)) return;
     }
+    if (node.closed !== null && (events & eventBits.attrib) !== 0)
+      table.noticeAccess(node, name.subarray(start, end));
     if ((events & namings) !== 0) table.noticeName(node, events, name, start, end);
     if (node.ownOutputs !== null && isOwnOutput(node, name, start, end)) return;
     if ((events & (came | ended)) !== 0) table.told.note(node.id, events, name, start, end);

@@ -93,6 +93,8 @@ export class Node {
   name: Uint8Array;
   /** Directories below that are in the tree too. */
   children: Map<string | number, Node> | null = null;
+  /** Names in this directory of those that are closed to us, one char for one byte; null for the many without. */
+  closed: Set<string> | null = null;
   /** Names in this directory under which facron's own output lies: their events are dropped. */
   ownOutputs: Uint8Array[] | null = null;
   /** What follows from the names on the way to it: null for the many of which nobody has asked. */

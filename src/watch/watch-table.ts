@@ -207,6 +207,11 @@ export class WatchTable {
     else this.#directories.add(node, { isNew: false });
   }
 
+  /** The mode or the owner of a directory has changed. */
+  noticeAccess(node: Node, name: Uint8Array): void {
+    this.#directories.retryClosed(node, name);
+  }
+
   /** Another directory is at a place below a root, or none: a look will tell. */
   giveUp(node: Node, { isUnmounted = false } = {}): void {
     this.#directories.drop(node, { isDeleted: isUnmounted });
