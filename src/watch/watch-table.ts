@@ -40,6 +40,9 @@ import { exclusionsOf, follows, isLeftOut, marksFilesystem, wantAt } from "./wan
 /** How often the path of a root is looked at again because it was replaced meanwhile: a look takes 20 us. */
 const looksMax = 100;
 
+const nothingThere = "nothing ";
+const slash = 0x2f;
+
 const fileKind = { isTop: true, isHidden: false, holdsOwnOutput: false } as const;
 
 interface Former {
@@ -399,10 +402,7 @@ export class WatchTable {
     if (status === null) this.#sayGone(root, reason);
     // Its name went: if that was the last, its end is the next that the kernel says.
     if (status === null && reason === "changed") return;
-    // It is there still, if something covers it, and is not new when that goes.
-    const mayBeCovered =
-      reason === "mounted" || (reason === "moved" && this.#observer.hasNewMounts());
-    if (mayBeCovered) this.#covered.set(latin1(root.path), this.#places.get(root) ?? "");
+    if (reason === "mounted" || reason === "moved") this.#noteIfCovered(root);
     if (reason === "changed") this.#awaitEnd(root, root.node);
     else this.#dropRoot(root);
     if (status === null || !this.#observer.isWanted(root)) return this.#observer.rootGone();
@@ -420,6 +420,13 @@ export class WatchTable {
       }
       this.#sayCannot(root, error);
     }
+  }
+
+  /** It is there still, if what is at its path, or above, is on another mount, and is not new when that goes. */
+  #noteIfCovered(root: Root): void {
+    const place = this.#places.get(root) ?? nothingThere;
+    if (mountOf(place) !== mountOf(nearestTo(root.path)))
+      this.#covered.set(latin1(root.path), place);
   }
 
   /**
@@ -623,7 +630,22 @@ export class WatchTable {
 /** What is at a path, and by which mount: the same filesystem that is mounted anew is another. */
 function placeAt(path: Uint8Array): string {
   const status = new RawStatus();
-  return status.read(cString(path), 0) === 0 ? `${mountIn(status)} ${inodeIn(status)}` : "nothing";
+  return status.read(cString(path), 0) === 0
+    ? `${mountIn(status)} ${inodeIn(status)}`
+    : nothingThere;
+}
+
+/** The same for the nearest directory above that is there. */
+function nearestTo(path: Uint8Array): string {
+  for (let end = path.length; end > 0; end = path.lastIndexOf(slash, end - 1)) {
+    const place = placeAt(path.subarray(0, end));
+    if (place !== nothingThere) return place;
+  }
+  return placeAt(path.subarray(0, 1));
+}
+
+function mountOf(place: string): string {
+  return place.slice(0, place.indexOf(" "));
 }
 
 /** On which directories below a root there are marks: when it changes, they are looked for anew. */
