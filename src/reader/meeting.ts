@@ -73,7 +73,7 @@ export class Meeting {
     const isDirectory = (kind & viewDirectory) !== 0;
     const plain = verdict.partial.length === 0 && verdict.forgetting.length === 0;
     if (plain && this.#group === null) {
-      const { head, running } = verdict;
+      const { head } = verdict;
       const actor = verdict.tellsActor ? this.#actors.current : null;
       const seq = this.#lines.event(
         head,
@@ -87,12 +87,8 @@ export class Meeting {
         synthetic,
         actor?.json,
       );
-      for (let i = 0; i < running.length; i++) {
-        const rule = running[i]!;
-        const events = verdict.events | (kind & (viewSelf | viewDirectory));
-        const packed = actor === null ? null : this.#packed(rule, actor);
-        this.#triggers.add(rule, events, pid, seq, prefix.raw, name, start, end, null, packed);
-      }
+      if (verdict.running.length > 0)
+        this.#trigger(verdict, kind, prefix, name, start, end, pid, seq, actor);
       if (this.#lines.byteLength > linesBytesMax) this.#linesAreMany();
       return;
     }
@@ -121,6 +117,26 @@ export class Meeting {
       for (const { rule } of partial) heard.add(rule);
     }
     return interests.without(heard);
+  }
+
+  /** The commands of a record that is told by itself. */
+  #trigger(
+    { running, events }: Verdict,
+    kind: number,
+    prefix: PathPrefix,
+    name: Uint8Array,
+    start: number,
+    end: number,
+    pid: number,
+    seq: number,
+    actor: Actor | null,
+  ): void {
+    const seen = events | (kind & (viewSelf | viewDirectory));
+    for (let i = 0; i < running.length; i++) {
+      const rule = running[i]!;
+      const packed = actor === null ? null : this.#packed(rule, actor);
+      this.#triggers.add(rule, seen, pid, seq, prefix.raw, name, start, end, null, packed);
+    }
   }
 
   rename({ from, to, isDirectory, pid }: Rename): void {

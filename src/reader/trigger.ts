@@ -24,9 +24,9 @@ export interface Trigger {
   readonly from: Uint8Array;
 }
 
-// One trigger in the buffer: six 32-bit words, the two paths and the actor, then zeros up to a multiple of 4.
-//   rule, events, pid, length of path, length of from, length of the actor
-// and before them the sequence number as two words (it may pass 2^32).
+// One trigger in the buffer: eight 32-bit words, the two paths and the actor, then zeros up to a multiple of 4.
+//   seq (two words, as it may pass 2^32: low, high), rule, events, pid, length of path, length of from,
+//   length of the actor
 // The events carry the matcher's `viewSelf` and `viewDirectory` above their own bits.
 const headerWords = 8;
 const headerBytes = headerWords * 4;

@@ -1,5 +1,6 @@
 /** From one fanotify group to another, where the same is watched: no record is lost, and none is told twice. */
 import type { WatchTable } from "../watch/watch-table.ts";
+import { directoriesPerSlice } from "./tables.ts";
 
 /** A group and its watches. */
 export interface Group {
@@ -28,9 +29,6 @@ interface GroupOptions extends Pick<Group, "read" | "settle"> {
   /** What was lost is still looked for. */
   readonly isRecovering?: () => boolean;
 }
-
-/** Directories listed between two reads. */
-const directoriesPerSlice = 64;
 
 export function groupOf(
   table: WatchTable,
