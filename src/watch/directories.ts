@@ -1,5 +1,5 @@
 /** The directories below the roots of one backend: found, followed when they move, given up. */
-import { bytesEqual, cString, utf8 } from "../../ffi/bytes.ts";
+import { bytesEqual, cString, latin1, utf8 } from "../../ffi/bytes.ts";
 import { Errno, SyscallError } from "../../ffi/errno.ts";
 import { identityBeside } from "../../ffi/fanotify/calls.ts";
 import { fileStatus, readLink } from "../../ffi/files.ts";
@@ -306,9 +306,31 @@ export class Directories {
       return base.open(name);
     } catch (error) {
       if (!(error instanceof SyscallError)) throw error;
-      this.#sayCannot(joined(parent, name), error);
+      this.cannotOpen(parent, name, error);
       return null;
     }
+  }
+
+  /** If it is closed to us: that it is opened is a change of it, which the one that it is in tells. */
+  cannotOpen(parent: Node, name: Uint8Array, error: SyscallError): void {
+    if (error.errno === Errno.EACCES) {
+      const key = latin1(name);
+      if (parent.closed?.has(key) === true) return;
+      const isFirst = parent.closed === null;
+      (parent.closed ??= new Set()).add(key);
+      if (isFirst) this.refresh(parent);
+    }
+    this.#sayCannot(joined(parent, name), error);
+  }
+
+  /** Who may read a directory has changed. What is in it was there before. */
+  retryClosed(parent: Node, name: Uint8Array): void {
+    if (parent.closed?.delete(latin1(name)) !== true) return;
+    if (parent.closed.size === 0) {
+      parent.closed = null;
+      this.refresh(parent);
+    }
+    this.add(parent, { isNew: false });
   }
 
   /**
@@ -338,7 +360,7 @@ export class Directories {
       return { node, isNew: true };
     } catch (error) {
       if (!(error instanceof SyscallError)) throw error;
-      this.#sayCannot(joined(parent, name), error);
+      this.cannotOpen(parent, name, error);
       return null;
     }
   }

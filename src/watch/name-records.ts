@@ -117,7 +117,7 @@ export class NameRecords {
     using base = this.#directories.open(parent);
     if (base === null) return false;
     const at = backend.position;
-    const directory = openOrNull(base, name);
+    const directory = this.#openOrNull(base, parent, name);
     if (directory === null) return false;
     return this.#isPlaced(node, { parent, name, directory, at });
   }
@@ -139,13 +139,14 @@ export class NameRecords {
     node.attach();
     return false;
   }
-}
 
-function openOrNull(base: OpenDirectory, name: Uint8Array): OpenDirectory | null {
-  try {
-    return base.open(name);
-  } catch (error) {
-    if (error instanceof SyscallError) return null;
-    throw error;
+  #openOrNull(base: OpenDirectory, parent: Node, name: Uint8Array): OpenDirectory | null {
+    try {
+      return base.open(name);
+    } catch (error) {
+      if (!(error instanceof SyscallError)) throw error;
+      this.#directories.cannotOpen(parent, name, error);
+      return null;
+    }
   }
 }
