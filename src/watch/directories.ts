@@ -132,6 +132,11 @@ export class Directories {
     return this.#walk.isStuck;
   }
 
+  /** Whether a look, other than into directories that are lost themselves, may still find what has left. */
+  mayFind(isLost: (node: Node) => boolean): boolean {
+    return this.isInDoubt || this.#walk.mayFind(isLost);
+  }
+
   /** No record is queued that would say where they are: what could not be walked is looked for by a comparison. */
   giveUpLostWalks(): void {
     if (this.#walk.isStuck && this.#walk.giveUpLost().length > 0) this.isInDoubt = true;
