@@ -97,3 +97,18 @@ test("what is moved into a directory that is not found yet keeps its watch", asy
   expect(watches().length).toBe(4);
   table.backend.close();
 });
+
+test("a comparison does not give up what is moved into a directory that it has seen", async () => {
+  const dir = tempDir();
+  dir.mkdir("D/unseen/a");
+  dir.mkdir("D/seen"); // tmpfs lists the newest first
+  const { table, readOn, watches } = await watched(dir, "D");
+  const before = watches();
+  table.compareAll();
+  table.walk(2); // D and D/seen
+  renameSync(dir.join("D/unseen/a"), dir.join("D/seen/a"));
+  while (table.isWalking) table.walk(1);
+  for (let read = 0; read < 3; read++) readOn();
+  expect(watches()).toEqual(before);
+  table.backend.close();
+});
