@@ -39,6 +39,9 @@ import { exclusionsOf, follows, isLeftOut, marksFilesystem, wantAt } from "./wan
 /** How often the path of a root is looked at again because it was replaced meanwhile: a look takes 20 us. */
 const looksMax = 100;
 
+/** So long a doubt waits for a moment in which no record is queued: milliseconds. */
+const doubtPatienceMs = 200;
+
 const fileKind = { isTop: true, isHidden: false, holdsOwnOutput: false } as const;
 
 type FoundRoot = Pick<Node, "mark" | "inode" | "ownOutputs">;
@@ -91,6 +94,8 @@ export class WatchTable {
   readonly #scope: FilesystemScope | null;
   /** A record of a directory has come since the last comparison. */
   #isComparisonOld = true;
+  /** performance.now() at the first read that found the tree in doubt. */
+  #doubtedAt: number | null = null;
   /** Files that were replaced, as a look has found: what happened to them until then may be queued still. */
   #formers: { readonly node: Node; readonly until: number }[] = [];
   /** Roots of which the log says that they are no longer there. */
@@ -304,6 +309,19 @@ export class WatchTable {
   /** What has been read is told. */
   afterRead(): void {
     if (this.#formers.length > 0) this.#dropFormers(({ until }) => until <= this.backend.position);
+    if (this.#directories.isInDoubt) this.#compareIfDue();
+    else this.#doubtedAt = null;
+  }
+
+  /** Where records never cease, the moment to settle does not come. */
+  #compareIfDue(): void {
+    const now = performance.now();
+    this.#doubtedAt ??= now;
+    const waits = this.isWalking && !this.#directories.isStuck;
+    if (waits || now - this.#doubtedAt < doubtPatienceMs) return;
+    this.#doubtedAt = null;
+    this.#directories.giveUpLostWalks();
+    this.#compare();
   }
 
   #dropFormers(isOver: (former: { node: Node; until: number }) => boolean): void {

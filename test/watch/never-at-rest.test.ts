@@ -60,6 +60,7 @@ async function watched(dir: TempDir, top: string) {
     mkdirSync(dir.join(top, "busy"));
     rmdirSync(dir.join(top, "busy"));
     backend.read(sink);
+    table.afterRead();
     table.walk(64);
   };
   const watches = (): number[] =>
@@ -110,5 +111,14 @@ test("a comparison does not give up what is moved into a directory that it has s
   while (table.isWalking) table.walk(1);
   for (let read = 0; read < 3; read++) readOn();
   expect(watches()).toEqual(before);
+  table.backend.close();
+});
+
+test("a tree in doubt is compared with the disk", async () => {
+  const dir = tempDir();
+  dir.mkdir("D/a");
+  const { table, readOn } = await watched(dir, "D");
+  table.doubt();
+  await waitFor(() => (readOn(), !table.isUnsettled), { what: "the comparison" });
   table.backend.close();
 });
