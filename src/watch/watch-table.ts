@@ -43,6 +43,9 @@ const looksMax = 100;
 const nothingThere = "nothing ";
 const slash = 0x2f;
 
+/** So long a doubt waits for a moment in which no record is queued: milliseconds. */
+const doubtPatienceMs = 200;
+
 const fileKind = { isTop: true, isHidden: false, holdsOwnOutput: false } as const;
 
 interface Former {
@@ -109,6 +112,8 @@ export class WatchTable {
   readonly #covered = new Map<string, string>();
   /** The same of what is watched. */
   readonly #places = new WeakMap<Root, string>();
+  /** performance.now() at the first read that found the tree in doubt. */
+  #doubtedAt: number | null = null;
   /** Roots of which the log says that they are no longer there. */
   readonly #gone = new WeakSet<Root>();
 
@@ -335,8 +340,21 @@ export class WatchTable {
     const { position } = this.backend;
     for (const [root, until] of this.#toCheck)
       if (until <= position && this.#toCheck.delete(root)) this.checkRoot(root, "moved");
-    if (this.#formers.length === 0) return;
-    this.#dropFormers(({ until }) => until !== "rest" && until <= position);
+    if (this.#formers.length > 0)
+      this.#dropFormers(({ until }) => until !== "rest" && until <= position);
+    if (this.#directories.isInDoubt) this.#compareIfDue();
+    else this.#doubtedAt = null;
+  }
+
+  /** Where records never cease, the moment to settle does not come. */
+  #compareIfDue(): void {
+    const now = performance.now();
+    this.#doubtedAt ??= now;
+    const waits = this.isWalking && !this.#directories.isStuck;
+    if (waits || now - this.#doubtedAt < doubtPatienceMs) return;
+    this.#doubtedAt = null;
+    this.#directories.giveUpLostWalks();
+    this.#compare();
   }
 
   #dropFormers(isOver: (former: Former) => boolean): void {
