@@ -82,8 +82,6 @@ export interface TableObserver {
   versionPassed(file: WatchedFile): void;
   /** Nothing is at the path of a root any more, or nothing that its rules want. */
   rootGone(): void;
-  /** Something was mounted or unmounted, and is not followed yet. */
-  hasNewMounts(): boolean;
   /** Whether what is at the path of a root now is what its rules want to watch. */
   isWanted(root: Root): boolean;
 }
@@ -420,14 +418,16 @@ export class WatchTable {
     if (status === null) this.#sayGone(root, reason);
     // Its name went: if that was the last, its end is the next that the kernel says.
     if (status === null && reason === "changed") return;
-    if (reason === "mounted" || reason === "moved") this.#noteIfCovered(root);
+    // What a mount shows or hides was there before.
+    const isElsewhere = mountOf(this.#placeOf(root)) !== mountOf(nearestTo(root.path));
+    if (isElsewhere && (reason === "mounted" || reason === "moved"))
+      this.#covered.set(latin1(root.path), this.#placeOf(root));
     if (reason === "changed") this.#awaitEnd(root, root.node);
     else this.#dropRoot(root);
     if (status === null || !this.#observer.isWanted(root)) return this.#observer.rootGone();
     try {
-      // What a mount shows or hides was there before.
       const isNew = reason === "deleted" || reason === "moved";
-      this.#placeRoot(root, isNew && !this.#observer.hasNewMounts());
+      this.#placeRoot(root, isNew && !isElsewhere);
       this.#sayReplaced(root);
       this.tellReplaced(root);
     } catch (error) {
@@ -440,11 +440,9 @@ export class WatchTable {
     }
   }
 
-  /** It is there still, if what is at its path, or above, is on another mount, and is not new when that goes. */
-  #noteIfCovered(root: Root): void {
-    const place = this.#places.get(root) ?? nothingThere;
-    if (mountOf(place) !== mountOf(nearestTo(root.path)))
-      this.#covered.set(latin1(root.path), place);
+  /** As `placeAt` had it. */
+  #placeOf(root: Root): string {
+    return this.#places.get(root) ?? nothingThere;
   }
 
   /**

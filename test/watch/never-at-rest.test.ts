@@ -28,7 +28,6 @@ async function watched(dir: TempDir, top: string) {
       rootReplaced: nothing,
       versionPassed: nothing,
       rootGone: nothing,
-      hasNewMounts: () => false,
       isWanted: () => true,
     },
   });

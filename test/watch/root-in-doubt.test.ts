@@ -37,7 +37,6 @@ describe.each(backends)("WatchTable.compareAll, $name", ({ open }) => {
         rootReplaced() {},
         versionPassed() {},
         rootGone: () => void goneRoots++,
-        hasNewMounts: () => false,
         isWanted: () => true,
       },
     });
