@@ -42,6 +42,7 @@ export interface PastRun extends Omit<BegunRun, "causes"> {
 
 /** How long an ended run counts as a cause: the breaker looks back as far. */
 export const rememberedMs = 10_000;
+const forgetEveryMs = 500;
 /** So many that ended are remembered; 16 commands of a millisecond end in ten seconds less often. */
 const closedMax = 50_000;
 /** Of commands that ended: something that they left behind may do something much later. */
@@ -69,6 +70,8 @@ export class RunHistory {
   readonly #chainByPid = new Map<number, ReadonlySet<string>>();
   readonly #sets = new Map<string, ReadonlySet<string>>();
   #keptMs = rememberedMs;
+  /** Of the injected clock. */
+  #forgetAt = 0;
 
   constructor(now: () => number) {
     this.#now = now;
@@ -76,10 +79,9 @@ export class RunHistory {
 
   begin({ causes, ...run }: BegunRun): void {
     this.#forgetOld();
-    const runs = new Set(causes.flatMap((cause) => cause.run ?? []));
     const past: PastRun = {
       ...run,
-      causes: [...runs].filter((one) => this.#byId.has(one.id)).slice(-causesMax),
+      causes: causes.length === 0 ? noRuns : this.#remembered(causes),
       chain: this.#chainOf(run.rule, causes),
       names: run.paths.slice(0, namesMax).map(nameOf),
       begunAt: this.#now(),
@@ -136,7 +138,14 @@ export class RunHistory {
     return near;
   }
 
+  #remembered(causes: readonly Cause[]): PastRun[] {
+    const runs = new Set(causes.flatMap(({ run }) => run ?? []));
+    return [...runs].filter(({ id }) => this.#byId.has(id)).slice(-causesMax);
+  }
+
   #chainOf(rule: string, causes: readonly Cause[]): ReadonlySet<string> {
+    const alone = causes.length === 0 ? this.#sets.get(rule) : undefined;
+    if (alone !== undefined) return alone;
     const names = new Set([rule]);
     for (const { chain } of causes) for (const name of chain ?? []) names.add(name);
     const key = [...names].sort().join("\0");
@@ -158,7 +167,11 @@ export class RunHistory {
   }
 
   #forgetOld(): void {
-    const before = this.#now() - this.#keptMs;
+    const now = this.#now();
+    const isFull = this.#closed.size > closedMax || this.#chainByPid.size > chainsMax;
+    if (now < this.#forgetAt && !isFull) return;
+    this.#forgetAt = now + forgetEveryMs;
+    const before = now - this.#keptMs;
     for (const run of this.#closed) {
       if (run.closedAt! >= before && this.#closed.size <= closedMax) break;
       this.#forget(run);

@@ -38,6 +38,7 @@ const ffiTypes: Readonly<Record<string, readonly string[]>> = {
   uint32_t: ["u32"],
   uid_t: ["u32"],
   gid_t: ["u32"],
+  socklen_t: ["u32"],
   id_t: ["u32"],
   mode_t: ["u32"],
   uint64_t: ["u64"],
