@@ -1,15 +1,17 @@
 /** Runs the commands of triggers: in the order of each rule, and in as many places as there are. */
+import { nowMicroseconds } from "../../ffi/clock.ts";
 import type { Log } from "../log.ts";
 import { onlyRuleIn, type RuleTriggers, triggersByRule } from "../reader/trigger.ts";
 import type { Rule } from "../rule/rule.ts";
 import { BusyKeys, type ReadUp } from "./busy.ts";
-import type { Ending } from "./ending.ts";
+import { type Ending, endingText } from "./ending.ts";
 import { backoffOf, type Failed, failureOf, isTriedAgain } from "./failure.ts";
 import { policyOf, type Job } from "./job.ts";
 import { Places } from "./places.ts";
 import { Reports } from "./reports.ts";
 import { RuleRuns } from "./rule-runs.ts";
 import type { Run } from "./run.ts";
+import type { RunnerStatus } from "./runner-status.ts";
 import { type Spawn, Starter } from "./starter.ts";
 import { Stop, type StopOptions, type StopReport } from "./stop.ts";
 
@@ -88,6 +90,12 @@ export class Runner {
   /** Triggers whose command has not been started. */
   get waiting(): number {
     return this.#waiting;
+  }
+
+  status(): RunnerStatus {
+    const { taken, total } = this.#places;
+    const rules = new Map([...this.#rules].map(([name, runs]) => [name, runs.status]));
+    return { running: taken, maxRunning: total, queued: this.#waiting, rules };
   }
 
   /**
@@ -211,7 +219,7 @@ export class Runner {
       return runs.finished(job);
     }
     job.attempts++;
-    if (job.attempts === 1) runs.stats.waited.add(Date.now() - job.trigger.time / 1000);
+    if (job.attempts === 1) runs.stats.waited.add((nowMicroseconds() - job.trigger.time) / 1000);
     const onOver = (run: Run, ending: Ending) =>
       this.#act(() => this.#over(runs, job, run, ending));
     const run = this.#starter.start(job.rule.command!, { job, onOver });
@@ -224,6 +232,7 @@ export class Runner {
 
   #notStarted(runs: RuleRuns, job: Job, error: Error): void {
     this.#reports.notStarted(job.rule, error);
+    runs.stats.ended(endingText({ kind: "not-started", error }));
     const failed = failureOf({ kind: "not-started", error }, null);
     if (failed === null) runs.finished(job);
     else this.#failed(runs, job, failed);
@@ -237,7 +246,7 @@ export class Runner {
     if (failed === null) runs.finished(job);
     else this.#failed(runs, job, failed);
     this.#startMore(); // before the log: the next command need not wait for it
-    runs.stats.lastEnding = this.#reports.ended(run, ending);
+    runs.stats.ended(this.#reports.ended(run, ending));
   }
 
   #failed(runs: RuleRuns, job: Job, failed: Failed): void {
