@@ -42,6 +42,11 @@ export class OutputLog {
     return new OutputPipe(rule, this.#thread);
   }
 
+  /** Commands that it reads from; null: none has needed it. */
+  get commands(): number | null {
+    return this.#thread?.commands ?? null;
+  }
+
   /** When all that commands have written until now is in the log, or if that can't be had soon. */
   drain(): Promise<void> {
     if (this.#thread === null) return Promise.resolve();
@@ -64,6 +69,8 @@ export class OutputLog {
 }
 
 class Thread {
+  /** Started and not ended. */
+  commands = 0;
   readonly #port: MessagePort;
   readonly #wakeFd = openEventfd();
 
@@ -122,11 +129,13 @@ export class OutputPipe implements Disposable {
   /** From now on the thread reads it. */
   started(pid: number): void {
     this.#pid = pid;
+    this.#thread.commands++;
     const source = `rule ${quoted(this.#rule)} [pid ${pid}]`;
     this.#thread.send({ add: { fd: this.#read.release(), source, pid } });
   }
 
   ended(): void {
+    this.#thread.commands--;
     this.#thread.send({ ended: this.#pid });
   }
 

@@ -50,5 +50,10 @@ export function ruleRunsStatus(
 }
 
 function percentilesOf(histogram: Histogram): Percentiles {
-  return { p50: histogram.percentile(0.5), p99: histogram.percentile(0.99) };
+  return { p50: shortened(histogram.percentile(0.5)), p99: shortened(histogram.percentile(0.99)) };
+}
+
+/** More digits than that it does not know. */
+function shortened(milliseconds: number | null): number | null {
+  return milliseconds === null ? null : Number(milliseconds.toPrecision(2));
 }
