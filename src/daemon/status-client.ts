@@ -57,7 +57,7 @@ function refusal({ code, message }: NodeJS.ErrnoException): Answer {
   if (code === "ECONNREFUSED") return { kind: "dead" };
   if (code === "ENOENT" || code === "ENOTDIR") return { kind: "nothing" };
   if (code === "EACCES" || code === "EPERM") return { kind: "forbidden" };
-  return { kind: "silent", why: message };
+  return { kind: "silent", why: code ?? message };
 }
 
 /** Take away those of `paths` that nobody listens to, where we may. */

@@ -1,6 +1,6 @@
 /** What facron tells of itself: to `facron status` by its socket, to SIGUSR2 in the log. */
 import { resolve } from "node:path";
-import { Errno, errnoText } from "../../ffi/errno.ts";
+import { errnoText } from "../../ffi/errno.ts";
 import { RuleStats } from "../action/rule-stats.ts";
 import { type RuleRunsStatus, ruleRunsStatus, type RunnerStatus } from "../action/runner-status.ts";
 import { type Log, quoted } from "../log.ts";
@@ -118,9 +118,7 @@ export class Status {
 function whyNot(error: unknown, directory: string): string {
   const { errno } = error as NodeJS.ErrnoException;
   if (errno === undefined) throw error;
-  const why =
-    Math.abs(errno) === Errno.EINVAL ? "its path is too long" : errnoText(Math.abs(errno));
-  return `it cannot be made in ${quoted(directory)}: ${why}`; // EINVAL: sun_path of unix(7)
+  return `it cannot be made in ${quoted(directory)}: ${errnoText(Math.abs(errno))}`;
 }
 
 const nothingYet = ruleRunsStatus(new RuleStats(), { running: 0, queued: 0, retrying: 0 });
