@@ -31,8 +31,11 @@ export const Errno = {
   ENOSYS: 38,
   ELOOP: 40,
   EOVERFLOW: 75,
+  EPROTONOSUPPORT: 93,
   EOPNOTSUPP: 95,
   ECONNRESET: 104,
+  ENOBUFS: 105,
+  ECONNREFUSED: 111,
   ESTALE: 116,
 } as const;
 

@@ -38,6 +38,10 @@ const prototypes = {
   read: { args: ["i32", "buffer", "u64"], returns: "i32" },
   // ssize_t write(int fd, const void *buf, size_t count);
   write: { args: ["i32", "buffer", "u64"], returns: "i32" },
+  // int socket(int domain, int type, int protocol);
+  socket: { args: ["i32", "i32", "i32"], returns: "i32" },
+  // int setsockopt(int sockfd, int level, int optname, const void *optval, socklen_t optlen);
+  setsockopt: { args: ["i32", "i32", "i32", "buffer", "u32"], returns: "i32" },
   // ssize_t send(int sockfd, const void *buf, size_t len, int flags);
   send: { args: ["i32", "buffer", "u64", "i32"], returns: "i32" },
   // int open(const char *pathname, int flags, mode_t mode);

@@ -47,6 +47,17 @@ const tables: Readonly<Record<string, Counterpart>> = {
   }),
   infoPidfdLayout: struct("struct fanotify_event_info_pidfd"),
   fileHandleLayout: struct("struct file_handle", { max: "MAX_HANDLE_SZ" }),
+  procConnectorOps: plain,
+  procEvents: plain,
+  nlmsghdrLayout: struct("struct nlmsghdr"),
+  cnMsgLayout: struct("struct cn_msg", {
+    idx: "offsetof(struct cn_msg, id.idx)",
+    val: "offsetof(struct cn_msg, id.val)",
+  }),
+  procEventLayout: (key) => {
+    const field = key.replace(/^(ack|fork|exec|exit)_/, "event_data.$1.");
+    return plain(`offsetof(struct proc_event, ${field})`);
+  },
   passwdLayout: struct("struct passwd"),
   groupLayout: struct("struct group"),
   spawnLayout: sizes({

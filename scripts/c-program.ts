@@ -30,8 +30,11 @@ export const systemHeaders = [
   "sys/wait.h",
   "linux/capability.h",
   "linux/close_range.h",
+  "linux/cn_proc.h",
+  "linux/connector.h",
   "linux/fanotify.h",
   "linux/magic.h",
+  "linux/netlink.h",
   "linux/stat.h",
 ];
 

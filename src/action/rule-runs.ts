@@ -84,11 +84,12 @@ export class RuleRuns {
     return this.#queue.length + this.#held;
   }
 
-  get status(): RuleRunsStatus {
+  /** @param suspended paths */
+  status(suspended: number): RuleRunsStatus {
     const due = [...this.#ready].filter(({ attempts }) => attempts > 0).length;
     const { size: running } = this.runs;
     const retrying = this.#retried.size + due;
-    return ruleRunsStatus(this.stats, { running, queued: this.waiting, retrying });
+    return ruleRunsStatus(this.stats, { running, queued: this.waiting, retrying, suspended });
   }
 
   get isIdle(): boolean {

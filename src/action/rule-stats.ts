@@ -2,7 +2,7 @@
 import { Histogram } from "./histogram.ts";
 
 export class RuleStats {
-  /** Triggers that came for it. */
+  /** Triggers that came for it; those that wait while it is suspended count when it is back. */
   events = 0;
   /** Commands started. */
   runs = 0;
@@ -15,12 +15,16 @@ export class RuleStats {
   skipped = 0;
   /** Events that were its own commands' doing. */
   own = 0;
-  /** Paths on which it waits at present, as it has set itself off again and again. */
-  suspended = 0;
   #last: LastEnding | null = null;
   /** From the reading of an event to the start of its command. */
   readonly waited = new Histogram();
   readonly ran = new Histogram();
+
+  /** A trigger has come that needs no run, as one of its commands has caused it. */
+  isOwn(): void {
+    this.events++;
+    this.own++;
+  }
 
   /** Null: no command has ended. */
   get last(): LastEnding | null {

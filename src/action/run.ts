@@ -51,6 +51,11 @@ export class Run {
     return this.#process?.pid ?? 0;
   }
 
+  /** Nothing of its group is left. */
+  get isGone(): boolean {
+    return this.#process?.isGone() ?? true;
+  }
+
   /** Why it was told to end; null: it was not. */
   get stopReason(): StopReason | null {
     return this.#stopReason;

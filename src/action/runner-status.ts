@@ -14,16 +14,15 @@ export interface RunnerStatus {
 
 /** Totals are from the start of facron on. */
 export interface RuleRunsStatus extends Readonly<
-  Pick<
-    RuleStats,
-    "events" | "runs" | "failed" | "retried" | "dropped" | "skipped" | "own" | "suspended"
-  >
+  Pick<RuleStats, "events" | "runs" | "failed" | "retried" | "dropped" | "skipped" | "own">
 > {
   readonly running: number;
   /** Triggers whose command has not been started. */
   readonly queued: number;
   /** Runs that failed, and will be tried again. */
   readonly retrying: number;
+  /** Paths on which it waits, as it has set itself off there again and again. */
+  readonly suspended: number;
   /** Null: no command has ended. */
   readonly last: LastEnding | null;
   readonly waitedMs: Percentiles;
@@ -39,11 +38,11 @@ export interface Percentiles {
 /** What is at present is what `RuleRuns` knows; the rest has been counted. */
 export function ruleRunsStatus(
   stats: RuleStats,
-  present: Pick<RuleRunsStatus, "running" | "queued" | "retrying">,
+  present: Pick<RuleRunsStatus, "running" | "queued" | "retrying" | "suspended">,
 ): RuleRunsStatus {
-  const { events, runs, failed, retried, dropped, skipped, own, suspended, last } = stats;
+  const { events, runs, failed, retried, dropped, skipped, own, last } = stats;
   return {
-    ...{ events, runs, ...present, failed, retried, dropped, skipped, own, suspended, last },
+    ...{ events, runs, ...present, failed, retried, dropped, skipped, own, last },
     waitedMs: percentilesOf(stats.waited),
     ranMs: percentilesOf(stats.ran),
   };

@@ -14,6 +14,7 @@ import { type FromReader, planOf, type WatchReport } from "../reader/plan.ts";
 import type { Rule } from "../rule/rule.ts";
 import { HangWatch } from "./hang-watch.ts";
 import { unknownActors } from "./unknown-actors.ts";
+import { ConnectorEvents } from "./process-events.ts";
 import { Progress, type ShowStatus } from "./progress.ts";
 import { ReaderThread } from "./reader-thread.ts";
 import { Status } from "./status.ts";
@@ -134,6 +135,13 @@ class Daemon {
       dryRun: options.dryRun === true,
       spawn: (start, onExit) => this.#spawn(start, onExit),
       readUp: (then) => this.#readUp(then),
+      loops: {
+        events: new ConnectorEvents({
+          reader: { commandsAct: (...act) => this.#reader?.commandsAct(...act) },
+          log,
+        }),
+        members: () => this.#reader?.familyMembers ?? 0,
+      },
       onStarted: (count) => this.#madeRoom(count),
       onFull: (isFull) => this.#reader?.holdBack(isFull),
     });

@@ -121,7 +121,12 @@ function whyNot(error: unknown, directory: string): string {
   return `it cannot be made in ${quoted(directory)}: ${errnoText(Math.abs(errno))}`;
 }
 
-const nothingYet = ruleRunsStatus(new RuleStats(), { running: 0, queued: 0, retrying: 0 });
+const nothingYet = ruleRunsStatus(new RuleStats(), {
+  running: 0,
+  queued: 0,
+  retrying: 0,
+  suspended: 0,
+});
 
 function inStatus(
   name: string,

@@ -18,6 +18,7 @@ import { isOwnOutput, type Mark, type Node, type Root } from "../watch/tree.ts";
 import { contentChanges } from "../watch/want.ts";
 import type { WatchTable } from "../watch/watch-table.ts";
 import { type ActorSource, noRecord } from "./actors.ts";
+import type { FamilySource } from "./families.ts";
 import { Meeting } from "./meeting.ts";
 import type { TriggerWriter } from "./trigger.ts";
 
@@ -41,12 +42,15 @@ export interface DispatchOptions extends DispatchHooks {
   readonly disk: RealDisk;
   /** Who did the records. */
   readonly actors: ActorSource;
+  /** Which commands of ours did them. */
+  readonly families: FamilySource;
 }
 
 export class Dispatch implements EventSink {
   readonly #hooks: DispatchHooks;
   readonly #disk: RealDisk;
   readonly #actors: ActorSource;
+  readonly #families: FamilySource;
   readonly #meeting: Meeting;
   /** The table that the records come from. */
   #table: WatchTable | null = null;
@@ -58,13 +62,14 @@ export class Dispatch implements EventSink {
   constructor(
     lines: JsonLines,
     triggers: TriggerWriter,
-    { disk, actors, ...hooks }: DispatchOptions,
+    { disk, actors, families, ...hooks }: DispatchOptions,
   ) {
     const linesAreMany = () => hooks.linesAreMany();
     this.#disk = disk;
     this.#actors = actors;
+    this.#families = families;
     this.#hooks = hooks;
-    this.#meeting = new Meeting({ lines, triggers, disk, actors, linesAreMany });
+    this.#meeting = new Meeting({ lines, triggers, disk, actors, families, linesAreMany });
   }
 
   /** From now on records meet these rules. */
@@ -76,6 +81,7 @@ export class Dispatch implements EventSink {
   read(table: WatchTable): number {
     this.#table = table;
     this.#disk.moment++;
+    this.#families.beginRead();
     const length = table.backend.read(this);
     table.afterRead();
     return length;

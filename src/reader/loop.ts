@@ -50,7 +50,7 @@ export class ReaderLoop {
 
   /** Runs until the program ends. */
   run(): void {
-    const { outbox, mounts, watcher, rounds, unknownActors } = this.#parts;
+    const { outbox, mounts, watcher, rounds, unknownActors, families } = this.#parts;
     const { stdout } = outbox;
     this.#poll.set(controlSlot, this.#start.wakeFd, POLLIN);
     this.#poll.set(mountsSlot, mounts.pollFd, POLLPRI);
@@ -61,6 +61,7 @@ export class ReaderLoop {
       const happened = this.#poll.happened(stdoutSlot);
       if (happened !== 0) stdout.handlePoll(happened);
       this.#readAll();
+      families.look();
       if (this.#poll.happened(mountsSlot) !== 0) mounts.notice();
       if (mounts.hasNews) this.#followMounts();
       if (this.#poll.happened(arrivalsSlot) !== 0 && watcher.arrivals.read())
@@ -99,11 +100,11 @@ export class ReaderLoop {
   }
 
   #timeoutMs(): number {
-    const { watcher, rounds, mounts, recoveries } = this.#parts;
+    const { watcher, rounds, mounts, recoveries, families } = this.#parts;
     const { tables } = watcher;
     if (tables.isWalking || this.#looksAgain || this.#somethingCameOrWent) return 0;
     if (rounds.isDue || mounts.hasNews) return 0;
-    let timeoutMs = recoveries.isActive ? renameWaitMs : -1;
+    let timeoutMs = recoveries.isActive ? renameWaitMs : families.timeoutMs;
     for (let i = 0; i < tables.list.length; i++) {
       const table = tables.list[i]!;
       if (table.backend.hasAhead && this.#mayRead) return 0;
@@ -199,13 +200,14 @@ export class ReaderLoop {
 
   /** After everything else of a round: what follows from the records has been handed over. */
   #answerReadUps(): void {
-    const { watcher, catchUp, recoveries, outbox } = this.#parts;
+    const { watcher, catchUp, recoveries, families, outbox } = this.#parts;
     for (;;) {
       const { list: tables, isWalking } = watcher.tables;
       const openLooks = catchUp.openLooks + (recoveries.isActive ? 1 : 0);
       const next = this.#readUps.next({ tables, isWalking, openLooks });
       this.#looksAgain = next === "look";
       if (next !== "answer") return;
+      families.lookNow();
       this.#port.send({ kind: "read", seq: outbox.lines.seq });
     }
   }

@@ -181,6 +181,24 @@ describe("facron status counts", () => {
     facron.signal("SIGKILL"); // two retries are an hour away
   });
 
+  test("what a rule's own commands do, and the paths on which it goes in circles", async () => {
+    using dir = tempDir();
+    await started(
+      dir,
+      ruleText(dir, "rewrites", 'echo again >>"$1"') +
+        ruleText(dir, "circles", 'echo again >>"$1"', 'loop = "allow"'),
+    );
+    dir.write("rewrites/a");
+    dir.write("circles/a");
+    const isSo = (one: StatusDocument): boolean =>
+      ruleOf(one, "rewrites").own === 1 && ruleOf(one, "circles").suspended === 1;
+    const status = await statusWhen(dir, "a loop and what would have been one", isSo);
+    expect(ruleOf(status, "rewrites")).toMatchObject({ events: 2, runs: 1, suspended: 0 });
+    expect(ruleOf(status, "circles")).toMatchObject({ own: 0, queued: 0, running: 0 });
+    const { stdout } = await answerTo(["status", dir.join("run")]);
+    expect(stdout).toMatch(/ QUEUED +OWN +SUSPENDED +WAITED /);
+  });
+
   rootTest("the overflows of the kernel's queues", async () => {
     using dir = tempDir();
     const rules = ruleText(dir, "in", "true");
@@ -515,8 +533,10 @@ describe("a client of the socket that", () => {
     const deaf = await Promise.all(
       Array.from({ length: 8 }, () => connected(path, "status\n", { reads: false })),
     );
-    const tooMany = await Promise.all(Array.from({ length: 50 }, () => connected(path, "")));
-    for (const { end } of tooMany) expect((await end).ms).toBeLessThan(3000);
+    const tooMany = await Promise.all(
+      Array.from({ length: 50 }, () => connected(path, "").catch(() => null)),
+    );
+    for (const one of tooMany) if (one !== null) expect((await one.end).ms).toBeLessThan(3000);
     expect(fds()).toBeLessThanOrEqual(before + 16);
     for (const { end } of silent) expect((await end).ms).toBeWithin(4000, 9000);
     await waitFor(() => fds() === before, { what: "all of them to be left" });

@@ -2,6 +2,7 @@
 import { describe, expect, test } from "bun:test";
 import { latin1, utf8 } from "../../ffi/bytes.ts";
 import { eventBits, type EventName } from "../../src/event.ts";
+import { noFamilies } from "../../src/reader/families.ts";
 import { JsonLines } from "../../src/output/json-lines.ts";
 import { nobody } from "../../src/reader/actors.ts";
 import { Dispatch } from "../../src/reader/dispatch.ts";
@@ -64,6 +65,7 @@ class Place {
       ignoreFileChanged: () => {},
       disk: new RealDisk({ warn() {} }),
       actors: nobody,
+      families: noFamilies,
     });
     const path = utf8("/d");
     const root = {
