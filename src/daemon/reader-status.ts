@@ -1,5 +1,5 @@
 /** What the reader says of itself; it may be waiting for a filesystem that never answers, and we may not. */
-import { quoted } from "../log.ts";
+import { lossyText } from "../../ffi/bytes.ts";
 import type { Lookout } from "../reader/lookout.ts";
 import type { ReaderStatus, WatchReport } from "../reader/plan.ts";
 import type { BackendInStatus, ReaderInStatus } from "./status-document.ts";
@@ -65,7 +65,7 @@ export class ReaderAnswers {
     const report = this.#last?.status.report;
     return {
       state,
-      waits_for: isAsking ? quoted(path).slice(1, -1) : null,
+      waits_for: isAsking ? lossyText(path) : null,
       as_of: this.#last?.at.toISOString() ?? null,
       backends: this.#last === null ? [] : backendsOf(this.#last.status),
       unwatched: report?.unwatched ?? 0,

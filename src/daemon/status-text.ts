@@ -55,7 +55,7 @@ function troubleOf({ state, waits_for: path, as_of: time }: ReaderInStatus): str
     case "no answer":
       return path === null
         ? `the reader does not answer${known}`
-        : `the reader does not answer, as it waits for the filesystem of "${path}"${known}`;
+        : `the reader does not answer, as it waits for the filesystem of ${quoted(path)}${known}`;
   }
 }
 
