@@ -1,5 +1,5 @@
 /** Where cgroups of commands are made: below our own, in version 2, or where version 1 has the controller. */
-import { readFileSync } from "node:fs";
+import { readFileSync, readlinkSync } from "node:fs";
 import { Errno, errnoText, SyscallError } from "../../ffi/errno.ts";
 import { ActionError } from "../errors.ts";
 import { quoted } from "../log.ts";
@@ -110,7 +110,34 @@ function moveToLeaf(home: string): void {
   } catch (error) {
     if (!isErrno(error, Errno.EEXIST)) throw error;
   }
-  writeControl(`${home}/${leaf}/cgroup.procs`, "0");
+  const members = `${home}/${leaf}/cgroup.procs`;
+  writeControl(members, "0");
+  for (const pid of readControl(`${home}/cgroup.procs`).split("\n").map(Number)) {
+    if (isOurs(pid)) moveIfThere(members, pid);
+  }
+}
+
+/** A command that runs already, or the facron that waits for this one to be ready (`--daemon`). */
+function isOurs(pid: number): boolean {
+  if (pid === 0) return false;
+  if (pid === process.ppid) return programOf("self") === programOf(String(pid));
+  return statFieldsOf(pid)[parentField] === String(process.pid);
+}
+
+function programOf(pid: string): string | null {
+  try {
+    return readlinkSync(`/proc/${pid}/exe`);
+  } catch {
+    return null; // gone, or somebody else's
+  }
+}
+
+function moveIfThere(members: string, pid: number): void {
+  try {
+    writeControl(members, String(pid));
+  } catch (error) {
+    if (!isErrno(error, Errno.ESRCH)) throw error;
+  }
 }
 
 function isErrno(error: unknown, errno: number): boolean {
@@ -153,12 +180,20 @@ function removeLeftovers(home: string): void {
   }
 }
 
+/** Of /proc/PID/stat, counted from the state, which is its third field (proc_pid_stat(5)). */
+const parentField = 1;
+const startField = 19;
+
 /** When a process was started, in ticks since boot; "" if there is none with this number. */
 function startOf(pid: number): string {
+  return statFieldsOf(pid)[startField] ?? "";
+}
+
+function statFieldsOf(pid: number): string[] {
   try {
     const stat = readFileSync(`/proc/${pid}/stat`, "latin1");
-    return stat.slice(stat.lastIndexOf(")") + 2).split(" ")[19]!; // field 22, and the third comes first
+    return stat.slice(stat.lastIndexOf(")") + 2).split(" ");
   } catch {
-    return "";
+    return []; // gone
   }
 }

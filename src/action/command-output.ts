@@ -11,7 +11,8 @@ import type { OutputLog } from "./output-log.ts";
 export interface CommandOutput extends Disposable {
   readonly fd: number;
   started(pid: number): void;
-  ended(): void;
+  /** @param then called when nothing stands in the way of saying that the command has ended */
+  ended(then: () => void): void;
 }
 
 export interface OutputPlaces {
@@ -59,7 +60,9 @@ class Inherited implements CommandOutput {
     this.fd = fd;
   }
   started(): void {}
-  ended(): void {}
+  ended(then: () => void): void {
+    then();
+  }
   [Symbol.dispose](): void {}
 }
 
@@ -81,7 +84,7 @@ function opened(path: Uint8Array, flags: number): CommandOutput {
   return {
     fd: file.number,
     started: () => {},
-    ended: () => {},
+    ended: (then) => then(),
     [Symbol.dispose]: () => file.close(),
   };
 }

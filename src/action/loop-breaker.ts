@@ -3,6 +3,7 @@ import { fromLatin1 } from "../../ffi/bytes.ts";
 import { type Log, quoted } from "../log.ts";
 import type { Trigger } from "../reader/trigger.ts";
 import type { Rule } from "../rule/rule.ts";
+import { kept } from "./job.ts";
 import { isPartOf, type PastRun, rememberedMs } from "./run-history.ts";
 
 export interface LoopBreakerOptions {
@@ -50,7 +51,7 @@ export class LoopBreaker {
     if (suspension === undefined) return false;
     suspension.rule = rule;
     suspension.held++;
-    suspension.last = ownCopy(trigger);
+    suspension.last = kept(trigger);
     return true;
   }
 
@@ -72,7 +73,7 @@ export class LoopBreaker {
         follows: (run, cause) => run.paths.length === 1 && grows(cause, run.paths[0]!),
       });
     if (loop === null) return false;
-    this.#suspend(rule, trigger, path, loop);
+    this.suspend(rule, trigger, path, loop);
     return true;
   }
 
@@ -94,10 +95,11 @@ export class LoopBreaker {
     for (const key of [...this.#suspended.keys()]) this.#resume(key);
   }
 
-  #suspend(rule: Rule, trigger: Trigger, path: string, loop: readonly string[]): void {
+  /** @param loop the rules of the cycle, but for this one at its end */
+  suspend(rule: Rule, trigger: Trigger, path: string, loop: readonly string[]): void {
     const key = keyOf(rule, path);
     if (this.#suspended.size >= suspendedMax) this.#resume(this.#suspended.keys().next().value!);
-    this.#suspended.set(key, { rule, path, held: 1, last: ownCopy(trigger) });
+    this.#suspended.set(key, { rule, path, held: 1, last: kept(trigger) });
     const cycle = [...loop, rule.name].map((name) => `rule ${quoted(name)}`).join(" -> ");
     this.#options.log.error(
       `${cycle} on ${quoted(fromLatin1(path))}: a loop, ${runsMax} runs in ${rememberedMs / 1000} s; ` +
@@ -163,9 +165,4 @@ function grows({ names }: PastRun, path: string): boolean {
 
 function keyOf({ name }: Rule, path: string): string {
   return `${name}\0${path}`;
-}
-
-/** Its buffer may go. */
-function ownCopy(trigger: Trigger): Trigger {
-  return { ...trigger, path: trigger.path.slice(), from: trigger.from.slice() };
 }

@@ -9,6 +9,7 @@ import { eventBits } from "../event.ts";
 import { noFamily, type Trigger } from "../reader/trigger.ts";
 import { defaultPollIntervalMs, type Rule } from "../rule/rule.ts";
 import { LoopBreaker, type LoopBreakerOptions } from "./loop-breaker.ts";
+import { LoopProbe } from "./loop-probe.ts";
 import { PassedOver, type WhyOwn } from "./passed-over.ts";
 import {
   type BegunRun,
@@ -42,18 +43,20 @@ export class LoopGuard {
   readonly #now: () => number;
   readonly #history: RunHistory;
   readonly #breaker: LoopBreaker;
+  readonly #probe: LoopProbe;
   readonly #passedOver: PassedOver;
 
   constructor(options: LoopGuardOptions) {
     this.#now = options.now;
     this.#history = new RunHistory(options.now);
     this.#breaker = new LoopBreaker(options);
+    this.#probe = new LoopProbe(options);
     this.#passedOver = new PassedOver(options);
   }
 
   /** Some rule is suspended: all triggers have to be judged then, also those from outside. */
   get isSuspending(): boolean {
-    return this.#breaker.isSuspending;
+    return this.#breaker.isSuspending || this.#probe.isHolding;
   }
 
   /** On how many paths rules are suspended, by their names. */
@@ -64,6 +67,7 @@ export class LoopGuard {
   /** Let go what waits for the end of a suspension. */
   flush(): void {
     this.#breaker.flush();
+    this.#probe.flush();
   }
 
   /** A command was started. */
@@ -87,7 +91,10 @@ export class LoopGuard {
    */
   judge(rule: Rule, trigger: Trigger, path: string): Judgement {
     if (this.#breaker.holds(rule, trigger, path)) return suspended;
-    if (trigger.family === noFamily) return external;
+    if (trigger.family === noFamily) {
+      if (!this.#probe.isHolding) return external;
+      return this.#probe.probe(rule, trigger, path, null) === "hold" ? suspended : external;
+    }
     const stops = rule.policy?.loop !== "allow" && (trigger.events & eventBits.q_overflow) === 0;
     const chain = trigger.family > 0 ? this.#history.chainOf(trigger.family) : null;
     if (chain === null) return this.#judgeByTime(rule, trigger, path, stops);
@@ -111,10 +118,18 @@ export class LoopGuard {
         if (isInWindow(run, trigger)) causes.push({ run, chain: null });
         if (causes.length >= causesMax) break;
       }
-    if (causes.length === 0) return external;
+    if (causes.length === 0) return this.#judgeByPace(rule, trigger, path);
     if (stops && this.#breaker.returns(rule, path, runsIn(causes)))
       return this.#pass(rule, path, "meanwhile");
     return this.#judgeCauses(rule, trigger, path, causes);
+  }
+
+  #judgeByPace(rule: Rule, trigger: Trigger, path: string): Judgement {
+    const last = this.#history.on(path).findLast((run) => run.rule === rule.name);
+    const probed = this.#probe.probe(rule, trigger, path, last?.closedAt ?? null);
+    if (probed === "run") return external;
+    if (probed === "loop") this.#breaker.suspend(rule, trigger, path, [rule.name]);
+    return suspended;
   }
 
   #judgeCauses(rule: Rule, trigger: Trigger, path: string, causes: readonly Cause[]): Judgement {

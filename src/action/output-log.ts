@@ -19,14 +19,20 @@ export interface OutputLogOptions {
   readonly onDeath: (reason: string) => void;
 }
 
-/** At the end of facron: the thread needs some milliseconds. */
+/** The thread needs a tenth of a millisecond, and may be behind. */
+const endMs = 250;
+
+/** At the end of facron. */
 const drainMs = 1_000;
 
 /** The thread is started for the first command that needs it. */
 export class OutputLog {
   readonly #options: OutputLogOptions;
   #thread: Thread | null = null;
-  readonly #drains: (() => void)[] = [];
+  /** Started and not ended. */
+  #commands = 0;
+  /** Of the thread: it answers in the order of the questions. */
+  readonly #answers: (() => void)[] = [];
 
   constructor(options: OutputLogOptions) {
     this.#options = options;
@@ -39,22 +45,45 @@ export class OutputLog {
    */
   open(rule: string): OutputPipe {
     this.#thread ??= this.#startThread();
-    return new OutputPipe(rule, this.#thread);
+    return new OutputPipe(rule, this);
+  }
+
+  /** The thread reads it from now on. */
+  add(fd: number, source: string, pid: number): void {
+    this.#commands++;
+    this.#thread!.send({ add: { fd, source, pid } });
+  }
+
+  /** @param then called when all that the command has written is in the log, or if that can't be had soon */
+  end(pid: number, then: () => void): void {
+    this.#commands--;
+    this.#ask({ ended: pid }, endMs, then);
   }
 
   /** Commands that it reads from; null: none has needed it. */
   get commands(): number | null {
-    return this.#thread?.commands ?? null;
+    return this.#thread === null ? null : this.#commands;
   }
 
   /** When all that commands have written until now is in the log, or if that can't be had soon. */
   drain(): Promise<void> {
     if (this.#thread === null) return Promise.resolve();
     const { promise, resolve } = Promise.withResolvers<void>();
-    this.#drains.push(resolve);
-    this.#thread.send({ drain: true });
-    setTimeout(resolve, drainMs).unref();
+    this.#ask({ drain: true }, drainMs, resolve);
     return promise;
+  }
+
+  #ask(question: ToOutput, withinMs: number, then: () => void): void {
+    let isOver = false;
+    const once = (): void => {
+      if (isOver) return;
+      isOver = true;
+      clearTimeout(timer);
+      then();
+    };
+    const timer = setTimeout(once, withinMs);
+    this.#answers.push(once);
+    this.#thread!.send(question);
   }
 
   #startThread(): Thread {
@@ -62,15 +91,13 @@ export class OutputLog {
     return new Thread(url, (message) => this.#take(message), onDeath);
   }
 
-  #take({ said, drained }: FromOutput): void {
+  #take({ said, answers }: FromOutput): void {
     for (const { level, text } of said) this.#options.log[level](text);
-    for (const resolve of this.#drains.splice(0, drained)) resolve();
+    for (const answer of this.#answers.splice(0, answers)) answer();
   }
 }
 
 class Thread {
-  /** Started and not ended. */
-  commands = 0;
   readonly #port: MessagePort;
   readonly #wakeFd = openEventfd();
 
@@ -108,14 +135,14 @@ class Thread {
 /** Close it when the command has its copy, or can't be started. */
 export class OutputPipe implements Disposable {
   readonly #rule: string;
-  readonly #thread: Thread;
+  readonly #log: OutputLog;
   readonly #read: Fd;
   readonly #write: Fd;
   #pid = 0;
 
-  constructor(rule: string, thread: Thread) {
+  constructor(rule: string, log: OutputLog) {
     this.#rule = rule;
-    this.#thread = thread;
+    this.#log = log;
     const { read, write } = openPipe();
     setBlocking(write.number, true); // few programs expect anything else of their stdout
     this.#read = read;
@@ -126,17 +153,13 @@ export class OutputPipe implements Disposable {
     return this.#write.number;
   }
 
-  /** From now on the thread reads it. */
   started(pid: number): void {
     this.#pid = pid;
-    this.#thread.commands++;
-    const source = `rule ${quoted(this.#rule)} [pid ${pid}]`;
-    this.#thread.send({ add: { fd: this.#read.release(), source, pid } });
+    this.#log.add(this.#read.release(), `rule ${quoted(this.#rule)} [pid ${pid}]`, pid);
   }
 
-  ended(): void {
-    this.#thread.commands--;
-    this.#thread.send({ ended: this.#pid });
+  ended(then: () => void): void {
+    this.#log.end(this.#pid, then);
   }
 
   [Symbol.dispose](): void {

@@ -16,16 +16,16 @@ const lastReadsMax = 16;
 
 export interface ToOutput {
   readonly add?: { readonly fd: number; readonly source: string; readonly pid: number };
-  /** A pid: its command has ended. */
+  /** A pid, whose command has ended: read what that has written. Answered. */
   readonly ended?: number;
-  /** Read what is there now, and say so. */
+  /** Read what is there now, of all. Answered. */
   readonly drain?: true;
 }
 
 export interface FromOutput {
   readonly said: readonly Said[];
-  /** How many times it was asked to drain, and has. */
-  readonly drained: number;
+  /** So many questions more have been done with, in their order. */
+  readonly answers: number;
 }
 
 export interface OutputChannel {
@@ -51,7 +51,7 @@ export class OutputReader {
   #polled = new PollSet(16);
   #capacity = 16;
   #said: Said[] = [];
-  #drained = 0;
+  #answers = 0;
 
   constructor(channel: OutputChannel) {
     this.#channel = channel;
@@ -124,7 +124,7 @@ export class OutputReader {
     for (let told = this.#channel.receive(); told !== null; told = this.#channel.receive()) {
       const { add, ended, drain } = told;
       if (add !== undefined) this.#add(add);
-      for (const pipe of this.#pipes) if (pipe.pid === ended) pipe.hasEnded = true;
+      if (ended !== undefined) this.#end(ended);
       if (drain === true) this.#drain();
     }
   }
@@ -134,10 +134,19 @@ export class OutputReader {
     this.#pipes.push({ fd: new Fd(fd), pid, stream, hasEnded: false });
   }
 
+  /** What it wrote comes before its end is told; what holds the pipe open is not waited for. */
+  #end(pid: number): void {
+    for (const pipe of this.#pipes.filter((one) => one.pid === pid)) {
+      pipe.hasEnded = true;
+      this.#readWhatIsThere(pipe);
+    }
+    this.#answers++;
+  }
+
   #drain(): void {
     for (const pipe of this.#pipes) this.#readWhatIsThere(pipe);
     for (const { stream } of this.#pipes) stream.end();
-    this.#drained++;
+    this.#answers++;
   }
 
   #readWhatIsThere(pipe: Pipe): void {
@@ -159,9 +168,9 @@ export class OutputReader {
   }
 
   #handOver(): void {
-    if (this.#said.length === 0 && this.#drained === 0) return;
-    this.#channel.send({ said: this.#said, drained: this.#drained });
+    if (this.#said.length === 0 && this.#answers === 0) return;
+    this.#channel.send({ said: this.#said, answers: this.#answers });
     this.#said = [];
-    this.#drained = 0;
+    this.#answers = 0;
   }
 }

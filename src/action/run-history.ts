@@ -50,7 +50,7 @@ const chainsMax = 100_000;
 const namesMax = 16;
 /** Chains that are the same share one set. */
 const setsMax = 1_000;
-const recentMax = 32;
+const recentMax = 16;
 /** Of one path: the last runs, and those that run. */
 const runsPerPathMax = 8;
 /** A batch may have thousands of triggers. */
@@ -128,10 +128,12 @@ export class RunHistory {
   }
 
   /** Runs for other paths that may have something to do with it, by their names. */
-  *near(path: string): Generator<PastRun> {
+  near(path: string): PastRun[] {
     const name = nameOf(path);
-    for (const run of this.#open) if (isRelated(run, name)) yield run;
-    for (const run of this.#recent) if (isRelated(run, name)) yield run;
+    const near: PastRun[] = [];
+    for (const run of this.#open) if (isRelated(run, name)) near.push(run);
+    for (const run of this.#recent) if (isRelated(run, name)) near.push(run);
+    return near;
   }
 
   #chainOf(rule: string, causes: readonly Cause[]): ReadonlySet<string> {
@@ -195,7 +197,11 @@ export function nameOf(path: string): string {
 }
 
 function isRelated({ names }: PastRun, name: string): boolean {
-  return names.some((one) => one === name || isPartOf(one, name) || isPartOf(name, one));
+  for (let i = 0; i < names.length; i++) {
+    const one = names[i]!;
+    if (one === name || isPartOf(one, name) || isPartOf(name, one)) return true;
+  }
+  return false;
 }
 
 /** "f" of "f.bak" and ".f.swp", but not of "fx": as a whole word of a longer name. */
@@ -209,5 +215,7 @@ export function isPartOf(part: string, whole: string): boolean {
 
 /** Bytes of other scripts than ours count as letters. */
 function isWordCharacter(text: string, at: number): boolean {
-  return /[0-9A-Za-z\x80-\xff]/.test(text.charAt(at));
+  const code = text.charCodeAt(at); // NaN beyond the ends
+  const lower = code | 0x20;
+  return (lower >= 0x61 && lower <= 0x7a) || (code >= 0x30 && code <= 0x39) || code >= 0x80;
 }

@@ -1,6 +1,6 @@
 /** Starts the commands of rules: as facron itself, or by way of the helper as something else. */
 import { statSync } from "node:fs";
-import { utf8 } from "../../ffi/bytes.ts";
+import { pathBytes } from "../../ffi/bytes.ts";
 import { Errno, SyscallError } from "../../ffi/errno.ts";
 import { memoryFile } from "../../ffi/memfd.ts";
 import { canSpawnElsewhere, type SpawnPlace, StringVector } from "../../ffi/process.ts";
@@ -174,7 +174,7 @@ function startDirectly({ start, target, who, spawnPlace, command }: Starting): n
       path: target.path,
       argv: words.set(start.argv),
       environment: who.environment.vector(start.variables),
-      spawnPlace: { ...spawnPlace, cwd: cwd === undefined ? null : utf8(cwd) },
+      spawnPlace: { ...spawnPlace, cwd: cwd === undefined ? null : pathBytes(cwd) },
     };
     return startProcess(program, command.ended);
   } catch (error) {
@@ -199,5 +199,5 @@ const words = new StringVector();
 const slash = 0x2f;
 
 function lookupPath(program: Uint8Array, cwd: string): Uint8Array {
-  return program[0] === slash ? program : Buffer.concat([utf8(`${cwd}/`), program]);
+  return program[0] === slash ? program : Buffer.concat([pathBytes(`${cwd}/`), program]);
 }

@@ -47,8 +47,8 @@ export class StartedCommand implements Started {
   readonly ended = (ending: Ending): void => {
     this.#hasEnded = true;
     this.#lookAtGroup();
-    this.#output.ended();
-    this.#onExit(this.#cgroup?.explain(ending) ?? ending);
+    const explained = this.#cgroup?.explain(ending) ?? ending;
+    this.#output.ended(() => this.#onExit(explained));
   };
 
   signal(signal: number): void {

@@ -78,7 +78,7 @@ const stderrFd = 2;
 const graceMs = 10_000;
 
 /** So many commands leave megabytes behind; collecting them takes some 10 ms. */
-const collectAfterTriggers = 10_000;
+const collectAfterTriggers = 1_000;
 
 /** A file that is saved, or a link that is swapped, is done with after so long without a change. */
 const configurationRestMs = 100;
@@ -252,7 +252,7 @@ class Daemon {
   #madeRoom(triggers: number): void {
     this.#reader?.madeRoom(triggers);
     this.#startedSinceCollected += triggers;
-    if (this.#runner.waiting > 0 || this.#startedSinceCollected < collectAfterTriggers) return;
+    if (this.#startedSinceCollected < collectAfterTriggers) return;
     this.#startedSinceCollected = 0;
     Bun.gc(true);
   }

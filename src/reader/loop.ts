@@ -2,6 +2,7 @@
 import { clearEventfd } from "../../ffi/eventfd.ts";
 import { POLLIN, POLLPRI, PollSet } from "../../ffi/poll.ts";
 import { WatchError } from "../errors.ts";
+import { renameWaitMs } from "../watch/awaited.ts";
 import { ConfigurationWatch } from "../watch/configuration-watch.ts";
 import { followMounts } from "../watch/mounts.ts";
 import { type FromReader, type Plan, type ReaderStart, sharedCounters } from "./plan.ts";
@@ -19,9 +20,6 @@ const pollSlot = 5;
 const firstBackendSlot = 6;
 /** And one for the other: inotify and fanotify are all that there are. */
 const slots = firstBackendSlot + 2;
-
-/** How long the second half of a rename may be on its way; it is queued by the same system call. */
-const renameWaitMs = 20;
 
 export class ReaderLoop {
   readonly #start: ReaderStart;

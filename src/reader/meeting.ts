@@ -105,6 +105,24 @@ export class Meeting {
     this.#see(sighting, synthetic);
   }
 
+  /** What is left of `interests` without the rules that hear of an entry at other places. */
+  unheard(
+    interests: Interests,
+    kind: number,
+    name: Uint8Array,
+    others: readonly Node[],
+  ): Interests | null {
+    const heard = new Set<number>();
+    for (const node of others) {
+      if (node.interests === null) continue;
+      const passed = this.#sieve.pass(node.interests, kind, node, name, 0, name.length);
+      const { met, partial } = passed.verdict(kind, name, 0, name.length);
+      for (const rule of met) heard.add(rule);
+      for (const { rule } of partial) heard.add(rule);
+    }
+    return interests.without(heard);
+  }
+
   /** The commands of a record that is told by itself. */
   #trigger(
     { running, events }: Verdict,

@@ -77,7 +77,7 @@ export function wire(start: ReaderStart, port: ReaderPort, { onRootGone }: Wirin
   const watcher = new Watcher(new Ladder(), {
     log,
     ownOutputs: new OwnOutputs([stdoutFd, stderrFd]),
-    observer: findingsTo({ dispatch, catchUp, recoveries, mounts, onRootGone }),
+    observer: findingsTo({ dispatch, catchUp, recoveries, onRootGone }),
     sink: dispatch,
     asking: (path) => lookout.at(path),
     actors,

@@ -35,6 +35,11 @@ const unifiedTest = requires({
   missing: () => (homes.unified === null ? "needs cgroup2 to be mounted" : null),
 });
 
+const compilerTest = requires({
+  root: "makes cgroups",
+  tools: ["cc"],
+  missing: () => cgroupTrouble({}),
+});
 const namespaceTest = requires({
   root: "makes cgroups and mount namespaces",
   tools: ["unshare", "setpriv"],
@@ -167,23 +172,35 @@ describe("SIGKILL for a command that ignores SIGTERM", () => {
   });
 });
 
+/** Writes an "x" for each signal 40, of which the kernel merges no two (signal(7), "Real-time signals"). */
+const counter = `
+#include <fcntl.h>
+#include <signal.h>
+#include <unistd.h>
+int main(int argc, char **argv) {
+  sigset_t set;
+  sigemptyset(&set);
+  sigaddset(&set, 40);
+  sigprocmask(SIG_BLOCK, &set, 0);
+  int fd = open(argv[1], O_WRONLY | O_CREAT, 0644);
+  while (sigwaitinfo(&set, 0) == 40) write(fd, "x", 1);
+}`;
+
 describe("a signal for a command in a cgroup", () => {
-  cgroupTest("comes once to each of its processes", async () => {
+  compilerTest("comes once to each of its processes", async () => {
     using dir = tempDir();
-    const count = (name: string) =>
-      `trap "echo x >>${dir.join(name)}" USR1; echo $$ >${dir.join(`${name}.pid`)}; while :; do sleep 0.01; done`;
-    const script = `setsid sh -c '${count("b")}' & ${count("a")}`;
-    const surroundings = { cgroup: {}, output: { kind: "null" as const } };
-    const { started } = startTest(["/bin/sh", "-c", script], { surroundings });
-    await pidIn(dir.join("a.pid"));
-    await pidIn(dir.join("b.pid"));
+    const program = dir.join("counter");
+    Bun.spawnSync(["cc", "-w", "-o", program, dir.write("counter.c", counter)]);
+    const script = `setsid ${program} ${dir.join("b")} & exec ${program} ${dir.join("a")}`;
+    const { started } = startTest(["/bin/sh", "-c", script], inCgroup({}));
+    const both = ["a", "b"].map((name) => dir.join(name));
+    await waitFor(() => both.every((path) => existsSync(path)), { what: "both counters" });
     for (const times of [1, 2, 3]) {
-      started.signal(10);
-      for (const name of ["a", "b"]) {
-        const seen = () => (existsSync(dir.join(name)) ? readFileSync(dir.join(name), "utf8") : "");
-        await waitFor(() => seen().length >= 2 * times, { what: `signal ${times} of ${name}` });
-        expect(seen()).toBe("x\n".repeat(times));
-      }
+      started.signal(40);
+      const seen = () => both.map((path) => readFileSync(path, "utf8"));
+      const enough = () => seen().every(({ length }) => length >= times);
+      await waitFor(enough, { what: `signal ${times}`, state: () => seen().join(" ") });
+      expect(seen()).toEqual(Array(2).fill("x".repeat(times)));
     }
   });
 });
@@ -264,14 +281,14 @@ describe("handing controllers down", () => {
     if (!wasHanded) atTestEnd(() => writeFileSync(control, `-${controller}`));
     const home = `${homes.unified}/facron-test-${process.pid}`;
     mkdirSync(home);
-    const script =
-      `import { handDown } from "./src/action/cgroup-place.ts"; ` +
-      `import { joinCgroup } from "./src/action/cgroup-files.ts"; import { readFileSync } from "node:fs"; ` +
-      `joinCgroup("${home}"); handDown("${home}", ["${controller}"]); ` +
-      `console.log(readFileSync("/proc/self/cgroup", "utf8").match(/^0::(.*)$/m)[1]);`;
-    const { stdout, stderr } = Bun.spawnSync([process.execPath, "-e", script]);
+    const main = join(import.meta.dir, "cgroup-main.ts");
+    const argv = [process.execPath, main, "join-and-wait", home, controller];
+    const { stdout, stderr } = Bun.spawnSync(argv);
     expect(stderr.toString()).toBe("");
-    expect(stdout.toString()).toEndWith(`/facron-test-${process.pid}/facron\n`);
+    const path = `/facron-test-${process.pid}/facron`;
+    const cgroups = stdout.toString().trim().split("\n");
+    expect(cgroups.length).toBe(3); // facron, who waits for it, and its command
+    for (const cgroup of cgroups) expect(cgroup).toEndWith(path);
     expect(readFileSync(`${home}/cgroup.subtree_control`, "utf8")).toBe(`${controller}\n`);
     expect(processesIn(home)).toEqual([]);
     await waitFor(() => removed(`${home}/facron`) && removed(home), { what: "an empty cgroup" });

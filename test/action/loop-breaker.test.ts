@@ -1,5 +1,6 @@
 /** The circuit breaker: loops that nobody can know are stopped, and a busy neighbour never is. */
 import { describe, expect, test } from "bun:test";
+import { noFamily } from "../../src/reader/trigger.ts";
 import { isPartOf, rememberedMs, RunHistory } from "../../src/action/run-history.ts";
 import type { Rule } from "../../src/rule/rule.ts";
 import { allowing, type Happening, ruleCalled, World } from "./loop-world.ts";
@@ -91,15 +92,20 @@ describe("the breaker", () => {
 
   test("is never met by a neighbour that writes many times a second between short commands", () => {
     const world = new World();
-    const rule = allowing("x");
+    let runs = 0;
     for (let i = 0; i < 10_000; i++) {
-      const judged = world.judge(rule, { path: "/in/f" });
-      expect(judged.verdict).toBe("run");
-      const run = world.start(rule, "/in/f", judged);
-      world.pass(1);
-      world.end(run);
-      world.pass(1);
+      const judged = world.judge(a, { path: "/in/f" });
+      if (judged.verdict === "run") {
+        runs++;
+        const run = world.start(a, "/in/f", judged);
+        world.pass(1);
+        world.end(run);
+      }
+      world.pass(20);
     }
+    // Now and then one waits until it is seen that others come though nothing is run.
+    expect(runs + world.released.length).toBe(10_000);
+    expect(world.released.length).toBeLessThan(20);
     expect(world.log.lines).toEqual([]);
   });
 
@@ -114,6 +120,69 @@ describe("the breaker", () => {
       if (i % 16 === 15) world.end(run);
     }
     expect(world.log.lines).toEqual([]);
+  });
+});
+
+describe("what a daemon does to the path after its command has ended", () => {
+  /** Runs that end, and some time later what each left behind writes. @returns runs until the error */
+  function daemonLoop(world: World, afterMs: number): number {
+    for (let runs = 0; runs < 200;) {
+      const before = world.released.length;
+      const judged = world.judge(a, { path: "/in/f" });
+      if (world.errors.length > 0) return runs;
+      if (judged.verdict === "suspended") {
+        world.pass(999);
+        expect(world.released.length).toBe(before);
+        world.pass(1);
+        expect(world.released.length).toBe(before + 1);
+        expect(world.judge(a, { path: "/in/f" }).verdict).toBe("run"); // what was released
+      }
+      world.end(world.start(a, "/in/f"));
+      runs++;
+      world.pass(afterMs);
+    }
+    return Infinity;
+  }
+
+  test("is found to be a loop when nothing comes while nothing is run, three times", () => {
+    const world = new World();
+    expect(daemonLoop(world, 5)).toBe(35);
+    expect(world.errors).toEqual([
+      expect.stringContaining('rule "a" -> rule "a" on "/in/f": a loop'),
+    ]);
+    world.pass(60_000);
+    expect(world.log.lines.at(-1)).toContain('rule "a": back on "/in/f"');
+  });
+
+  test("is left alone if it takes its time", () => {
+    expect(daemonLoop(new World(), 501)).toBe(Infinity);
+  });
+
+  test("what is held is let go at the end", () => {
+    const world = new World();
+    for (let n = 0; n < 20; n++) {
+      world.judge(a, { path: "/in/f" });
+      world.end(world.start(a, "/in/f"));
+    }
+    expect(world.judge(a, { path: "/in/f" }).verdict).toBe("suspended");
+    world.guard.flush();
+    expect(world.released.length).toBe(1);
+    world.pass(1_000);
+    expect(world.released.length).toBe(1);
+  });
+
+  test("a write that is known to be a neighbour's ends the wait, and both run in their order", () => {
+    const world = new World();
+    for (let n = 0; n < 20; n++) {
+      world.judge(a, { path: "/in/f" });
+      world.end(world.start(a, "/in/f"));
+    }
+    expect(world.judge(a, { path: "/in/f" }).verdict).toBe("suspended");
+    expect(world.judge(a, { path: "/in/f", by: noFamily }).verdict).toBe("suspended");
+    expect(world.released).toEqual([]);
+    world.pass(0);
+    expect(world.released.length).toBe(2);
+    expect(world.guard.isSuspending).toBe(false);
   });
 });
 

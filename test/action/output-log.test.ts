@@ -53,6 +53,14 @@ describe("output to the log", () => {
     );
   });
 
+  test("is there before the end of the command is told", async () => {
+    const { log, start } = logged();
+    for (let count = 1; count <= 20; count++) {
+      await start("echo done").ending;
+      expect(log.lines.length).toBe(count);
+    }
+  });
+
   test("waits as any pipe does, and comes whole", async () => {
     const { run } = logged();
     const lines = await run(`awk 'BEGIN { for (i = 0; i < 900; i++) printf "%0200d\\n", i }'`);

@@ -218,7 +218,7 @@ describe("the README", () => {
 
   inReadme("shows lines whose fields stand in the documented order", () => {
     const order = ["v", "seq", "time", "rules", "events", "path", "from", "dir", "pid"];
-    order.push("comm", "exe", "uid", "synthetic", "path_bytes", "lost");
+    order.push("comm", "exe", "uid", "synthetic", "path_bytes", "from_bytes", "lost");
     const lines = blocks
       .filter(({ language }) => language === "json")
       .flatMap(({ lines }) => lines);

@@ -177,3 +177,23 @@ proofTest(
   },
   proofTimeoutMs(tries),
 );
+
+proofTest("inotify: the loop of a daemon is found by the breaker, which names it", async () => {
+  const dir = tempDir();
+  const [input, ran] = [dir.mkdir("in"), dir.join("ran")];
+  const act = `setsid -f sh -c 'sleep 0.05; echo x >"$FACRON_PATH"'`; // when all of the command is over
+  const shell = `echo "$FACRON_PATH" >>${ran}; ${act}`;
+  const way = ways.at(-1)!;
+  await using facron = await facronWith(dir, way, { name: "rewrite", watch: input, shell });
+  writeFileSync(`${input}/f`, "");
+  const cycle = `rule "rewrite" -> rule "rewrite" on "${input}/f": a loop`;
+  await waitFor(() => facron.log.includes(cycle), {
+    what: "the breaker",
+    deadlineMs: 30_000,
+    state: () => facron.log,
+  });
+  report("loops", "a daemon's loop until the breaker, inotify", { runs: linesOf(ran).length });
+  expect(linesOf(ran).length).toBeLessThan(50);
+  writeFileSync(`${input}/g`, ""); // another path is none of it
+  await waitFor(() => linesOf(ran).includes(`${input}/g`), { what: "another path" });
+});
