@@ -85,7 +85,7 @@ describe("facron status counts", () => {
       dir,
       ruleText(dir, "works", "true") +
         ruleText(dir, "fails", "exit 7", 'retry = { times = 2, backoff = "10ms" }') +
-        ruleText(dir, "waits", untilGo, "max_running = 2") +
+        ruleText(dir, "waits", untilGo, 'max_running = 2\noutput = "log"') +
         `[[rule]]\nname = "emits"\nwatch = "${dir.join("works")}"\non = "close_write"\n`,
     );
     writeFiles(dir.join("works"), 20);
@@ -103,6 +103,7 @@ describe("facron status counts", () => {
       configuration: [dir.join("facron.toml")],
       total: { events: 32, runs: 28, failed: 6, retried: 4, dropped: 0 },
     });
+    expect(status.output).toEqual({ commands: 2 });
     expect(status.rules.map(({ name }) => name)).toEqual(["works", "fails", "waits", "emits"]);
     expect(ruleOf(status, "works")).toMatchObject({
       ...none,
@@ -125,6 +126,9 @@ describe("facron status counts", () => {
     expect(backend!.paths).toBe(3);
     expect(backend!.events).toBeGreaterThanOrEqual(32);
     dir.write("go");
+    const after = await statusWhen(dir, "the end of all", ({ total }) => total.runs === 36);
+    expect(after.queued).toBe(0);
+    await statusWhen(dir, "their output to be read", ({ output }) => output?.commands === 0);
   });
 
   test("how long events wait and commands run", async () => {
