@@ -12,12 +12,12 @@ export function statusTable(document: StatusDocument, now: number): string {
   const ageMs = Math.max(now - Date.parse(since), 0);
   const lines = [
     `facron ${facron}, pid ${pid}, ${state} since ${since} (${spanText(ageMs)})`,
-    ...configuration.map((file) => `  ${printable(file)}`),
+    ...configuration.map((file) => `  ${file}`),
     `  ${commandsText(document)}`,
-    ...readerLines(reader).map((line) => `  ${printable(line)}`),
+    ...readerLines(reader).map((line) => `  ${line}`),
     ...(rules.length === 0 ? [] : ["", ...rulesTable(document, now)]),
   ];
-  return lines.map((line) => `${line}\n`).join("");
+  return lines.map((line) => `${printable(line)}\n`).join(""); // whoever made the socket said it
 }
 
 function rulesTable({ rules, total }: StatusDocument, now: number): string[] {

@@ -60,12 +60,13 @@ test("the README shows what facron status prints", () => {
 test("no name in a status drives the terminal or makes a line of its own", () => {
   const wicked = "\x1b[31m\n\u009b2J\u202e";
   const document: StatusDocument = {
-    ...inReadme,
+    ...{ ...inReadme, facron: wicked },
     configuration: [`/${wicked}`],
     rules: [{ ...rule, name: wicked, last: { how: wicked, at: since } }],
     reader: { ...reader, state: "no answer", waits_for: wicked },
   };
-  for (const text of [statusTable(document, now), summaryOf(document).join("\n")]) {
+  const summary = summaryOf({ ...document, facron: "2.0.0" }).join("\n"); // which is its own
+  for (const text of [statusTable(document, now), summary]) {
     expect(text).not.toMatch(/[\x1b\u009b\u202e]/);
     expect(text.split("\n").every((line) => !line.startsWith("2J"))).toBe(true);
     expect(text).toContain("\\x1b[31m\\n");
