@@ -56,3 +56,8 @@ function splitAtNul(bytes: Uint8Array): Uint8Array[] {
   }
   return pieces;
 }
+
+/** A variable of ours; null if it is not set, or empty. */
+export function variable(name: "RUNTIME_DIRECTORY" | "XDG_RUNTIME_DIR"): string | null {
+  return process.env[name] || null;
+}

@@ -82,6 +82,14 @@ export class LoopBreaker {
     return { since, isSame: (run) => run.rule === rule.name && run.paths.includes(path) };
   }
 
+  /** On how many paths rules are suspended, by their names. */
+  get suspended(): ReadonlyMap<string, number> {
+    const paths = new Map<string, number>();
+    for (const { rule } of this.#suspended.values())
+      paths.set(rule.name, (paths.get(rule.name) ?? 0) + 1);
+    return paths;
+  }
+
   /** The end is near: what waits waits no longer. */
   flush(): void {
     for (const key of [...this.#suspended.keys()]) this.#resume(key);

@@ -59,6 +59,11 @@ export class LoopGuard {
     return this.#breaker.isSuspending || this.#probe.isHolding;
   }
 
+  /** On how many paths rules are suspended, by their names. */
+  get suspended(): ReadonlyMap<string, number> {
+    return this.#breaker.suspended;
+  }
+
   /** Let go what waits for the end of a suspension. */
   flush(): void {
     this.#breaker.flush();

@@ -17,6 +17,8 @@ export interface LoopWatchOptions {
   readonly members: () => number;
   /** Run the rule for this trigger, which waited while the rule was suspended. */
   readonly release: (rule: Rule, trigger: Trigger) => void;
+  /** A command of the rule has done it: it is not followed. */
+  readonly onOwn: (rule: Rule) => void;
 }
 
 /** Triggers that wait and were caused by runs: with more of them than this, the oldest count as from outside. */
@@ -54,6 +56,11 @@ export class LoopWatch {
     this.#families = new FamilyWatch({ events, members, readUp: (then) => readUp(() => then()) });
   }
 
+  /** On how many paths rules are suspended, by their names. */
+  get suspended(): ReadonlyMap<string, number> {
+    return this.#guard.suspended;
+  }
+
   /** Nothing waits for time to pass any longer. */
   flush(): void {
     this.#guard.flush();
@@ -69,6 +76,7 @@ export class LoopWatch {
 
   #keeps(rule: Rule, trigger: Trigger): boolean {
     const judged = this.#guard.judge(rule, trigger, latin1(trigger.path));
+    if (judged.verdict === "own") this.#options.onOwn(rule);
     if (judged.verdict !== "run") return false;
     if (judged.causes.length > 0) {
       if (this.#causes.size >= causesMax) this.#causes.delete(this.#causes.keys().next().value!);

@@ -29,6 +29,8 @@ const drainMs = 1_000;
 export class OutputLog {
   readonly #options: OutputLogOptions;
   #thread: Thread | null = null;
+  /** Started and not ended. */
+  #commands = 0;
   /** Of the thread: it answers in the order of the questions. */
   readonly #answers: (() => void)[] = [];
 
@@ -48,12 +50,19 @@ export class OutputLog {
 
   /** The thread reads it from now on. */
   add(fd: number, source: string, pid: number): void {
+    this.#commands++;
     this.#thread!.send({ add: { fd, source, pid } });
   }
 
   /** @param then called when all that the command has written is in the log, or if that can't be had soon */
   end(pid: number, then: () => void): void {
+    this.#commands--;
     this.#ask({ ended: pid }, endMs, then);
+  }
+
+  /** Commands that it reads from; null: none has needed it. */
+  get commands(): number | null {
+    return this.#thread === null ? null : this.#commands;
   }
 
   /** When all that commands have written until now is in the log, or if that can't be had soon. */

@@ -10,6 +10,7 @@ import { Losses } from "./losses.ts";
 import { firstTriggers } from "../reader/trigger.ts";
 import { TriggerQueue } from "./queue.ts";
 import { RuleStats } from "./rule-stats.ts";
+import { type RuleRunsStatus, ruleRunsStatus } from "./runner-status.ts";
 import type { Run } from "./run.ts";
 
 /** Jobs taken out of the queue that wait for others of their path: the rest stays as bytes. */
@@ -81,6 +82,14 @@ export class RuleRuns {
   /** Triggers whose command has not been started. */
   get waiting(): number {
     return this.#queue.length + this.#held;
+  }
+
+  /** @param suspended paths */
+  status(suspended: number): RuleRunsStatus {
+    const due = [...this.#ready].filter(({ attempts }) => attempts > 0).length;
+    const { size: running } = this.runs;
+    const retrying = this.#retried.size + due;
+    return ruleRunsStatus(this.stats, { running, queued: this.waiting, retrying, suspended });
   }
 
   get isIdle(): boolean {
@@ -258,6 +267,7 @@ export class RuleRuns {
 
   /** It will not be run, and need not be. */
   #settle(job: Job): void {
+    this.stats.skipped += job.size;
     this.#left(job.size);
     this.#options.onSettled(job);
   }

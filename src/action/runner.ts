@@ -1,4 +1,5 @@
 /** Runs the commands of triggers: in the order of each rule, and in as many places as there are. */
+import { nowMicroseconds } from "../../ffi/clock.ts";
 import type { ActionError } from "../errors.ts";
 import type { Log } from "../log.ts";
 import type { ProcessEvents } from "./family-watch.ts";
@@ -13,13 +14,14 @@ import {
 import type { Rule } from "../rule/rule.ts";
 import type { Command } from "../rule/template.ts";
 import { BusyKeys, type ReadUp } from "./busy.ts";
-import type { Ending } from "./ending.ts";
+import { type Ending, endingText } from "./ending.ts";
 import { backoffOf, type Failed, failureOf, isTriedAgain } from "./failure.ts";
 import { policyOf, type Job } from "./job.ts";
 import { Places } from "./places.ts";
 import { Reports } from "./reports.ts";
 import { RuleRuns } from "./rule-runs.ts";
 import type { Run } from "./run.ts";
+import type { RunnerStatus } from "./runner-status.ts";
 import { type Occasion, type Spawn, Starter } from "./starter.ts";
 import { Stop, type StopOptions, type StopReport } from "./stop.ts";
 
@@ -104,6 +106,15 @@ export class Runner {
     return this.#waiting;
   }
 
+  status(): RunnerStatus {
+    const { taken, total } = this.#places;
+    const suspended = this.#loops?.suspended;
+    const rules = new Map(
+      [...this.#rules].map(([name, runs]) => [name, runs.status(suspended?.get(name) ?? 0)]),
+    );
+    return { running: taken, maxRunning: total, queued: this.#waiting, rules };
+  }
+
   /**
    * Run the commands of these triggers when their turn comes.
    *
@@ -171,7 +182,8 @@ export class Runner {
       onStarted(-1); // it had left the queue, and is in it again
       this.enqueue([rule], bufferOf(trigger), 1);
     };
-    return new LoopWatch({ ...loops, log, readUp, release });
+    const onOwn = (rule: Rule): void => this.#runsOf(rule).stats.isOwn();
+    return new LoopWatch({ ...loops, log, readUp, release, onOwn });
   }
 
   /** Start a command of a job, which is the rule's own or its `on_failure`. */
@@ -259,7 +271,7 @@ export class Runner {
       return runs.finished(job);
     }
     job.attempts++;
-    if (job.attempts === 1) runs.stats.waited.add(Date.now() - job.trigger.time / 1000);
+    if (job.attempts === 1) runs.stats.waited.add((nowMicroseconds() - job.trigger.time) / 1000);
     const onOver = (run: Run, ending: Ending) =>
       this.#act(() => this.#over(runs, job, run, ending));
     const run = this.#startCommand(job.rule.command!, { job, onOver });
@@ -272,6 +284,7 @@ export class Runner {
 
   #notStarted(runs: RuleRuns, job: Job, error: Error): void {
     this.#reports.notStarted(job.rule, error);
+    runs.stats.ended(endingText({ kind: "not-started", error }));
     const failed = failureOf({ kind: "not-started", error }, null);
     if (failed === null) runs.finished(job);
     else this.#failed(runs, job, failed);
@@ -285,7 +298,7 @@ export class Runner {
     if (failed === null) runs.finished(job);
     else this.#failed(runs, job, failed);
     this.#startMore(); // before the log: the next command need not wait for it
-    runs.stats.lastEnding = this.#reports.ended(run, ending);
+    runs.stats.ended(this.#reports.ended(run, ending));
   }
 
   #failed(runs: RuleRuns, job: Job, failed: Failed): void {

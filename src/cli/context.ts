@@ -15,7 +15,15 @@ export interface Context {
 export interface DaemonContext extends Context {
   readonly daemon: Pick<
     DaemonOptions,
-    "log" | "showStatus" | "cwd" | "readerUrl" | "outputUrl" | "self" | "signals" | "onReady"
+    | "log"
+    | "version"
+    | "showStatus"
+    | "cwd"
+    | "readerUrl"
+    | "outputUrl"
+    | "self"
+    | "signals"
+    | "onReady"
   >;
 }
 

@@ -13,6 +13,7 @@ Usage:
   facron explain --event EVENT PATH...        which rules would fire, and what they would run
   facron convert FILE                         a facron or incron table as TOML
   facron schema                               the JSON Schema of the TOML
+  facron status [--json] [--pid N]            what running facrons do
 
 Options:
   -c, --config FILE    rules to follow: a file, or a directory of files; may be given more than
@@ -28,8 +29,8 @@ Options:
   -V, --version        the version
 
 Events are written to stdout, one JSON object a line. The log goes to stderr; it says
-"facron: ready" once every watch is set. SIGUSR1 and SIGHUP reload the rules, SIGTERM
-and SIGINT end after what has happened until then is done.
+"facron: ready" once every watch is set. SIGUSR1 and SIGHUP reload the rules, SIGUSR2 says
+in the log what is going on, SIGTERM and SIGINT end after what has happened until then is done.
 
 Examples:
   facron --config facron.conf
@@ -153,6 +154,31 @@ Options:
   -h, --help           this help
 `;
 
+const statusHelp = `facron status: what running facrons do, and what their rules have done
+
+Usage:
+  facron status [--json] [--pid N]
+  facron status [--json] SOCKET...
+
+Asks each facron that you may ask: your own, and as root everybody's. Times are medians, from the
+reading of an event to the start of its command (WAITED) and from there to its end (RAN), each with
+its 99th percentile. What is not 0 gets a column: RETRYING at present; FAILED, RETRIED; DROPPED
+by a full queue; SKIPPED, as a command was running; OWN, what the rule's own commands did;
+SUSPENDED, paths on which the rule sets itself off again and again.
+
+Options:
+  -c, --config FILE    look also where its runtime_dir is (default ${defaultConfiguration})
+      --pid N          only the facron with this pid
+      --json           one JSON object a line for each facron
+  -h, --help           this help
+
+SOCKET is the socket of a facron, or a directory of them. Exit code: 0, or 1 if none answers.
+
+Examples:
+  facron status
+  facron status --json | jq '.rules[] | select(.failed > 0) | .name'
+`;
+
 const helps: Readonly<Record<(typeof commandNames)[number] | "run", string>> = {
   run: mainHelp,
   watch: watchHelp,
@@ -160,6 +186,7 @@ const helps: Readonly<Record<(typeof commandNames)[number] | "run", string>> = {
   explain: explainHelp,
   convert: convertHelp,
   schema: schemaHelp,
+  status: statusHelp,
 };
 
 export function helpOf(command: keyof typeof helps): string {

@@ -28,7 +28,7 @@ export interface Program {
 /** "run" has no word of its own. */
 type CommandName = (typeof commandNames)[number] | "run";
 
-type Question = (context: Context) => ExitCode;
+type Question = (context: Context) => ExitCode | Promise<ExitCode>;
 
 /** Commands that answer and end. A daemon need not load them. */
 const questions: Readonly<Partial<Record<CommandName, () => Promise<Question>>>> = {
@@ -36,6 +36,7 @@ const questions: Readonly<Partial<Record<CommandName, () => Promise<Question>>>>
   explain: async () => (await import("./explain.ts")).explain,
   convert: async () => (await import("./convert.ts")).convert,
   schema: async () => (await import("./schema.ts")).schema,
+  status: async () => (await import("./status.ts")).status,
 };
 
 export async function runProgram(typed: readonly string[], program: Program): Promise<ExitCode> {
@@ -62,9 +63,9 @@ async function inBackground(self: readonly string[], words: readonly string[]): 
   return refused(error, new StderrLog());
 }
 
-function answer(question: Question, context: Context): ExitCode {
+async function answer(question: Question, context: Context): Promise<ExitCode> {
   try {
-    return question(context);
+    return await question(context);
   } catch (error) {
     return refused(error, new StderrLog());
   }
@@ -85,6 +86,7 @@ async function start(
     const daemon = {
       log,
       ...(log.isTerminal ? { showStatus: (text: string | null) => log.showStatus(text) } : {}),
+      version,
       cwd,
       readerUrl,
       outputUrl,

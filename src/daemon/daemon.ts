@@ -17,6 +17,7 @@ import { unknownActors } from "./unknown-actors.ts";
 import { ConnectorEvents } from "./process-events.ts";
 import { Progress, type ShowStatus } from "./progress.ts";
 import { ReaderThread } from "./reader-thread.ts";
+import { Status } from "./status.ts";
 import type { Signals, StopSignal } from "./signals.ts";
 import { watchReportText } from "./report.ts";
 
@@ -24,7 +25,9 @@ import { watchReportText } from "./report.ts";
 export interface Loaded {
   readonly rules: readonly Rule[];
   readonly warnings: readonly ConfigProblem[];
-  readonly settings?: { readonly maxRunning?: number };
+  /** What they came from. */
+  readonly files?: readonly { readonly file: string }[];
+  readonly settings?: { readonly maxRunning?: number; readonly runtimeDir?: string };
   /** Absolute paths and patterns; when one of them changes, the rules may. */
   readonly dependsOn?: readonly string[];
   /** Errors of files without which the others go on. */
@@ -45,6 +48,7 @@ export interface DaemonOptions {
   readonly dryRun?: boolean;
   /** Reload when a file of the configuration changes. */
   readonly watchesConfiguration?: boolean;
+  readonly version: string;
   /** How facron starts itself. */
   readonly self: readonly string[];
   readonly log: Log;
@@ -98,6 +102,7 @@ class Daemon {
   #reader: ReaderThread | null = null;
   #hangWatch: HangWatch | null = null;
   #progress: Progress | null = null;
+  #status: Status | null = null;
   #generation = 0;
   /** The rules of each plan that triggers may still speak of: the last one that was set, and newer ones. */
   readonly #rulesByGeneration = new Map<number, readonly Rule[]>();
@@ -160,14 +165,29 @@ class Daemon {
         this.#fail(`The reader thread died, nothing is watched any more: ${reason}`),
     });
     this.#hangWatch = new HangWatch(this.#reader.lookout, this.#log);
+    this.#status = this.#makeStatus(this.#reader);
+    void this.#end.promise.then(() => this.#status?.close());
     this.#showProgress(this.#reader);
     const loaded = this.#options.load();
     prepareForCommands();
     this.#setPlan(loaded);
     this.#options.signals.listen({
       reload: () => this.#reload(),
+      status: () => void this.#status!.say(),
       stop: (signal) => this.#stop(signal),
       hangupReloads: !this.#options.everyPathMustWork,
+    });
+  }
+
+  #makeStatus(reader: ReaderThread): Status {
+    const { version, cwd, everyPathMustWork } = this.#options;
+    return new Status({
+      ...{ version, cwd, log: this.#log },
+      reader: { ask: () => reader.send({ kind: "count" }), lookout: reader.lookout },
+      runner: () => this.#runner.status(),
+      output: () => this.#outputLog.commands,
+      state: () => (this.#isStopping ? "ending" : this.#isReady ? "running" : "starting"),
+      saysWhyNot: !everyPathMustWork, // whoever types `watch` stands beside it
     });
   }
 
@@ -191,6 +211,8 @@ class Daemon {
         return this.#reloadSoon();
       case "read":
         return this.#readUps.shift()?.(message.seq);
+      case "counted":
+        return this.#status!.reader.take(message.status);
       case "planned":
         return this.#planned(message.generation, message.report);
       case "cannot-watch":
@@ -222,6 +244,7 @@ class Daemon {
   /** The reader answers no more. */
   #answerReadUps(): void {
     this.#allIsRead = true;
+    this.#status!.reader.end();
     for (const then of this.#readUps.splice(0)) then(Infinity);
   }
 
@@ -234,7 +257,9 @@ class Daemon {
     Bun.gc(true);
   }
 
-  #setPlan({ rules, warnings, settings, dependsOn = [], leftOut = [] }: Loaded): void {
+  #setPlan(loaded: Loaded): void {
+    const { rules, warnings, settings, dependsOn = [], leftOut = [] } = loaded;
+    this.#status!.follow(loaded); // its socket is there before anything is watched
     for (const problem of leftOut) this.#log.error(formatProblem(problem));
     this.#watchConfiguration(dependsOn);
     const { maxRunning = defaultMaxRunning } = settings ?? {};

@@ -22,7 +22,8 @@ export function watchReportText(report: WatchReport): string {
   return `watching ${counted(paths, "path")} for ${counted(rules, "rule")}${how}${missing}${rest}`;
 }
 
-function counted(count: number, noun: string): string {
+/** "1 path", "2 entries" */
+export function counted(count: number, noun: string): string {
   const plural = noun.endsWith("y") ? `${noun.slice(0, -1)}ies` : `${noun}s`;
   return `${count} ${count === 1 ? noun : plural}`;
 }

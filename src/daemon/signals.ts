@@ -1,9 +1,11 @@
-/** Signals: USR1 reloads, TERM and INT end; HUP reloads a daemon and ends a command at a terminal. */
+/** Signals: USR1 reloads, USR2 asks how things are, TERM and INT end; HUP reloads a daemon and ends a command at a terminal. */
 
 export type StopSignal = "SIGINT" | "SIGTERM" | "SIGHUP";
 
 export interface SignalHandlers {
   readonly reload: () => void;
+  /** Say in the log what is going on. */
+  readonly status: () => void;
   readonly stop: (signal: StopSignal) => void;
   /** Whether there is a configuration to reload when the terminal is gone. */
   readonly hangupReloads: boolean;
@@ -15,7 +17,7 @@ export class Signals {
   #early: NodeJS.Signals[] = [];
 
   constructor() {
-    for (const signal of ["SIGUSR1", "SIGHUP", "SIGTERM", "SIGINT"] as const) {
+    for (const signal of ["SIGUSR1", "SIGUSR2", "SIGHUP", "SIGTERM", "SIGINT"] as const) {
       process.on(signal, () => this.#take(signal));
     }
   }
@@ -28,6 +30,7 @@ export class Signals {
   #take(signal: NodeJS.Signals): void {
     const handlers = this.#handlers;
     if (handlers === null) this.#early.push(signal);
+    else if (signal === "SIGUSR2") handlers.status();
     else if (signal === "SIGTERM" || signal === "SIGINT") handlers.stop(signal);
     else if (signal === "SIGHUP" && !handlers.hangupReloads) handlers.stop(signal);
     else handlers.reload();

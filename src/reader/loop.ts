@@ -116,9 +116,15 @@ export class ReaderLoop {
     for (let message = this.#port.receive(); message !== null; message = this.#port.receive()) {
       if (message.kind === "plan") this.#apply(message.plan);
       else if (message.kind === "drain") this.#drain(message.flushMs);
+      else if (message.kind === "count") this.#sayStatus();
       else if (message.kind === "read-up") this.#readUps.ask(this.#parts.watcher.tables.list);
       else this.#configuration.watch(message.names);
     }
+  }
+
+  #sayStatus(): void {
+    const status = { ...this.#parts.watcher.status(), isHeldBack: !this.#mayRead };
+    this.#port.send({ kind: "counted", status });
   }
 
   #apply(plan: Plan): void {

@@ -105,7 +105,9 @@ export type ToReader =
   /** Read what is queued now, hand over its triggers, flush stdout until the deadline, answer "drained". */
   | { readonly kind: "drain"; readonly flushMs: number }
   /** When what is queued now has been read, and its triggers are handed over: answer "read". */
-  | { readonly kind: "read-up" };
+  | { readonly kind: "read-up" }
+  /** Answer "counted". */
+  | { readonly kind: "count" };
 
 export type FromReader =
   | { readonly kind: "planned"; readonly generation: number; readonly report: WatchReport }
@@ -119,6 +121,7 @@ export type FromReader =
   | { readonly kind: "configuration-changed" }
   /** @param seq of the last line until then */
   | { readonly kind: "read"; readonly seq: number }
+  | { readonly kind: "counted"; readonly status: ReaderStatus }
   /** The plan asked for every path and one failed. */
   | { readonly kind: "cannot-watch"; readonly text: string }
   /** Draining: no more triggers come, only stdout is still being flushed. */
@@ -134,6 +137,17 @@ export interface ConfigurationName {
   readonly directory: string;
   /** Null: any name in it. */
   readonly name: string | null;
+}
+
+/** What the reader has done until now. */
+export interface ReaderStatus {
+  readonly report: WatchReport;
+  /** What the kernel has told, and how often it has dropped something, by backend. */
+  readonly counts: Readonly<
+    Record<BackendName, { readonly records: number; readonly overflows: number }>
+  >;
+  /** It reads nothing for now, as what follows from it has nowhere to go. */
+  readonly isHeldBack: boolean;
 }
 
 /** What is watched now. */

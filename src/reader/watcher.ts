@@ -14,7 +14,7 @@ import type { Node, Root } from "../watch/tree.ts";
 import { type TableObserver, WatchTable } from "../watch/watch-table.ts";
 import { ClaimFinder, type Claims, isWanted, signatureOf } from "./claims.ts";
 import { Footing } from "./footing.ts";
-import { asksForActors, type Plan, type WatchReport } from "./plan.ts";
+import { asksForActors, type Plan, type ReaderStatus, type WatchReport } from "./plan.ts";
 import { Polling } from "./polling.ts";
 import { Refusals } from "./refusals.ts";
 import { RuleWarnings } from "./rule-warnings.ts";
@@ -219,13 +219,17 @@ export class Watcher {
     this.#refusals.sayRefusals();
   }
 
+  status(): Omit<ReaderStatus, "isHeldBack"> {
+    return { report: this.report(this.#plan), counts: this.#ladder.counts };
+  }
+
   /** What is watched now: complete when no directory is left to walk. */
-  report(plan: Plan): WatchReport {
+  report(plan: Plan | null): WatchReport {
     const ladder = this.#ladder;
     const watched = { inotify: 0, fanotify: 0 };
     for (const { backend, roots } of this.tables.list) watched[backend.name] += roots.size;
     return {
-      rules: plan.rules.length,
+      rules: plan?.rules.length ?? 0,
       watched,
       polled: { paths: this.polling.table.roots.size, entries: this.polling.table.entries },
       marks: { inotify: ladder.marksOf("inotify"), fanotify: ladder.marksOf("fanotify") },

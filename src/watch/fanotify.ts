@@ -33,6 +33,7 @@ import {
 import type { ActorDesk } from "./actor-desk.ts";
 import type { Backend, EventSink, NotOpened, Side, Want } from "./backend.ts";
 import { isNamed, type LeadingNames } from "./leading-names.ts";
+import { RecordCount } from "./record-count.ts";
 import { renamePlaces } from "./rename-places.ts";
 import { type Mark, type Node, noNodes, pathForCall } from "./tree.ts";
 import { viewAskers, viewRenamed } from "../rule/view.ts";
@@ -76,6 +77,8 @@ export interface FanotifyOptions {
   /** fs.fanotify.max_user_marks does not count; needs CAP_SYS_ADMIN. Default: true. */
   readonly unlimitedMarks?: boolean;
   readonly known?: KnownMarks;
+  /** Default: one of its own. */
+  readonly count?: RecordCount;
   /** Another backend's records tell what happens to the directories in this one. */
   readonly isNamedElsewhere?: (parent: Node) => boolean;
 }
@@ -108,6 +111,7 @@ export class FanotifyBackend implements Backend {
   readonly #ahead: FanotifyAhead;
   #consumed = 0;
   readonly #handles = new HandleOpener();
+  readonly #count: RecordCount;
   /** Events of the read in hand that are not delivered yet. */
   #left = 0;
 
@@ -127,6 +131,7 @@ export class FanotifyBackend implements Backend {
   constructor(ownPid: number, options: FanotifyOptions = {}) {
     const { actors = null, unlimitedMarks = true } = options;
     this.#ownPid = ownPid;
+    this.#count = options.count ?? new RecordCount();
     this.#known = options.known ?? new KnownMarks();
     this.#markByIdentity = this.#known.byIdentity;
     this.#isNamedElsewhere = options.isNamedElsewhere ?? (() => false);
@@ -307,6 +312,7 @@ export class FanotifyBackend implements Backend {
     this.#length = length;
     // All of them at once: a look that is made between two of them is behind the others as well.
     this.#left = events.remaining;
+    this.#count.records += this.#left;
     this.#consumed += this.#left * queuedBytesPerEvent;
     this.#actors?.beginRead();
     while (events.next()) {
@@ -321,7 +327,7 @@ export class FanotifyBackend implements Backend {
 
   #deliver(sink: EventSink): void {
     const { mask, pid } = this.#events;
-    if ((mask & FAN_Q_OVERFLOW) !== 0) return sink.overflow(this);
+    if ((mask & FAN_Q_OVERFLOW) !== 0) return this.#overflow(sink);
     if (pid === this.#ownPid) {
       // The end of what somebody deleted while we had it open is ours, and nothing else is.
       if ((mask & FAN_DELETE_SELF) === 0) return;
@@ -337,6 +343,11 @@ export class FanotifyBackend implements Backend {
       else this.#deliverEntry(sink, directory);
     } else if (this.#target !== null && (mask & inodeBits) !== 0)
       this.#deliverTo(sink, this.#target.nodes);
+  }
+
+  #overflow(sink: EventSink): void {
+    this.#count.overflows++;
+    sink.overflow(this);
   }
 
   /** Find the marks that the record is about; its names stay where they lie. */

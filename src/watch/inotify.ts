@@ -20,6 +20,7 @@ import { viewRenamed } from "../rule/view.ts";
 import type { Backend, EventSink, Rename, Side, Want } from "./backend.ts";
 import { InotifyAhead } from "./inotify-ahead.ts";
 import { isNamed, type LeadingNames } from "./leading-names.ts";
+import { RecordCount } from "./record-count.ts";
 import { renamePlaces } from "./rename-places.ts";
 import { type Mark, type Node, noNodes } from "./tree.ts";
 import { WdTable } from "./wd-table.ts";
@@ -68,9 +69,11 @@ export class InotifyBackend implements Backend {
   #consumed = 0;
   #length = 0;
   readonly #ahead = new InotifyAhead(readBytes);
+  readonly #count: RecordCount;
 
   /** @throws {SyscallError} EMFILE at fs.inotify.max_user_instances */
-  constructor() {
+  constructor(count = new RecordCount()) {
+    this.#count = count;
     this.#fd = inotifyInit();
   }
 
@@ -203,7 +206,9 @@ export class InotifyBackend implements Backend {
     this.#length = length;
     const records = this.#records;
     records.reset(length);
-    while (records.next()) this.#deliver(sink);
+    let told = 0;
+    for (; records.next(); told++) this.#deliver(sink);
+    this.#count.records += told;
     return this.#length;
   }
 
@@ -215,7 +220,7 @@ export class InotifyBackend implements Backend {
 
   #deliver(sink: EventSink): void {
     const { mask, wd } = this.#records;
-    if ((mask & IN_Q_OVERFLOW) !== 0) return sink.overflow(this);
+    if ((mask & IN_Q_OVERFLOW) !== 0) return this.#overflow(sink);
     const mark = this.#markByWd.get(wd);
     if (mark === null) return; // removed while the record was queued
     if ((mask & (IN_IGNORED | IN_UNMOUNT)) !== 0) this.#lose(sink, mark, mask);
@@ -231,6 +236,11 @@ export class InotifyBackend implements Backend {
       this.#deliverTo(sink, node, events, mask, rename !== "unpaired");
     if (typeof rename === "object") for (const one of rename) sink.renamed(one);
     if (several) sink.endGroup();
+  }
+
+  #overflow(sink: EventSink): void {
+    this.#count.overflows++;
+    sink.overflow(this);
   }
 
   #tellNames(names: LeadingNames, mask: number): void {

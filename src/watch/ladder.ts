@@ -8,15 +8,16 @@ import { causeOf } from "./explain.ts";
 import { FanotifyBackend, type FanotifyOptions, isCopyRefused, KnownMarks } from "./fanotify.ts";
 import { InotifyBackend } from "./inotify.ts";
 import { JointBackend, type Spares } from "./joint-backend.ts";
+import { RecordCount } from "./record-count.ts";
 
 /** How queues are opened; tests put a kernel that refuses one here. */
 export interface OpenBackend {
-  readonly inotify: () => Backend;
+  readonly inotify: (count: RecordCount) => Backend;
   readonly fanotify: (options: FanotifyOptions) => Backend;
 }
 
 const openReal: OpenBackend = {
-  inotify: () => new InotifyBackend(),
+  inotify: (count) => new InotifyBackend(count),
   fanotify: (options) => new FanotifyBackend(process.pid, options),
 };
 
@@ -33,6 +34,11 @@ export class Ladder {
   readonly #open: OpenBackend;
   readonly #backends = new Map<BackendName, JointBackend | SyscallError>();
   #withoutPrivilege: JointBackend | SyscallError | null = null;
+  /** Also of queues that are closed by now. */
+  readonly counts: Readonly<Record<BackendName, RecordCount>> = {
+    inotify: new RecordCount(),
+    fanotify: new RecordCount(),
+  };
   /** All that are open. */
   readonly opened: JointBackend[] = [];
   /** Of backends that are opened from now on, those that can tell who did it tell it to this. */
@@ -114,7 +120,8 @@ export class Ladder {
   readonly #openFanotify = (): JointBackend =>
     this.#joinFanotify({ unlimitedMarks: true, actors: this.#actors });
 
-  #joinFanotify(options: FanotifyOptions): JointBackend {
+  #joinFanotify(wishes: FanotifyOptions): JointBackend {
+    const options = { ...wishes, count: this.counts.fanotify } satisfies FanotifyOptions;
     const known = new KnownMarks();
     const shared = { ...options, known } satisfies FanotifyOptions;
     const spares: Spares = {
@@ -124,7 +131,7 @@ export class Ladder {
         known.hasSubvolumes = true;
         return this.#open.fanotify(shared);
       },
-      other: () => this.#open.inotify(),
+      other: () => this.#openOneInotify(),
     };
     return new JointBackend(this.#open.fanotify(shared), spares);
   }
@@ -133,10 +140,15 @@ export class Ladder {
     const other = (joint: JointBackend): Backend =>
       this.#open.fanotify({
         unlimitedMarks: false,
+        count: this.counts.fanotify,
         isNamedElsewhere: ({ mark }) => joint.isFirsts(mark),
       });
-    return new JointBackend(this.#open.inotify(), { sibling: null, other });
+    return new JointBackend(this.#openOneInotify(), { sibling: null, other });
   };
+
+  #openOneInotify(): Backend {
+    return this.#open.inotify(this.counts.inotify);
+  }
 }
 
 /** Why fanotify does not serve: one clause. */

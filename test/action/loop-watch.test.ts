@@ -26,6 +26,7 @@ function scene() {
     readUp: (then) => void asked.push(then),
     members: () => 0,
     release: () => {},
+    onOwn: () => {},
   });
   return { watch, asked };
 }

@@ -33,14 +33,17 @@ const commands = new Set([
   ...commandsInHelp(helpOf("run")),
   ...commandsInHelp(helpOf("watch")),
   ...commandsInHelp(helpOf("explain")),
+  ...commandsInHelp(helpOf("status")),
   ...commandsIn(blocks),
 ]);
 /** They answer and end. */
 const answers = [...commands].filter((command) =>
   /^facron (check|explain|convert|schema)\b/.test(command),
 );
+/** They ask a facron that runs. */
+const questions = [...commands].filter((command) => command.startsWith("facron status"));
 const facrons = [...commands].filter(
-  (command) => command.startsWith("facron ") && !answers.includes(command),
+  (command) => command.startsWith("facron ") && ![...answers, ...questions].includes(command),
 );
 const others = [...commands].filter((command) => !/^facron /.test(command));
 
@@ -51,8 +54,17 @@ test("the help and the README have examples", () => {
 });
 
 test("every example is one that these tests know how to run", () => {
-  expect(others.filter((command) => !/^kill -(USR1|HUP) /.test(command))).toEqual([]);
+  expect(others.filter((command) => !/^kill -(USR1|USR2|HUP) /.test(command))).toEqual([]);
 });
+
+/** The facron of the sandbox is ready, and then comes the command. */
+async function besideFacron(command: string): Promise<RunningBinary> {
+  const place = sandbox();
+  const script = `facron & until [ -e go ]; do sleep 0.01; done; ${command}; wait`;
+  const running = await place.run(script).ready();
+  place.write("go", "");
+  return running;
+}
 
 function sandbox(): Sandbox {
   const place = new Sandbox();
@@ -90,11 +102,23 @@ describe("it works as an example says:", () => {
 
   for (const command of others) {
     rootTest(command, async () => {
-      const place = sandbox();
-      const script = `facron & until [ -e go ]; do sleep 0.01; done; ${command}; wait`;
-      const running = await place.run(script).ready();
-      place.write("go", "");
-      await running.waitForLog(/^facron: reloaded, watching 2 paths/m);
+      const running = await besideFacron(command);
+      const isQuestion = command.includes("USR2");
+      await running.waitForLog(
+        isQuestion ? /^facron: status: fanotify 2 paths/m : /^facron: reloaded, watching 2 paths/m,
+      );
+    });
+  }
+
+  for (const command of questions) {
+    const missing = command.includes("jq") && findTool("jq") === null;
+    if (missing) console.error(`skip: ${command}: there is no jq`);
+    (missing ? test.skip : rootTest)(command, async () => {
+      const running = await besideFacron(`${command} && echo that was it`);
+      await waitFor(() => running.lines.includes("that was it"), { what: "the answer" });
+      expect(running.log).not.toMatch(/error|warning/);
+      if (!command.includes("|"))
+        expect(running.lines.join("\n")).toMatch(/facron.*pid.*\d+.*running/);
     });
   }
 });

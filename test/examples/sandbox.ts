@@ -7,7 +7,7 @@ export class Sandbox {
   readonly #dir: TempDir = tempDir();
 
   constructor() {
-    for (const directory of ["etc", "srv", "home"]) this.#dir.mkdir(directory);
+    for (const directory of ["etc", "srv", "run", "home"]) this.#dir.mkdir(directory);
   }
 
   /** Write a file as the examples see it: "/etc/facron.conf"; a relative one is in their directory. */
@@ -33,7 +33,7 @@ export class Sandbox {
       "set -e",
       ...directories.map((directory) => this.#overlay(directory)),
       ...programs.map((program) => `printf '#!/bin/sh\\n' >${program}; chmod +x ${program}`),
-      ...["etc", "srv"].map((name) => `mount --bind ${this.#dir.join(name)} /${name}`),
+      ...["etc", "srv", "run"].map((name) => `mount --bind ${this.#dir.join(name)} /${name}`),
       `cd ${this.#dir.join("home")}`,
       `PATH=${dirname(binaryPath)}:$PATH`,
       commandLine,

@@ -63,6 +63,10 @@ describe("facron.service", () => {
     expect(unit).toContain("Restart=on-failure\n");
   });
 
+  test("gives facron status its directory, and leaves it to other facrons", () => {
+    expect(unit).toContain("RuntimeDirectory=facron\nRuntimeDirectoryPreserve=yes\n");
+  });
+
   // Where there is no systemd there is nobody to ask: not a skip, as nothing can be installed for it.
   const systemdTest = findTool("systemd-analyze") === null ? null : test;
   systemdTest?.("has nothing that systemd complains of", () => {

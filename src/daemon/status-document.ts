@@ -1,0 +1,73 @@
+/** What `facron status` is told by each facron: the form of its JSON, and a check of what came. */
+import { z } from "zod";
+
+const count = z.number();
+const time = z.string();
+const percentiles = z.object({ p50: z.number().nullable(), p99: z.number().nullable() });
+
+const ruleSchema = z.object({
+  name: z.string(),
+  /** False: its events are only written out, and not counted here. */
+  runs_command: z.boolean(),
+  /** A reload has taken it away, and it still has something to do. */
+  removed: z.literal(true).optional(),
+  events: count,
+  runs: count,
+  running: count,
+  queued: count,
+  retrying: count,
+  failed: count,
+  retried: count,
+  dropped: count,
+  skipped: count,
+  own: count,
+  suspended: count,
+  last: z.object({ how: z.string(), at: time }).nullable(),
+  waited_ms: percentiles,
+  ran_ms: percentiles,
+});
+
+const backendSchema = z.object({
+  name: z.enum(["fanotify", "inotify", "poll"]),
+  paths: count,
+  /** Kernel marks or watches; of polling the files and directories that are compared. */
+  marks: count,
+  /** Records read; polling has none. */
+  events: count.optional(),
+  overflows: count.optional(),
+});
+
+const readerSchema = z.object({
+  state: z.enum(["reading", "held back", "no answer", "ended"]),
+  /** The path whose filesystem it is asking, while it does not answer. */
+  waits_for: z.string().nullable(),
+  /** When it told what is below; null: it has not yet. */
+  as_of: time.nullable(),
+  backends: z.array(backendSchema),
+  /** Paths and directories that a limit of the kernel keeps from being watched. */
+  unwatched: count,
+  /** Paths and patterns that nothing is at yet. */
+  missing: count,
+});
+
+export const statusSchema = z.object({
+  v: z.literal(1),
+  facron: z.string(),
+  pid: z.number(),
+  state: z.enum(["starting", "running", "ending"]),
+  since: time,
+  configuration: z.array(z.string()),
+  running: count,
+  max_running: count,
+  queued: count,
+  total: z.object({ events: count, runs: count, failed: count, retried: count, dropped: count }),
+  rules: z.array(ruleSchema),
+  reader: readerSchema,
+  /** The thread for `output = "log"`, if it was needed: commands that it reads from. */
+  output: z.object({ commands: count }).nullable(),
+});
+
+export type StatusDocument = z.infer<typeof statusSchema>;
+export type RuleInStatus = z.infer<typeof ruleSchema>;
+export type ReaderInStatus = z.infer<typeof readerSchema>;
+export type BackendInStatus = z.infer<typeof backendSchema>;
