@@ -13,7 +13,7 @@ import { dirname, join, normalize } from "node:path";
 const arrows: Readonly<Record<string, readonly string[]>> = {
   "src/main.ts": ["src/cli/", "src/action/exec-helper.ts"],
   "src/cli/": ["src/daemon/"],
-  "src/daemon/": ["src/config/", "src/action/", "src/gate/", "src/reader/"],
+  "src/daemon/": ["src/config/", "src/action/", "src/gate/", "src/reader/", "src/journal/"],
   "src/reader/": ["src/watch/", "src/rule/", "src/output/"],
   "src/config/": ["src/rule/"],
   "src/action/": [
@@ -22,7 +22,9 @@ const arrows: Readonly<Record<string, readonly string[]>> = {
     "src/rule/event-environment.ts",
     "src/rule/shell-words.ts",
     "src/reader/trigger.ts",
+    "src/journal/",
   ],
+  "src/journal/": ["src/reader/trigger.ts"],
   "src/gate/": [],
   "src/watch/": ["src/rule/", "src/output/json-text.ts"],
   "src/output/": [],
@@ -38,6 +40,7 @@ const callers = [
   "src/reader/",
   "src/output/writer.ts",
   "src/action/",
+  "src/journal/",
   "src/gate/",
   "src/daemon/",
   "src/cli/",
