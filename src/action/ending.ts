@@ -1,12 +1,10 @@
 /** How a command ended, and how the log says it. */
-import type { ActionError } from "../errors.ts";
-
 export type Ending =
   | { readonly kind: "exited"; readonly code: number }
   /** `signal` is "SIGKILL", or "signal 34" for one without a name. */
   | { readonly kind: "killed"; readonly signal: string }
   /** The helper could not become the command, or was not to. */
-  | { readonly kind: "not-started"; readonly error: ActionError }
+  | { readonly kind: "not-started"; readonly error: Error }
   /** waitpid(2) failed: the status is lost. */
   | { readonly kind: "unknown"; readonly reason: string };
 

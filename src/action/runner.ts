@@ -1,28 +1,30 @@
-/** Runs the commands of triggers: in order, and never more than `maxRunning` at once. */
+/** Runs the commands of triggers: in the order of each rule, and in as many places as there are. */
 import type { Log } from "../log.ts";
+import { onlyRuleIn, type RuleTriggers, triggersByRule } from "../reader/trigger.ts";
 import type { Rule } from "../rule/rule.ts";
-import { eventEnvironment } from "../rule/event-environment.ts";
-import { Counters, fillCommand, fillValue } from "../rule/template.ts";
-import { BusyRules, type ReadUp } from "./busy.ts";
-import { AccessDenied, Denials } from "./denials.ts";
-import { logDryRun } from "./dry-run.ts";
+import { BusyKeys, type ReadUp } from "./busy.ts";
 import type { Ending } from "./ending.ts";
-import { TriggerQueue, type WaitingTrigger } from "./queue.ts";
-import { logEnding, logNotStarted, type Running, runningOf, signalGroup } from "./running.ts";
-import type { Start } from "./spawn.ts";
-import { Stop, type Stoppable, type StopOptions, type StopReport } from "./stop.ts";
+import { backoffOf, type Failed, failureOf, isTriedAgain } from "./failure.ts";
+import { policyOf, type Job } from "./job.ts";
+import { Places } from "./places.ts";
+import { Reports } from "./reports.ts";
+import { RuleRuns } from "./rule-runs.ts";
+import type { Run } from "./run.ts";
+import { type Spawn, Starter } from "./starter.ts";
+import { Stop, type StopOptions, type StopReport } from "./stop.ts";
 
 export interface RunnerOptions {
   readonly maxRunning: number;
   readonly log: Log;
-  /** `spawnCommand` with its other options. @throws {ActionError} */
-  readonly spawn: (start: Start, onExit: (ending: Ending) => void) => number;
+  readonly spawn: Spawn;
   /** Commands are only logged. */
   readonly dryRun?: boolean;
   /** For rules that do one thing at a time. */
   readonly readUp: ReadUp;
   /** So many triggers have left the queue since the last call: the reader may hand over as many. */
   readonly onStarted: (count: number) => void;
+  /** A queue whose rule wants nothing dropped is full, or none is any more. */
+  readonly onFull?: (isFull: boolean) => void;
 }
 
 /** A start takes 0.2 ms: signals and the log get a turn after 32, even if none of them succeeds. */
@@ -30,37 +32,62 @@ const startsPerTurn = 32;
 
 export class Runner {
   readonly #options: RunnerOptions;
-  readonly #queue = new TriggerQueue();
-  readonly #running = new Set<Running>();
-  readonly #counters = new Counters();
-  #maxRunning: number;
-  readonly #busy: BusyRules;
-  readonly #denials = new Denials();
+  readonly #rules = new Map<string, RuleRuns>();
+  /** Rules that may have something to start, those first that have not had a turn for longest. */
+  readonly #turns = new Set<RuleRuns>();
+  readonly #full = new Set<RuleRuns>();
+  readonly #places: Places;
+  readonly #busy: BusyKeys;
+  readonly #starter: Starter;
+  readonly #reports: Reports;
+  /** When a failed job is tried again. */
+  readonly #retries = new Map<Job, Timer>();
+  /** What is to be started is looked for at the end of what is being done, or soon. */
+  #isActing = false;
   #startsLater = false;
+  #waiting = 0;
+  /** Triggers that left the queue and of which nobody was told yet. */
+  #left = 0;
   #stop: Stop | null = null;
   /** Asked for before the stop began: what is queued was still being read. */
   #hurries = 0;
 
   constructor(options: RunnerOptions) {
     this.#options = options;
-    this.#maxRunning = options.maxRunning;
-    this.#busy = new BusyRules(options.readUp, options.log);
+    const { log, spawn } = options;
+    this.#places = new Places(options.maxRunning, log);
+    this.#busy = new BusyKeys(options.readUp, log);
+    this.#starter = new Starter({ log, spawn });
+    this.#reports = new Reports(log);
   }
 
-  /** Commands at once from now on; those that run already run on. */
-  allow(maxRunning: number): void {
-    this.#maxRunning = maxRunning;
-    this.#startMore();
+  /**
+   * From now on, for these rules; what runs already runs on.
+   *
+   * @param maxRunning commands at once
+   */
+  allow(maxRunning: number, rules: readonly Rule[]): void {
+    this.#act(() => {
+      this.#places.allow(maxRunning, rules);
+      const rulesByName = new Map(rules.map((rule) => [rule.name, rule]));
+      for (const [name, runs] of this.#rules) {
+        const rule = rulesByName.get(name);
+        runs.flush(); // what waits for time to pass does so by the keys of before
+        if (rule !== undefined) runs.maxRunning = policyOf(rule).maxRunning;
+        else if (runs.isIdle) this.#rules.delete(name);
+        if (runs.hasWork) this.#turns.add(runs);
+      }
+    });
   }
 
   /** Commands that have been started and have not ended. */
   get running(): number {
-    return this.#running.size;
+    return this.#places.taken;
   }
 
   /** Triggers whose command has not been started. */
   get waiting(): number {
-    return this.#queue.length;
+    return this.#waiting;
   }
 
   /**
@@ -70,13 +97,30 @@ export class Runner {
    * @param buffer of a TriggerWriter, which holds `count` triggers; it is the runner's from now on
    */
   enqueue(rules: readonly Rule[], buffer: ArrayBuffer, count: number): void {
-    if (this.#stop === null || this.#stop.starts) {
-      this.#queue.push(rules, buffer, count);
-      this.#startMore();
-    } else {
+    if (this.#stop !== null && !this.#stop.starts) {
       this.#stop.abandon(count);
       this.#options.onStarted(count);
+      return;
     }
+    this.#act(() => {
+      this.#waiting += count;
+      const only = onlyRuleIn(buffer);
+      if (only !== null) this.#push(rules, { rule: only, buffer, count });
+      else for (const part of triggersByRule(buffer)) this.#push(rules, part);
+      if (this.#full.size > 0) this.#options.onFull?.(true);
+    });
+  }
+
+  #push(rules: readonly Rule[], { rule: index, buffer, count }: RuleTriggers): void {
+    const rule = rules[index];
+    if (rule === undefined || rule.command === null) {
+      this.#left += count; // the reader sends no such trigger
+      return;
+    }
+    const runs = this.#runsOf(rule);
+    runs.push(rules, rule, buffer, count);
+    if (this.#stop !== null) runs.flush();
+    if (runs.isFull) this.#full.add(runs);
   }
 
   /**
@@ -86,8 +130,11 @@ export class Runner {
    * @returns when every command has ended (its grandchildren are not waited for)
    */
   stop(options: StopOptions): Promise<StopReport> {
-    this.#stop ??= new Stop(this.#stoppable(), options, this.#options.log);
-    this.#finishIfIdle();
+    if (this.#stop === null) {
+      const { log } = this.#options;
+      this.#stop = new Stop(this.#stoppable(), options, log);
+      this.#act(() => this.#waitNoLonger());
+    }
     for (; this.#hurries > 0; this.#hurries--) this.#stop.hurry();
     return this.#stop.report;
   }
@@ -98,86 +145,186 @@ export class Runner {
     else this.#stop.hurry();
   }
 
-  #startMore(): void {
-    if (this.#startsLater) return;
-    let starts = 0;
-    while (this.#running.size < this.#maxRunning && starts < startsPerTurn) {
-      const waiting = this.#queue.take();
-      if (waiting === null) break;
-      this.#start(waiting);
-      starts++;
-    }
-    if (starts > 0) this.#options.onStarted(starts);
-    if (starts === startsPerTurn) this.#startMoreLater();
-    this.#finishIfIdle();
+  #runsOf(rule: Rule): RuleRuns {
+    const known = this.#rules.get(rule.name);
+    if (known !== undefined) return known;
+    const runs = new RuleRuns({
+      name: rule.name,
+      log: this.#options.log,
+      busy: this.#busy,
+      onLeft: (count) => void (this.#left += count),
+      onSettled: () => {},
+      onWork: (one) => {
+        this.#turns.add(one);
+        if (!this.#isActing) this.#startSoon();
+      },
+    });
+    runs.maxRunning = policyOf(rule).maxRunning;
+    this.#rules.set(rule.name, runs);
+    return runs;
   }
 
-  #startMoreLater(): void {
+  /** Do it, then start what may be started by then. */
+  #act(action: () => void): void {
+    this.#isActing = true;
+    try {
+      action();
+      if (!this.#startsLater) this.#startMore();
+    } finally {
+      this.#isActing = false;
+    }
+    this.#sayLeft();
+    if (this.#places.taken === 0 && this.#waiting === 0 && this.#retries.size === 0)
+      this.#stop?.finish();
+  }
+
+  #startSoon(): void {
+    if (this.#startsLater) return;
     this.#startsLater = true;
     setImmediate(() => {
       this.#startsLater = false;
-      this.#startMore();
+      this.#act(() => {});
     });
   }
 
-  #start({ rules, trigger }: WaitingTrigger): void {
-    const rule = rules[trigger.rule];
-    if (rule === undefined || rule.command === null) return; // the reader sends no such trigger
-    const isAlone = rule.policy?.whenBusy === "skip";
-    if (isAlone && this.#busy.passesOver(rule.name, trigger.seq)) return;
-    const source = { rule: rule.name, counters: this.#counters };
-    const argv = fillCommand(rule.command, trigger, source);
-    const { runAs = null } = rule;
-    if (this.#options.dryRun === true) return logDryRun(this.#options.log, rule, argv);
-    const variables = eventEnvironment(trigger, source);
-    const place = fillValue("watched", trigger, source);
-    const running = runningOf(rule, argv);
-    this.#running.add(running);
-    if (isAlone) this.#busy.begin(rule.name);
-    try {
-      const start = { argv, variables, runAs, place };
-      running.pid = this.#options.spawn(start, (ending) => this.#ended(rule, running, ending));
-    } catch (error) {
-      this.#running.delete(running);
-      if (isAlone) this.#busy.cancel(rule.name);
-      this.#sayNotStarted(rule, running, error);
+  #startMore(): void {
+    let starts = 0;
+    while (this.#places.areFree && starts < startsPerTurn) {
+      const [runs] = this.#turns;
+      if (runs === undefined) return;
+      this.#turns.delete(runs);
+      if (!this.#places.hasRoomFor(runs)) continue; // an end of its own brings it back
+      const job = runs.next();
+      if (job === null) continue;
+      starts++;
+      this.#start(runs, job);
+      if (runs.hasWork) this.#turns.add(runs);
+    }
+    if (this.#turns.size === 0) return;
+    if (starts === startsPerTurn) this.#startSoon();
+    else this.#places.watch(() => this.#waiting);
+  }
+
+  #start(runs: RuleRuns, job: Job): void {
+    if (this.#options.dryRun === true) {
+      this.#starter.sayDryRun(job);
+      return runs.finished(job);
+    }
+    job.attempts++;
+    if (job.attempts === 1) runs.stats.waited.add(Date.now() - job.trigger.time / 1000);
+    const onOver = (run: Run, ending: Ending) =>
+      this.#act(() => this.#over(runs, job, run, ending));
+    const run = this.#starter.start(job.rule.command!, { job, onOver });
+    if (run instanceof Error) return this.#notStarted(runs, job, run);
+    runs.stats.runs++;
+    this.#places.take(runs);
+    runs.runs.set(job, run);
+    if (job.policy.whenBusy === "skip") this.#busy.begin(runs.name, job.keys[0] ?? "");
+  }
+
+  #notStarted(runs: RuleRuns, job: Job, error: Error): void {
+    this.#reports.notStarted(job.rule, error);
+    const failed = failureOf({ kind: "not-started", error }, null);
+    if (failed === null) runs.finished(job);
+    else this.#failed(runs, job, failed);
+  }
+
+  #over(runs: RuleRuns, job: Job, run: Run, ending: Ending): void {
+    this.#places.leave(runs);
+    runs.stats.ran.add(performance.now() - run.startedAt);
+    if (job.policy.whenBusy === "skip") this.#busy.end(runs.name, job.keys[0] ?? "");
+    const failed = failureOf(ending, run.stopReason);
+    if (failed === null) runs.finished(job);
+    else this.#failed(runs, job, failed);
+    this.#startMore(); // before the log: the next command need not wait for it
+    runs.stats.lastEnding = this.#reports.ended(run, ending);
+  }
+
+  #failed(runs: RuleRuns, job: Job, failed: Failed): void {
+    const { retry } = job.policy;
+    runs.stats.failed++;
+    if (this.#stop === null && retry !== null && isTriedAgain(retry, failed, job.attempts)) {
+      const afterMs = backoffOf(retry, job.attempts, Math.random());
+      runs.stats.retried++;
+      this.#reports.triedAgain(job, afterMs);
+      runs.waitsForRetry(job);
+      this.#retries.set(
+        job,
+        setTimeout(() => this.#act(() => this.#retry(runs, job)), afterMs),
+      );
+    } else {
+      this.#giveUp(runs, job, failed);
     }
   }
 
-  #ended(rule: Rule, running: Running, ending: Ending): void {
-    this.#running.delete(running);
-    if (rule.policy?.whenBusy === "skip") this.#busy.end(rule.name);
-    this.#startMore(); // before the log: the next command need not wait for it
-    if (ending.kind === "not-started") this.#sayNotStarted(rule, running, ending.error);
-    else logEnding(this.#options.log, running, ending);
+  #retry(runs: RuleRuns, job: Job): void {
+    clearTimeout(this.#retries.get(job));
+    this.#retries.delete(job);
+    runs.retry(job);
   }
 
-  #sayNotStarted(rule: Rule, running: Running, error: unknown): void {
-    const { log } = this.#options;
-    if (error instanceof AccessDenied) this.#denials.tell(log, rule.name, error);
-    else logNotStarted(log, running, error);
+  /** `on_failure` has the place and the lane of what failed. */
+  #giveUp(runs: RuleRuns, job: Job, { text }: Failed): void {
+    const { onFailure, retry } = job.policy;
+    if (retry !== null) this.#reports.gaveUp(job, text);
+    if (onFailure === null) return runs.finished(job);
+    const onOver = (run: Run, ending: Ending) =>
+      this.#act(() => {
+        this.#places.leave(runs);
+        runs.finished(job);
+        this.#reports.ended(run, ending);
+      });
+    const failure = { error: text, attempts: job.attempts };
+    const run = this.#starter.start(onFailure, { job, failure, onOver });
+    if (run instanceof Error) {
+      this.#reports.notStarted(job.rule, run);
+      return runs.finished(job);
+    }
+    this.#places.take(runs);
+    runs.runs.set(job, run);
   }
 
-  #finishIfIdle(): void {
-    if (this.#running.size === 0 && this.#queue.length === 0) this.#stop?.finish();
+  /** The end is near: what waits for time to pass has its turn now. */
+  #waitNoLonger(): void {
+    for (const runs of this.#rules.values()) {
+      runs.flush();
+      for (const job of runs.retried) this.#retry(runs, job);
+    }
   }
 
-  #stoppable(): Stoppable {
+  /** Tell how many triggers wait no more. */
+  #sayLeft(): void {
+    const left = this.#left;
+    if (left === 0) return;
+    this.#left = 0;
+    this.#waiting -= left;
+    this.#options.onStarted(left);
+    if (this.#full.size === 0) return;
+    for (const runs of this.#full) if (runs.hasRoomAgain) this.#full.delete(runs);
+    if (this.#full.size === 0) this.#options.onFull?.(false);
+  }
+
+  #stoppable() {
     return {
-      running: () => this.#running.size,
+      running: () => this.#places.taken,
       abandon: () => this.#abandon(),
-      signal: (signal) => this.#signal(signal),
+      signal: (signal: number) => this.#signal(signal),
     };
   }
 
   #abandon(): number {
-    const count = this.#queue.clear();
-    if (count > 0) this.#options.onStarted(count);
-    return count;
+    let abandoned = 0;
+    for (const timer of this.#retries.values()) clearTimeout(timer);
+    this.#retries.clear();
+    for (const runs of this.#rules.values()) abandoned += runs.abandon();
+    this.#turns.clear();
+    this.#sayLeft();
+    return abandoned;
   }
 
   #signal(signal: number): number {
-    for (const running of this.#running) signalGroup(running, signal);
-    return this.#running.size;
+    for (const { runs } of this.#rules.values())
+      for (const run of runs.values()) run.signal(signal);
+    return this.#places.taken;
   }
 }

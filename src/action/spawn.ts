@@ -5,9 +5,12 @@ import { StringVector } from "../../ffi/process.ts";
 import type { Account } from "../../ffi/users.ts";
 import { givenEnvironment } from "../environment.ts";
 import { withoutEventVariables } from "../rule/event-environment.ts";
+import type { Surroundings } from "../rule/policy.ts";
 import type { RunAs } from "../rule/rule.ts";
 import { mayRead } from "./access.ts";
 import { accountFor, environmentOf, isOurs } from "./account.ts";
+import { ProcessGroup } from "./process-group.ts";
+import type { Started } from "./run.ts";
 import { startProcess } from "./child-process.ts";
 import { AccessDenied } from "./denials.ts";
 import type { Ending } from "./ending.ts";
@@ -23,6 +26,11 @@ export interface Start {
   readonly runAs: RunAs | null;
   /** The place that told of the event. */
   readonly place: Uint8Array;
+  readonly surroundings: Surroundings | null;
+  /** What it reads on stdin; null: nothing. */
+  readonly stdin: Uint8Array | null;
+  /** The rule's name, for the log. */
+  readonly rule: string;
 }
 
 export interface SpawnOptions {
@@ -49,10 +57,13 @@ export interface SpawnOptions {
  *
  * As another user it is started by way of a helper (`exec-helper.ts`), which costs some 10 ms.
  *
- * @returns its pid, which is also its process group
  * @throws {ActionError} one sentence with the cure
  */
-export function spawnCommand(start: Start, options: SpawnOptions): number {
+export function spawnCommand(start: Start, options: SpawnOptions): Started {
+  return new ProcessGroup(spawnProcess(start, options));
+}
+
+function spawnProcess(start: Start, options: SpawnOptions): number {
   const program = start.argv[0];
   if (program === undefined || program.length === 0) throw emptyProgramError();
   const target = { program, path: lookupPath(program, options.cwd) };

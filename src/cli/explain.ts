@@ -2,6 +2,7 @@
 import { type ArgsDef, parseArgs } from "citty";
 import { statSync } from "node:fs";
 import { latin1, lossyText, textOrNull, utf8 } from "../../ffi/bytes.ts";
+import { describePolicy, describeSurroundings } from "../config/describe-actions.ts";
 import { describeActor } from "../config/describe-actor.ts";
 import { describeRule } from "../config/describe.ts";
 import { parseEventList } from "../config/event-names.ts";
@@ -101,14 +102,21 @@ function asText(path: string, outcomes: readonly Outcome[], cwd: string): string
   return lines.map((line) => `${line}\n`).join("");
 }
 
-function runText({ runAs, policy, once }: Rule, { argv, variables }: Run, cwd: string): string[] {
+function runText(rule: Rule, { argv, variables }: Run, cwd: string): string[] {
+  const { runAs, policy, surroundings = {}, once } = rule;
+  const { cwd: directory, environment = {}, clearsEnvironment: _, ...rest } = surroundings;
+  const own = Object.entries(environment).map(([name, value]) => utf8(`${name}=${value}`));
+  const how = [
+    ...(policy === undefined ? [] : describePolicy(policy)),
+    ...describeSurroundings(rest),
+  ];
   return [
     `  runs         ${shellWords(argv)}`,
     `  user         ${userText(runAs)}`,
-    `  directory    ${cwd} (where facron is started; / with --daemon)`,
-    `  environment  ${environmentText(runAs)}, and`,
-    ...variables.map((entry) => `               ${variableText(entry)}`),
-    ...(policy?.whenBusy === "skip" ? ["  unless       a command of the rule is running"] : []),
+    `  directory    ${directory ?? `${cwd} (where facron is started; / with --daemon)`}`,
+    `  environment  ${environmentText(rule)}, and`,
+    ...[...own, ...variables].map((entry) => `               ${variableText(entry)}`),
+    ...how.map((one, at) => `  ${at === 0 ? "how " : "    "}         ${one}`),
     ...(once === true ? ["  once         and then not again until facron is started anew"] : []),
   ];
 }
@@ -118,8 +126,9 @@ function providedText({ actor }: Rule): string | null {
   return actor === undefined || !isFilter(actor) ? null : describeActor(actor);
 }
 
-function environmentText(runAs: Rule["runAs"]): string {
-  if (runAs === undefined) return "facron's own";
+function environmentText({ runAs, surroundings }: Rule): string {
+  if (runAs === undefined)
+    return surroundings?.clearsEnvironment === true ? "nothing of facron's" : "facron's own";
   const own = "HOME, USER, LOGNAME and SHELL of the user";
   return runAs.clearsEnvironment ? `USERNAME, PATH, ${own}` : `facron's own with ${own}`;
 }
@@ -171,6 +180,10 @@ function outcomeAsJson(outcome: Outcome, cwd: string): object {
       argv: argv.map(lossyText),
       ...(isText ? {} : { argv_bytes: argv.map((word) => Buffer.from(word).toString("base64")) }),
     },
-    ...{ user: outcome.rule.runAs?.user ?? null, directory: cwd, environment },
+    ...{
+      user: outcome.rule.runAs?.user ?? null,
+      directory: outcome.rule.surroundings?.cwd ?? cwd,
+      environment: { ...outcome.rule.surroundings?.environment, ...environment },
+    },
   };
 }

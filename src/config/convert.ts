@@ -3,10 +3,12 @@ import { latin1, textOrNull } from "../../ffi/bytes.ts";
 import { ConfigError, type ConfigProblem } from "../errors.ts";
 import { namesOf } from "../event.ts";
 import type { Rule, WatchPath } from "../rule/rule.ts";
+import type { Command } from "../rule/template.ts";
 import { escapedPath } from "./glob-path.ts";
 import type { LoadedFile, PlacedRule } from "./source.ts";
 import { Places, type Span } from "./span.ts";
 import { templateText } from "./toml-template.ts";
+import { policyLines, surroundingsLines, text } from "./toml-write.ts";
 
 /** @throws {ConfigError} about what TOML can't say */
 export function convertToToml(loaded: LoadedFile): string {
@@ -93,25 +95,28 @@ function readable(text: string): string {
 }
 
 function keysOf(rule: Rule, on: readonly string[]): string[] {
-  const { name, watch, command, runAs, policy, once } = rule;
+  const { name, watch, command, runAs, policy, surroundings, once } = rule;
   const [first] = watch;
   return [
-    `name = ${toml(name)}`,
+    `name = ${text(name)}`,
     `watch = ${listOrOne(watch.map(watchText))}`,
     ...(first!.recursive ? ["recursive = true"] : []),
     ...(first!.skipsDotDirectories === true ? ["dot_directories = false"] : []),
     ...(first!.refusesSymlink === true ? ["follow_symlink = false"] : []),
     ...(first!.refusesFile === true ? ["only_directory = true"] : []),
     `on = ${listOrOne(on)}`,
-    ...(command === null
-      ? []
-      : [`run = [${command.words.map((word) => toml(templateText(word, textOf))).join(", ")}]`]),
-    ...(runAs === undefined ? [] : [`user = ${toml(runAs.user)}`]),
+    ...(command === null ? [] : [`run = ${wordsText(command)}`]),
+    ...(runAs === undefined ? [] : [`user = ${text(runAs.user)}`]),
     ...(runAs?.clearsEnvironment === true ? ["clear_env = true"] : []),
     ...(runAs?.needsAccess === true ? ["require_access = true"] : []),
-    ...(policy?.whenBusy === "skip" ? ['order = "rule"', 'when_busy = "skip"'] : []),
+    ...(policy === undefined ? [] : policyLines(policy, wordsText)),
+    ...(surroundings === undefined ? [] : surroundingsLines(surroundings)),
     ...(once === true ? ["once = true"] : []),
   ];
+}
+
+function wordsText({ words }: Command): string {
+  return `[${words.map((word) => text(templateText(word, textOf))).join(", ")}]`;
 }
 
 function watchText({ path, isGlob }: WatchPath): string {
@@ -125,11 +130,5 @@ function textOf(bytes: Uint8Array): string {
 }
 
 function listOrOne(texts: readonly string[]): string {
-  return texts.length === 1 ? toml(texts[0]!) : `[${texts.map(toml).join(", ")}]`;
-}
-
-/** A literal string where a backslash would have to be doubled, else a basic one. */
-function toml(text: string): string {
-  if (text.includes("\\") && !/['\x00-\x1f\x7f]/.test(text)) return `'${text}'`;
-  return JSON.stringify(text).replaceAll("\x7f", "\\u007F");
+  return texts.length === 1 ? text(texts[0]!) : `[${texts.map(text).join(", ")}]`;
 }

@@ -12,6 +12,7 @@ import {
 } from "../rule/rule.ts";
 import { shellWords } from "../rule/shell-words.ts";
 import type { Command } from "../rule/template.ts";
+import { describePolicy, describeSurroundings } from "./describe-actions.ts";
 import { describeActor } from "./describe-actor.ts";
 import { templateText } from "./toml-template.ts";
 
@@ -128,6 +129,7 @@ function commandText({ words }: Command): string {
 
 function how(rule: Rule): string {
   const { backend, pollIntervalMs, scope, once, policy, runAs, filter = {}, actor } = rule;
+  const { surroundings = {} } = rule;
   const said: string[] = filterTexts(filter);
   if (actor !== undefined) said.push(describeActor(actor));
   if (backend === "poll")
@@ -136,7 +138,10 @@ function how(rule: Rule): string {
     said.push(backend === "fanotify" ? "fanotify, needs root" : "inotify");
   if (scope === "filesystem") said.push("the whole filesystem reports, needs root");
   if (once === true) said.push("once, and then no more");
-  if (policy?.whenBusy === "skip") said.push("not while its command runs");
+  if (policy !== undefined) said.push(...describePolicy(policy));
+  const { onFailure = null } = policy ?? {};
+  if (onFailure !== null) said.push(`if it fails for good, runs ${commandText(onFailure)}`);
+  said.push(...describeSurroundings(surroundings));
   if (runAs?.needsAccess === true) said.push(`only for what ${runAs.user} may read`);
   return said.length === 0 ? "" : ` (${said.join("; ")})`;
 }

@@ -24,22 +24,26 @@ export function distrustedCommands(
   return files.flatMap((loaded) => {
     const places = new Places(loaded);
     return loaded.rules.flatMap(({ rule, places: at }) => {
-      if (rule.command === null) return [];
       const owner = rule.runAs === undefined ? 0 : (uidOf(rule.runAs.user) ?? 0);
-      const found = programsOf(rule.command).map(
-        (program) => [program, distrustOf(program, { owner })] as const,
+      const commands = [
+        { command: rule.command, span: at.program },
+        { command: rule.policy?.onFailure ?? null, span: at.onFailure },
+      ];
+      return commands.flatMap(({ command, span }) =>
+        programsOf(command).flatMap((program) => {
+          const why = distrustOf(program, { owner });
+          if (why === null) return [];
+          return [places.problem(span ?? at.head, `Cannot trust ${quoted(program)}: ${why}`)];
+        }),
       );
-      return found.flatMap(([program, why]) => {
-        if (why === null) return [];
-        return [places.problem(at.program ?? at.head, `Cannot trust ${quoted(program)}: ${why}`)];
-      });
     });
   });
 }
 
 /** The program, and the script that it is given if it is one to run scripts. */
-function programsOf({ words }: Command): string[] {
-  const [program, argument] = words.slice(0, 2).map(fixedText);
+function programsOf(command: Command | null): string[] {
+  if (command === null) return [];
+  const [program, argument] = command.words.slice(0, 2).map(fixedText);
   if (!program?.startsWith("/")) return [];
   const isScript = argument?.startsWith("/") && interpreters.test(basename(program));
   return isScript ? [program, argument!] : [program];

@@ -1,6 +1,6 @@
 /** What is odd about rules as things are now: the warnings of `facron check` that need a look around. */
 import { readFileSync, statSync } from "node:fs";
-import { latin1, lossyText } from "../../ffi/bytes.ts";
+import { latin1, lossyText, utf8 } from "../../ffi/bytes.ts";
 import type { ConfigProblem } from "../errors.ts";
 import { quoted } from "../log.ts";
 import { effectOfNotKnowing, usersOf } from "../rule/actor.ts";
@@ -45,10 +45,12 @@ class Inspection {
       this.#found += paths.length;
       const user = this.#aboutUser(rule);
       const actor = this.#aboutActor(rule);
+      const directory = aboutDirectory(rule);
       const twin = this.#aboutTwin(rule);
       return [
         ...paths,
         ...(user === null ? [] : [places.problem(at.user ?? at.head, user)]),
+        ...(directory === null ? [] : [places.problem(at.cwd ?? at.head, directory)]),
         ...actor.map((message) => places.problem(at.actor ?? at.head, message)),
         ...(twin === null ? [] : [places.problem(at.head, twin)]),
       ];
@@ -113,6 +115,12 @@ class Inspection {
     const mount = this.#mounts.filter(holds).at(0);
     return mount?.isRemote === true ? mount.type : null;
   }
+}
+
+function aboutDirectory({ surroundings }: Rule): string | null {
+  const cwd = surroundings?.cwd;
+  if (cwd === undefined || statusOf(utf8(cwd))?.isDirectory() === true) return null;
+  return `No directory ${quoted(cwd)}: the command fails until there is one`;
 }
 
 interface Mount {

@@ -9,6 +9,7 @@ import { readConfiguration } from "./read.ts";
 import type { FormatName, Include, LoadedFile, Settings } from "./source.ts";
 import { Places, problemOfFile } from "./span.ts";
 import { distrustedCommands } from "./distrusted-commands.ts";
+import type { GivenActions } from "./toml-given.ts";
 import { distrustOf, forgetTrust } from "./trust.ts";
 
 export interface LoadOptions {
@@ -43,6 +44,15 @@ export function loadConfiguration(files: readonly string[], options: LoadOptions
   const loading = new Loading(options);
   for (const file of files) loading.add(file);
   return loading.end();
+}
+
+/** The file that asks for another. */
+interface Including {
+  readonly file: string;
+  readonly places: Places;
+  /** The files that include each other down to it, by their real paths. */
+  readonly way: readonly string[];
+  readonly defaults: GivenActions | undefined;
 }
 
 class Loading {
@@ -84,7 +94,7 @@ class Loading {
   }
 
   /** @param way the files that include each other down to this one, by their real paths */
-  #load(file: string, way: readonly string[]): void {
+  #load(file: string, way: readonly string[], defaults?: GivenActions): void {
     const { cwd } = this.#options;
     try {
       const path = resolve(cwd, file);
@@ -95,12 +105,15 @@ class Loading {
       this.#refuseIfOthersCanWrite(file, path);
       const format = this.#formatOf(file, bytes, { isIncluded: way.length > 0 });
       const warn = (warning: ConfigProblem) => void this.#warnings.push(warning);
-      const { rules, includes, settings } = format.parse({ file, bytes, cwd, warn });
+      const outer = defaults === undefined ? {} : { defaults };
+      const parsed = format.parse({ file, bytes, cwd, warn, ...outer });
+      const { rules, includes, settings } = parsed;
       if (rules.length + includes.length === 0) warn(problemOfFile(file, noRules(file, format)));
       this.#settings = { ...this.#settings, ...settings };
       this.#files.push({ file, bytes, format: format.name, rules });
       const places = new Places({ file, bytes });
-      for (const include of includes) this.#include(include, { file, places, way: [...way, real] });
+      const from = { file, places, way: [...way, real], defaults: parsed.defaults };
+      for (const include of includes) this.#include(include, from);
     } catch (error) {
       if (!(error instanceof ConfigError)) throw error;
       this.#errors.push(...error.problems);
@@ -113,8 +126,7 @@ class Loading {
     return format ? formatNamed(format) : formatOf(resolve(this.#options.cwd, file), bytes);
   }
 
-  #include(include: Include, from: { file: string; places: Places; way: readonly string[] }): void {
-    const { file, places, way } = from;
+  #include(include: Include, { file, places, way, defaults }: Including): void {
     const { pattern, span } = include;
     const refuse = (message: string) => void this.#errors.push(places.problem(span, message));
     const start = resolve(this.#options.cwd, dirname(file));
@@ -135,7 +147,7 @@ class Loading {
         refuse(
           `Cannot include ${quoted(one)}: it includes this file, in a circle; remove one of the two`,
         );
-      } else this.#load(one, way);
+      } else this.#load(one, way, defaults);
     }
   }
 

@@ -2,6 +2,7 @@
 import type { ConfigProblem } from "../errors.ts";
 import type { Rule } from "../rule/rule.ts";
 import type { Span } from "./span.ts";
+import type { GivenActions } from "./toml-given.ts";
 
 export interface Source {
   /** As the user gave it: problems name it, and rules are named after it. */
@@ -11,6 +12,8 @@ export interface Source {
   readonly cwd: string;
   /** Takes what is odd but does not stop anything. */
   readonly warn?: (warning: ConfigProblem) => void;
+  /** What the file that includes this one says of all rules; only TOML takes it up. */
+  readonly defaults?: GivenActions;
 }
 
 /** A rule and where it is written: what is found out about it later is said at that place. */
@@ -32,6 +35,9 @@ export interface RulePlaces {
   /** The program, if there is a command. */
   readonly program: Span | null;
   readonly user: Span | null;
+  /** The program for failures, if the rule itself names it. */
+  readonly onFailure?: Span | null;
+  readonly cwd?: Span | null;
   /** Only TOML has it. */
   readonly actor?: Span | null;
 }
@@ -47,12 +53,20 @@ export interface Include {
 export interface Settings {
   /** Commands at once, over all rules. */
   readonly maxRunning?: number;
+  /** Where durable rules keep their events: absolute; absent: `defaultStateDir`. */
+  readonly stateDir?: string;
+  /** Where the socket for status is: absolute. */
+  readonly runtimeDir?: string;
 }
+
+export const defaultStateDir = "/var/lib/facron";
 
 export interface Parsed {
   readonly rules: readonly PlacedRule[];
   readonly includes: readonly Include[];
   readonly settings: Settings;
+  /** For what it includes. */
+  readonly defaults?: GivenActions;
 }
 
 /** The dialects. */

@@ -4,9 +4,9 @@ import { quoted } from "../log.ts";
 import { didYouMean } from "./did-you-mean.ts";
 import type { Findings } from "./findings.ts";
 import type { Span } from "./span.ts";
-import { laterRuleKeys, laterSettings, laterWhenBusy } from "./toml-later.ts";
+import { elementKinds, examples, flags, kinds } from "./toml-kinds.ts";
 import type { TomlPath, TomlPlaces } from "./toml-places.ts";
-import { actorKeys, ruleKeys, settingsKeys } from "./toml-schema.ts";
+import { keysInTable, ruleKeys, settingsKeys } from "./toml-schema.ts";
 
 type Issue = z.core.$ZodIssue;
 
@@ -39,7 +39,7 @@ export class TomlFaults {
     const value = this.#valueAt(path);
     if (value === undefined) return this.#error(path, missing(path));
     const isOfThis = (branch: readonly Issue[]) =>
-      !branch.some((issue) => isOfAnotherType(issue, value) && issue.path.length === 0);
+      !branch.some((issue) => isOfAnotherType(issue, value));
     const nearest = branches.find(isOfThis);
     if (nearest === undefined) return this.#error(path, wrongType(path, value));
     for (const issue of nearest) this.#tellOne(issue, path);
@@ -91,66 +91,34 @@ export class TomlFaults {
   }
 }
 
-type Table = "top" | "facron" | "rule" | "actor";
-
-function tableOf(path: TomlPath): Table {
+/** "top", "facron", "rule", or a key of `keysInTable`. */
+function tableOf(path: TomlPath): string {
   if (path.length === 1) return "top";
-  if (path[0] === "facron") return "facron";
-  return path.includes("actor") ? "actor" : "rule";
+  const [above, key] = path[0] === "facron" ? ["facron", path[1]] : ["rule", path[2]];
+  const isInside = path.length > (above === "facron" ? 2 : 3);
+  return isInside && String(key) in keysInTable ? String(key) : above;
 }
 
-function isOfAnotherType({ code }: Issue, value: unknown): boolean {
+function isOfAnotherType(issue: Issue, value: unknown): boolean {
+  if (issue.path.length > 0) return false;
+  if (issue.code === "invalid_union")
+    return issue.errors.every((branch) => branch.some((one) => isOfAnotherType(one, value)));
+  const { code } = issue;
   return code === "invalid_type" || (code === "invalid_value" && typeof value !== "string");
 }
 
-const examples: Readonly<Record<string, string>> = {
-  watch: 'watch = "/srv/in"',
-  on: 'on = "close_write"',
-  run: 'run = ["/usr/local/bin/import", "{path}"]',
-  include: 'include = ["/etc/facron.d/*.toml"]',
-  user: 'user = "importer"',
-  exe: 'exe = "/usr/bin/vim*"',
-  comm: 'comm = "vim"',
-  uid: 'uid = "www-data"',
-  exclude: 'exclude = "*.part"',
-  type: 'type = "file"',
-  ignore_files: 'ignore_files = ".gitignore"',
-};
-
-const aSize = 'a size in quotes, e.g. "64MiB", or a number of bytes';
-
-/** What may stand there, as a sentence says it. */
-const kinds: Readonly<Record<string, string>> = {
-  watch: "a path in quotes, or a list of them",
-  on: "an event in quotes, or a list of them",
-  run: "a list of program and arguments, each in quotes",
-  include: "a list of paths, each in quotes",
-  user: "a user's name in quotes, or a uid",
-  actor: 'true or false, or a table, e.g. actor = { exe = "/usr/bin/vim*" }',
-  exe: "a program in quotes, or a list of them",
-  comm: "a process's name in quotes, or a list of them",
-  uid: "a user's name in quotes, a uid, or a list of them",
-  not: 'a table, e.g. not = { comm = "backup" }',
-  max_running: "a whole number from 1 to 999999",
-  poll_interval: 'a time in quotes, e.g. "2s" or "500ms"',
-  exclude: "a pattern in quotes, or a list of them",
-  type: '"file", "dir" or "symlink", or a list of them',
-  min_size: aSize,
-  max_size: aSize,
-  ignore_files: "a name or a path in quotes, or a list of them",
-  facron: "a table: write [facron] alone in a line",
-  rule: "a list of tables: write [[rule]], with two brackets, above each rule",
-};
-
-const flags = ["recursive", "dot_directories", "follow_symlink", "only_directory"];
-flags.push("clear_env", "require_access", "once");
-
+/** "watch"; "retry.times" for what is in a table whose keys others have, too. */
 function nameOf(path: TomlPath): string {
-  return String(path.findLast((key) => typeof key === "string"));
+  const name = String(path.findLast((key) => typeof key === "string"));
+  const table = tableOf(path);
+  if (path.includes("env") && name !== "env") return `env.${name}`;
+  return table === "batch" || table === "retry" ? `${table}.${name}` : name;
 }
 
 function missing(path: TomlPath): string {
   const name = nameOf(path);
+  if (name === "retry.times")
+    return "Missing key times in retry: add it, e.g. retry = { times = 3 }";
   return `Missing key ${name} in this rule: add it, e.g. ${examples[name] ?? `${name} = ...`}`;
 }
 
@@ -165,10 +133,10 @@ function wrongType(path: TomlPath, value: unknown): string {
   const isElement = typeof path.at(-1) === "number";
   if (name === "rule" && isElement)
     return "Unexpected value in rule: write [[rule]] above each rule";
-  if (isElement && name === "uid")
-    return `Unexpected ${kindOf(value)} in uid: each of its values is a user's name in quotes, or a uid`;
-  if (isElement)
-    return `Unexpected ${kindOf(value)} in ${name}: each of its values is a text in quotes`;
+  if (isElement) {
+    const kind = elementKinds[name] ?? "a text in quotes";
+    return `Unexpected ${kindOf(value)} in ${name}: each of its values is ${kind}`;
+  }
   const wanted =
     kindFor(path) ?? (flags.includes(name) ? "true or false, without quotes" : "a text in quotes");
   return `Unexpected ${kindOf(value)} for ${name}: it is ${wanted}`;
@@ -190,8 +158,6 @@ function tooSmall(path: TomlPath, value: unknown): string {
 
 function wrongChoice(path: TomlPath, written: string, choices: readonly string[]): string {
   const name = nameOf(path);
-  if (name === "when_busy" && laterWhenBusy.includes(written))
-    return `Cannot use ${quoted(written)} for when_busy: it is not built yet; write "queue" or "skip"`;
   if (name === "scope" && written === "mount")
     return 'Cannot use "mount" for scope: a mount does not report what is created, deleted or renamed; write "tree" or "filesystem"';
   const meant = didYouMean(written, choices);
@@ -200,25 +166,27 @@ function wrongChoice(path: TomlPath, written: string, choices: readonly string[]
   return `Unknown ${name} ${quoted(written)}: ${cure}`;
 }
 
-function unknownKey(table: Table, key: string): string {
+function unknownKey(table: string, key: string): string {
   if (table === "top") return unknownTable(key);
-  if (table === "actor") return unknownActorKey(key);
-  const [known, later] =
-    table === "rule" ? [ruleKeys, laterRuleKeys] : [settingsKeys, laterSettings];
-  const instead = later[key];
-  if (instead !== undefined) return `Key ${quoted(key)} is not built yet: ${instead}`;
+  if (table in keysInTable) return unknownKeyIn(table, key);
+  const known = table === "rule" ? ruleKeys : settingsKeys;
   const [other, place] = table === "rule" ? [settingsKeys, "[facron]"] : [ruleKeys, "a [[rule]]"];
   if (other.includes(key)) return `Key ${quoted(key)} does not belong here: put it under ${place}`;
-  const meant = didYouMean(key, [...known, ...Object.keys(later)]);
-  const cure = meant === null ? `the keys are ${known.join(", ")}` : `did you mean ${meant}?`;
+  const meant = didYouMean(key, known);
+  const title = table === "rule" ? "a [[rule]]" : "[facron]";
+  const cure =
+    meant === null
+      ? `facron schema lists those of ${title}; correct or remove it`
+      : `did you mean ${meant}?`;
   return `Unknown key ${quoted(key)}: ${cure}`;
 }
 
-function unknownActorKey(key: string): string {
-  const meant = didYouMean(key, actorKeys);
-  const cure = meant === null ? `they are ${actorKeys.join(", ")}` : `did you mean ${meant}?`;
+function unknownKeyIn(table: string, key: string): string {
+  const known = keysInTable[table]!;
+  const meant = didYouMean(key, known);
+  const cure = meant === null ? `they are ${known.join(", ")}` : `did you mean ${meant}?`;
   if (key === "not") return 'Unknown key "not" in not: give exe, comm and uid there';
-  return `Unknown key ${quoted(key)} in actor: ${cure}`;
+  return `Unknown key ${quoted(key)} in ${table}: ${cure}`;
 }
 
 function unknownTable(key: string): string {
@@ -226,7 +194,7 @@ function unknownTable(key: string): string {
     return "Table [[gate]] is not built yet: this version decides nothing; remove it";
   if (settingsKeys.includes(key))
     return `Key ${quoted(key)} stands outside of a table: put it below [facron]`;
-  if (ruleKeys.includes(key) || key in laterRuleKeys)
+  if (ruleKeys.includes(key))
     return `Key ${quoted(key)} stands above the first [[rule]]: put it below one`;
   const meant = didYouMean(key, ["rule", "facron"]);
   const cure =

@@ -3,32 +3,29 @@ import { latin1, utf8 } from "../../ffi/bytes.ts";
 import { missedByPolling, parsePollInterval } from "../rule/poll-limits.ts";
 import type { WrittenActorWish } from "../rule/actor.ts";
 import { defaultPolicy } from "../rule/policy.ts";
-import type { BackendChoice, Rule, RunAs, WatchPath } from "../rule/rule.ts";
-import { actorValues, type Command, type Part, type ValueName } from "../rule/template.ts";
+import type { BackendChoice, Rule, WatchPath } from "../rule/rule.ts";
+import { actorValues, type Command } from "../rule/template.ts";
 import { conditionOf, type Mask, type NamedEvent } from "./facron-condition.ts";
 import { alternativesIn } from "./facron-mask.ts";
-import { quotedWord, type Findings } from "./findings.ts";
+import type { Findings } from "./findings.ts";
 import { escapedPath, isPattern, patternMistake, withoutEscapes } from "./glob-path.ts";
-import type { Programs } from "./programs.ts";
-import type { PlacedRule } from "./source.ts";
-import type { Span } from "./span.ts";
-import type { TomlPath, TomlPlaces } from "./toml-places.ts";
+import type { PlacedRule, RulePlaces } from "./source.ts";
+import { actionsOf, over, type RuleActions, ruleActions } from "./toml-actions.ts";
 import { actorOf } from "./toml-actor.ts";
+import type { ActionKey } from "./toml-action-schema.ts";
+import { commandOf, valuesIn } from "./toml-command.ts";
+import type { GivenActions } from "./toml-given.ts";
 import type { TomlRule } from "./toml-schema.ts";
 import { filterOf } from "./toml-filter.ts";
-import { templateOf } from "./toml-template.ts";
+import { inside, type Text, type TomlContext, TomlTable } from "./toml-table.ts";
+import { refuseTogether, refuseWithoutCommand } from "./toml-together.ts";
 import { absolutePath } from "./watch-path.ts";
 
-export interface RuleContext {
-  readonly places: TomlPlaces;
-  readonly findings: Findings;
-  readonly programs: Programs;
-  readonly cwd: string;
-}
-
-/** A text of the rule and where it stands, its quotes included. */
-interface Text extends Span {
-  readonly text: string;
+export interface RuleContext extends TomlContext {
+  /** What `[facron]` says. */
+  readonly defaults: GivenActions;
+  /** The keys that are nothing without a command. */
+  readonly actionKeyNames: readonly ActionKey[];
 }
 
 /** @param index of the rule in the file; `name` is what it is called if it says nothing else */
@@ -37,24 +34,26 @@ export function ruleOf(
   { index, name }: { readonly index: number; readonly name: string },
   context: RuleContext,
 ): PlacedRule | null {
-  return new RuleReader(given, ["rule", index], context).read(name);
+  const table = new TomlTable(context, ["rule", index]);
+  return new RuleReader(given, table, context).read(name);
 }
 
 class RuleReader {
   readonly #given: TomlRule;
-  readonly #at: TomlPath;
+  readonly #table: TomlTable;
   readonly #context: RuleContext;
   readonly #findings: Findings;
 
-  constructor(given: TomlRule, at: TomlPath, context: RuleContext) {
+  constructor(given: TomlRule, table: TomlTable, context: RuleContext) {
     this.#given = given;
-    this.#at = at;
+    this.#table = table;
     this.#context = context;
     this.#findings = context.findings;
   }
 
   read(derivedName: string): PlacedRule | null {
-    const { name, when_busy, once, scope } = this.#given;
+    const { name, once, scope } = this.#given;
+    const table = this.#table;
     const before = this.#findings.errorCount;
     const watch = this.#texts("watch");
     const paths = watch.map((one) => this.#watchPath(one));
@@ -66,15 +65,12 @@ class RuleReader {
     const filter = filterOf(this.#given, {
       ...this.#context,
       watch: paths,
-      spanOf: (...keys) => this.#span(...keys) ?? this.#head,
+      spanOf: (...keys) => table.span(...keys) ?? table.head,
     });
-    const command = this.#command();
-    const runAs = this.#runAs(command);
-    const actor = this.#actor(command);
-    if (when_busy === "skip" && command === null) this.#needs("when_busy", "run or shell");
-    for (const text of [name, ...(typeof this.#given.user === "string" ? [this.#given.user] : [])])
-      if (text?.includes("\0"))
-        this.#findings.error(this.#head, "Unexpected NUL in a name: remove it");
+    const command = commandOf(this.#given, table);
+    const actions = this.#actions(command);
+    const actor = this.#actor(command, actions);
+    if (name?.includes("\0") === true) table.error(["name"], "Unexpected NUL in a name: remove it");
     if (mask === null || this.#findings.errorCount > before) return null;
     const rule: Rule = {
       name: name ?? derivedName,
@@ -83,46 +79,35 @@ class RuleReader {
       ...(pollIntervalMs === null ? {} : { pollIntervalMs }),
       ...(scope === "filesystem" ? { scope } : {}),
       command,
-      ...(runAs === null ? {} : { runAs }),
-      ...(when_busy === "skip" ? { policy: { ...defaultPolicy, whenBusy: when_busy } } : {}),
+      ...actions,
       ...(once === true ? { once } : {}),
       ...filter,
       ...(actor === null ? {} : { actor }),
     };
-    const places = {
-      head: this.#head,
-      name: this.#span("name"),
+    const places: RulePlaces = {
+      head: this.#table.head,
+      name: this.#table.span("name"),
       watch,
       on: on[0]!,
-      program: this.#span("run", 0) ?? this.#span("shell"),
-      user: this.#span("user"),
-      actor: this.#span("actor"),
+      program: this.#table.span("run", 0) ?? this.#table.span("shell"),
+      cwd: this.#table.span("cwd"),
+      onFailure: this.#table.span("on_failure", 0),
+      user: this.#table.span("user"),
+      actor: this.#table.span("actor"),
     };
     return { rule, places, isNamed: name !== undefined };
   }
 
-  get #head(): Span {
-    return this.#span() ?? { from: 0, length: 1 };
-  }
-
-  #span(...keys: TomlPath): Span | null {
-    return this.#context.places.value([...this.#at, ...keys]);
-  }
-
   #texts(key: "watch" | "on"): Text[] {
     const value = this.#given[key];
-    if (typeof value === "string") return [{ text: value, ...(this.#span(key) ?? this.#head) }];
-    return value.map((text, at) => ({ text, ...(this.#span(key, at) ?? this.#head) }));
-  }
-
-  #needs(key: string, other: string): void {
-    const span = this.#span(key) ?? this.#span("run") ?? this.#head;
-    this.#findings.error(span, `Cannot use ${key} without ${other}: add that, or remove ${key}`);
+    if (typeof value === "string")
+      return [{ text: value, ...(this.#table.span(key) ?? this.#table.head) }];
+    return value.map((text, at) => ({ text, ...(this.#table.span(key, at) ?? this.#table.head) }));
   }
 
   #watchPath(one: Text): WatchPath {
     const { recursive = false, dot_directories, follow_symlink, only_directory } = this.#given;
-    this.#refuseNul(one);
+    this.#table.refuseNul(one);
     const mistake = patternMistake(one.text);
     if (mistake !== null && isPattern(one.text)) {
       const { at, length, message } = mistake;
@@ -163,7 +148,7 @@ class RuleReader {
     const { backend } = this.#given;
     if (backend === undefined || backend === mask.backend) return mask;
     if (mask.backend === "auto") return { ...mask, backend: backend satisfies BackendChoice };
-    const span = this.#span("backend") ?? on;
+    const span = this.#table.span("backend") ?? on;
     const cure = "remove this key, or write the events without FAN_ and IN_";
     this.#findings.error(
       span,
@@ -182,12 +167,12 @@ class RuleReader {
   #checkScope(mask: Mask | null): void {
     const { scope, recursive } = this.#given;
     if (scope !== "filesystem") return;
-    if (recursive !== true) this.#needs("scope", "recursive = true");
+    if (recursive !== true) this.#table.needs("scope", "recursive = true");
     const backend = mask?.backend ?? "auto";
     if (backend !== "inotify" && backend !== "poll") return;
     const cure = "remove this key, or use fanotify";
     this.#findings.error(
-      this.#span("scope") ?? this.#head,
+      this.#table.span("scope") ?? this.#table.head,
       `Cannot use scope "filesystem" with backend "${backend}": only fanotify reports a whole filesystem; ${cure}`,
     );
   }
@@ -195,99 +180,39 @@ class RuleReader {
   #pollInterval(): number | null {
     const { poll_interval, backend } = this.#given;
     if (poll_interval === undefined) return null;
-    const span = this.#span("poll_interval") ?? this.#head;
-    if (backend !== "poll") this.#needs("poll_interval", 'backend = "poll"');
+    if (backend !== "poll") this.#table.needs("poll_interval", 'backend = "poll"');
     const parsed = parsePollInterval(poll_interval);
     if (typeof parsed === "number") return parsed;
-    const shown = quotedWord(latin1(utf8(poll_interval)));
-    this.#findings.error(span, `Cannot use ${shown} as poll_interval: ${parsed}`);
+    this.#table.refuse(["poll_interval"], poll_interval, parsed);
     return null;
   }
 
-  #command(): Command | null {
-    const { run, shell } = this.#given;
-    if (run !== undefined && shell !== undefined) {
-      const span = this.#span("shell") ?? this.#head;
-      this.#findings.error(span, "Cannot use both run and shell: keep one of them");
-    }
-    if (shell !== undefined) return this.#shell(shell);
-    return run === undefined ? null : this.#run(run);
+  /** Nothing for a rule without a command, whatever holds for all. */
+  #actions(command: Command | null): RuleActions {
+    if (command === null)
+      refuseWithoutCommand(this.#given, this.#context.actionKeyNames, this.#table);
+    const own = actionsOf(this.#given, this.#table);
+    if (command === null) return {};
+    const all = over(this.#context.defaults, own);
+    refuseTogether(this.#given, { ...defaultPolicy, ...all.policy }, command, this.#table);
+    if (this.#given.require_access === true && all.identity.user === undefined)
+      this.#table.needs("require_access", "user");
+    return ruleActions(all);
   }
 
-  #run(run: readonly string[]): Command {
-    const words = run.map((text, at) => {
-      const one = { text, ...(this.#span("run", at) ?? this.#head) };
-      this.#refuseNul(one);
-      return templateOf(text, (from, length, message) =>
-        this.#findings.error(inside(one, from, length), message),
-      );
-    });
-    const program = { text: run[0]!, ...(this.#span("run", 0) ?? this.#head) };
-    if (program.text === "")
-      this.#findings.error(program, 'Cannot run "": the program is empty; write its absolute path');
-    else if (words[0]!.every((part) => "literal" in part)) this.#doubt(program);
-    return { words };
-  }
-
-  #doubt(program: Text): void {
-    const doubt = this.#context.programs.doubtAbout(latin1(utf8(program.text)));
-    if (doubt === null) return;
-    this.#findings.warning(
-      program,
-      `Cannot run ${quotedWord(latin1(utf8(program.text)))}: ${doubt}`,
-    );
-  }
-
-  #shell(shell: string): Command {
-    const one = { text: shell, ...(this.#span("shell") ?? this.#head) };
-    this.#refuseNul(one);
-    const token = /\{(path|name|dir|stem|ext|from|events|pid|comm|exe|uid|rule|seq)\}/.exec(shell);
-    if (token !== null && shell[token.index - 1] !== "$") {
-      const variable = ["stem", "ext"].includes(token[1]!)
-        ? "FACRON_NAME"
-        : `FACRON_${token[1]!.toUpperCase()}`;
-      const message = `Cannot use ${token[0]} in shell: a file name would be read as shell; write "$${variable}"`;
-      this.#findings.error(inside(one, token.index, token[0].length), message);
-    }
-    const words = ["/bin/sh", "-c", shell].map((text) => [{ literal: utf8(text) }]);
-    return { words };
-  }
-
-  #runAs(command: Command | null): RunAs | null {
-    const { user, clear_env = false, require_access = false } = this.#given;
-    if (user === undefined) {
-      for (const key of ["clear_env", "require_access"] as const)
-        if (this.#given[key] === true) this.#needs(key, "user");
-      return null;
-    }
-    if (command === null) this.#needs("user", "run or shell");
-    return { user: String(user), clearsEnvironment: clear_env, needsAccess: require_access };
-  }
-
-  #actor(command: Command | null): WrittenActorWish | null {
+  #actor(command: Command | null, { policy }: RuleActions): WrittenActorWish | null {
     const wish = actorOf(this.#given.actor, (keys, message) =>
-      this.#findings.error(this.#span("actor", ...keys) ?? this.#head, message),
+      this.#table.error(["actor", ...keys], message),
     );
-    const asked = command?.words.flat().find(isActorValue);
-    if (wish === null && asked !== undefined) this.#needs(`{${asked.value}}`, "actor = true");
+    const ofFailure = this.#given.on_failure === undefined ? null : policy?.onFailure;
+    for (const [key, one] of Object.entries({ run: command, on_failure: ofFailure })) {
+      const asked = valuesIn(one ?? { words: [] }).find((value) => actorValues.includes(value));
+      if (wish === null && asked !== undefined)
+        this.#table.error(
+          [key],
+          `Cannot use {${asked}} without actor = true: add that, or remove {${asked}}`,
+        );
+    }
     return wish;
   }
-
-  #refuseNul(one: Text): void {
-    if (one.text.includes("\0"))
-      this.#findings.error(
-        one,
-        "Unexpected NUL character: no path or argument can hold one; remove it",
-      );
-  }
-}
-
-function isActorValue(part: Part): part is { readonly value: ValueName } {
-  return "value" in part && actorValues.includes(part.value);
-}
-
-/** A stretch of a text behind its opening quote; with escapes in it the place is only near. */
-function inside(text: Text, at: number, length: number): Span {
-  const bytes = utf8(text.text.slice(0, at)).length;
-  return { from: text.from + 1 + bytes, length };
 }

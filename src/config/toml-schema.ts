@@ -1,5 +1,12 @@
 /** The keys of the TOML, once: what a file is checked by, and what editors complete it with. */
 import { z } from "zod";
+import {
+  type ActionKey,
+  actionKeys,
+  batchKeys,
+  defaultKeys,
+  retryKeys,
+} from "./toml-action-schema.ts";
 
 const text = z.string().min(1);
 const textOrList = z.union([text, z.array(text).min(1)]);
@@ -113,31 +120,14 @@ export const ruleSchema = z
       .min(1)
       .optional()
       .describe(
-        "Program and arguments, without a shell; {path} {name} {dir} ... are replaced, {{ is a brace",
+        "Program and arguments, without a shell; {path} {name} {dir} ... are replaced, {{ is a brace; {paths} as a word of its own is all paths of a batch",
       ),
     shell: text
       .optional()
       .describe(
         'A line for /bin/sh -c; the event is in FACRON_PATH and the like: gzip -- "$FACRON_PATH"',
       ),
-    user: z
-      .union([text, z.int().min(0)])
-      .optional()
-      .describe("Whom the command runs as, with all groups, HOME, USER, LOGNAME and SHELL"),
-    clear_env: z
-      .boolean()
-      .optional()
-      .describe("With user: nothing of facron's environment reaches the command. Default: false"),
-    require_access: z
-      .boolean()
-      .optional()
-      .describe("With user: only for what that user may read itself. Default: false"),
-    when_busy: z
-      .enum(["queue", "skip"])
-      .optional()
-      .describe(
-        "What happens while the command runs: it waits its turn, or starts no other. Default: queue",
-      ),
+    ...actionKeys,
     once: z
       .boolean()
       .optional()
@@ -145,7 +135,7 @@ export const ruleSchema = z
   })
   .describe("What to watch, for which events, and what to run");
 
-const settings = z
+export const settingsSchema = z
   .strictObject({
     include: z
       .array(text)
@@ -159,20 +149,35 @@ const settings = z
       .max(999_999)
       .optional()
       .describe("Commands at once, over all rules. Default: 16"),
+    state_dir: text
+      .optional()
+      .describe("Where durable rules keep their events. Default: /var/lib/facron"),
+    runtime_dir: text
+      .optional()
+      .describe("Where the socket for facron status is. Default: /run/facron"),
+    ...defaultKeys,
   })
-  .describe("What is for all rules");
+  .describe("What is for all rules, and what holds of those that do not say it themselves");
 
 export const tomlSchema = z.strictObject({
-  facron: settings.optional(),
+  facron: settingsSchema.optional(),
   rule: z.array(ruleSchema).optional(),
 });
 
 export type TomlFile = z.infer<typeof tomlSchema>;
 export type TomlRule = z.infer<typeof ruleSchema>;
+export type TomlSettings = z.infer<typeof settingsSchema>;
 
+export const actionKeyNames = Object.keys(actionKeys) as ActionKey[];
 export const ruleKeys = Object.keys(ruleSchema.shape);
-export const actorKeys = Object.keys(actor.shape);
-export const settingsKeys = Object.keys(settings.shape);
+export const settingsKeys = Object.keys(settingsSchema.shape);
+
+/** Of the tables inside a rule. */
+export const keysInTable: Readonly<Record<string, readonly string[]>> = {
+  actor: Object.keys(actor.shape),
+  batch: batchKeys,
+  retry: retryKeys,
+};
 
 /** JSON Schema, draft 2020-12. */
 export function tomlJsonSchema(): object {

@@ -15,6 +15,7 @@ export function templateOf(
   const parts: Part[] = [];
   let literal = "";
   let end = 0;
+  let paths = -1;
   for (const match of text.matchAll(piece)) {
     literal += text.slice(end, match.index);
     end = match.index + match[0].length;
@@ -23,6 +24,7 @@ export function templateOf(
       const value = valueNames.find((name) => name === match[1]);
       if (value === undefined) fault(match.index, match[0].length, mistake(match[0], match[1]));
       else {
+        if (value === "paths") paths = match.index;
         if (literal !== "") parts.push({ literal: utf8(literal) });
         literal = "";
         parts.push({ value });
@@ -31,8 +33,12 @@ export function templateOf(
   }
   literal += text.slice(end);
   if (literal !== "" || parts.length === 0) parts.push({ literal: utf8(literal) });
+  if (paths >= 0 && parts.length > 1) fault(paths, "{paths}".length, pathsInside);
   return parts;
 }
+
+const pathsInside =
+  'Cannot use "{paths}" inside a word: it becomes an argument for each path; make it a word of its own';
 
 function mistake(written: string, name: string | undefined): string {
   if (name === undefined)

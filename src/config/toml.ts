@@ -6,8 +6,11 @@ import { Programs } from "./programs.ts";
 import type { Parsed, PlacedRule, Source } from "./source.ts";
 import { byteOrderMarkLength, type Span } from "./span.ts";
 import { TomlPlaces } from "./toml-places.ts";
-import { ruleOf } from "./toml-rule.ts";
-import type { TomlFile } from "./toml-schema.ts";
+import { nothingGiven } from "./toml-given.ts";
+import { type RuleContext, ruleOf } from "./toml-rule.ts";
+import type { TomlSettings } from "./toml-schema.ts";
+import { defaultsOf, settingsFrom } from "./toml-settings.ts";
+import { TomlTable } from "./toml-table.ts";
 import { syntaxMessage } from "./toml-syntax.ts";
 
 /** @throws {ConfigError} with everything that is wrong in it */
@@ -21,14 +24,19 @@ export function parseToml(source: Source): Parsed {
   }
   const values = valuesOf(source, places, findings);
   findings.throwErrors();
-  const { facron } = checked(values, places, findings);
-  const rules = rulesOf(values, { source, text, places, findings });
+  check(values, places, findings);
+  const { cwd } = source;
+  const context = { places, findings, programs: new Programs(cwd), cwd, text };
+  const facron = settingsOf(values);
+  const table = new TomlTable(context, ["facron"]);
+  const defaults = defaultsOf(facron, table, source.defaults ?? nothingGiven);
+  const settings = settingsFrom(facron, table);
+  const rules = rulesOf(values, source, { ...context, defaults });
   findings.throwErrors();
-  const includes = (facron?.include ?? []).map((pattern, at) => {
-    return { pattern, span: places.value(["facron", "include", at]) ?? { from: 0, length: 1 } };
+  const includes = (facron.include ?? []).map((pattern, at) => {
+    return { pattern, span: table.span("include", at) ?? table.head };
   });
-  const maxRunning = facron?.max_running;
-  return { rules, includes, settings: maxRunning === undefined ? {} : { maxRunning } };
+  return { rules, includes, settings, defaults };
 }
 
 /** What the text says, in any form; undefined if it is no TOML. */
@@ -81,35 +89,36 @@ function loadFaults(): typeof import("./toml-faults.ts") {
   return require("./toml-faults.ts");
 }
 
-function checked(values: unknown, places: TomlPlaces, findings: Findings): TomlFile {
-  const result = loadSchema().tomlSchema.safeParse(values);
-  if (result.success) return result.data;
+function check(values: unknown, places: TomlPlaces, findings: Findings): void {
+  const { error } = loadSchema().tomlSchema.safeParse(values);
+  if (error === undefined) return;
   const { TomlFaults } = loadFaults();
-  new TomlFaults(values, places, findings).tell(result.error.issues);
-  return {};
+  new TomlFaults(values, places, findings).tell(error.issues);
 }
 
-interface Reading {
-  readonly source: Source;
-  readonly text: string;
-  readonly places: TomlPlaces;
-  readonly findings: Findings;
+/** `[facron]`, although a rule may not have the right form; nothing if it has not itself. */
+function settingsOf(values: unknown): TomlSettings {
+  const { facron } = values as { readonly facron?: unknown };
+  return loadSchema().settingsSchema.safeParse(facron).data ?? {};
 }
 
 /** A rule that has the right form is read although another has not: all errors are said at once. */
-function rulesOf(values: unknown, { source, text, places, findings }: Reading): PlacedRule[] {
+function rulesOf(
+  values: unknown,
+  { file }: Source,
+  context: Omit<RuleContext, "actionKeyNames">,
+): PlacedRule[] {
   const { rule } = values as { readonly rule?: unknown };
   if (!Array.isArray(rule)) return [];
-  const { ruleSchema } = loadSchema();
-  const context = { places, findings, programs: new Programs(source.cwd), cwd: source.cwd };
-  const lineOf = lineCounter(text);
+  const { ruleSchema, actionKeyNames } = loadSchema();
+  const lineOf = lineCounter(context.text);
   const rules: PlacedRule[] = [];
   for (const [index, given] of rule.entries()) {
     const { data } = ruleSchema.safeParse(given);
     if (data === undefined) continue;
-    const head = places.value(["rule", index]) ?? { from: 0, length: 1 };
-    const name = `${basename(source.file)}:${lineOf(head.from)}`;
-    const placed = ruleOf(data, { index, name }, context);
+    const head = context.places.value(["rule", index]) ?? { from: 0, length: 1 };
+    const name = `${basename(file)}:${lineOf(head.from)}`;
+    const placed = ruleOf(data, { index, name }, { ...context, actionKeyNames });
     if (placed !== null) rules.push(placed);
   }
   return rules;

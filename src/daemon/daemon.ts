@@ -117,6 +117,7 @@ class Daemon {
       spawn: (start, onExit) => spawnCommand(start, { cwd, self: options.self, stderrFd, onExit }),
       readUp: (then) => this.#readUp(then),
       onStarted: (count) => this.#madeRoom(count),
+      onFull: (isFull) => this.#reader?.holdBack(isFull),
     });
   }
 
@@ -210,7 +211,8 @@ class Daemon {
   #setPlan({ rules, warnings, settings, dependsOn = [], leftOut = [] }: Loaded): void {
     for (const problem of leftOut) this.#log.error(formatProblem(problem));
     this.#watchConfiguration(dependsOn);
-    this.#runner.allow(this.#options.maxRunning ?? settings?.maxRunning ?? defaultMaxRunning);
+    const { maxRunning = defaultMaxRunning } = settings ?? {};
+    this.#runner.allow(this.#options.maxRunning ?? maxRunning, rules);
     for (const warning of warnings) this.#log.warn(formatProblem(warning));
     forgetAccounts();
     for (const warning of unknownActors(rules)) this.#log.warn(warning);

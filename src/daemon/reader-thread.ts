@@ -35,6 +35,7 @@ export class ReaderThread {
   /** Which filesystem it asks. */
   readonly lookout = new Lookout(this.#counters.buffer as SharedArrayBuffer);
   #isOver = false;
+  #isHeldBack = false;
 
   constructor({ url, onMessage, onDeath }: ReaderThreadOptions) {
     const channel = new MessageChannel();
@@ -74,6 +75,15 @@ export class ReaderThread {
   /** Kernel marks and watches held, while a tree is walked. */
   get marks(): number {
     return Atomics.load(this.#counters, sharedCounters.marks);
+  }
+
+  /** Whether no more events are to be read for now, however few triggers wait. */
+  holdBack(isWished: boolean): void {
+    if (isWished === this.#isHeldBack) return;
+    this.#isHeldBack = isWished;
+    // As if all that may wait did.
+    if (!isWished) return this.madeRoom(triggersWaitingMax);
+    Atomics.add(this.#counters, sharedCounters.triggersWaiting, triggersWaitingMax);
   }
 
   /** So many triggers no longer wait. */

@@ -45,6 +45,11 @@ export class JsonLines {
     return this.#seq;
   }
 
+  /** The next line is the one after this. */
+  continueAfter(seq: number): void {
+    this.#seq = seq;
+  }
+
   get byteLength(): number {
     return this.#end;
   }

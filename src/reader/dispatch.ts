@@ -13,10 +13,9 @@ import type {
   Rename,
 } from "../watch/backend.ts";
 import type { RealDisk } from "../watch/disk.ts";
-import type { Mark } from "../watch/tree.ts";
-import { isOwnOutput, type Node, type Root } from "../watch/tree.ts";
-import { contentChanges } from "../watch/want.ts";
 import { came, ended } from "../watch/recently-told.ts";
+import { isOwnOutput, type Mark, type Node, type Root } from "../watch/tree.ts";
+import { contentChanges } from "../watch/want.ts";
 import type { WatchTable } from "../watch/watch-table.ts";
 import { type ActorSource, noRecord } from "./actors.ts";
 import { Meeting } from "./meeting.ts";

@@ -1,9 +1,9 @@
 /** Where the reader is asking a filesystem that may never answer: it writes, the main thread reads. */
 
-/** As `sharedCounters`, in the same memory. */
+/** Behind `sharedCounters`, in the same memory: two words, and then the bytes of the path. */
 export const stepWord = 3;
-const pathBytes = 4;
-const pathStart = 5 * Int32Array.BYTES_PER_ELEMENT;
+const pathBytesWord = 4;
+const pathStart = (pathBytesWord + 1) * Int32Array.BYTES_PER_ELEMENT;
 const pathBytesMax = 4096;
 
 /** Bytes of `ReaderStart.shared`. */
@@ -32,7 +32,7 @@ export class Lookout {
   at(path: Uint8Array): void {
     const bytes = path.subarray(0, pathBytesMax);
     this.#path.set(bytes);
-    Atomics.store(this.#words, pathBytes, bytes.length);
+    Atomics.store(this.#words, pathBytesWord, bytes.length);
   }
 
   /** By the main thread: odd while the reader asks, another number after each answer. */
@@ -41,6 +41,6 @@ export class Lookout {
   }
 
   get path(): Uint8Array {
-    return this.#path.slice(0, Atomics.load(this.#words, pathBytes));
+    return this.#path.slice(0, Atomics.load(this.#words, pathBytesWord));
   }
 }

@@ -73,7 +73,7 @@ export class Meeting {
     const isDirectory = (kind & viewDirectory) !== 0;
     const plain = verdict.partial.length === 0 && verdict.forgetting.length === 0;
     if (plain && this.#group === null) {
-      const { head, running } = verdict;
+      const { head } = verdict;
       const actor = verdict.tellsActor ? this.#actors.current : null;
       const seq = this.#lines.event(
         head,
@@ -87,24 +87,8 @@ export class Meeting {
         synthetic,
         actor?.json,
       );
-      for (let i = 0; i < running.length; i++) {
-        const rule = running[i]!;
-        const events = verdict.events | (kind & (viewSelf | viewDirectory));
-        const packed = actor === null ? null : this.#packed(rule, actor);
-        this.#triggers.add(
-          rule,
-          events,
-          pid,
-          seq,
-          prefix.raw,
-          name,
-          start,
-          end,
-          null,
-          packed,
-          synthetic,
-        );
-      }
+      if (verdict.running.length > 0)
+        this.#trigger(verdict, kind, prefix, name, start, end, pid, seq, actor, synthetic);
       if (this.#lines.byteLength > linesBytesMax) this.#linesAreMany();
       return;
     }
@@ -115,6 +99,39 @@ export class Meeting {
     const actor = this.#actorFor(met);
     const sighting = { met, events, prefix, name: copy, isDirectory, pid, actor, from: null };
     this.#see(sighting, synthetic);
+  }
+
+  /** The commands of a record that is told by itself. */
+  #trigger(
+    { running, events }: Verdict,
+    kind: number,
+    prefix: PathPrefix,
+    name: Uint8Array,
+    start: number,
+    end: number,
+    pid: number,
+    seq: number,
+    actor: Actor | null,
+    synthetic: SyntheticReason | null,
+  ): void {
+    const seen = events | (kind & (viewSelf | viewDirectory));
+    for (let i = 0; i < running.length; i++) {
+      const rule = running[i]!;
+      const packed = actor === null ? null : this.#packed(rule, actor);
+      this.#triggers.add(
+        rule,
+        seen,
+        pid,
+        seq,
+        prefix.raw,
+        name,
+        start,
+        end,
+        null,
+        packed,
+        synthetic,
+      );
+    }
   }
 
   rename({ from, to, isDirectory, pid }: Rename): void {

@@ -8,7 +8,7 @@ import type { Interests } from "../rule/matcher.ts";
 import { PollTable, type PollTableOptions } from "../watch/poll-table.ts";
 import type { RootWants } from "../watch/watch-table.ts";
 import type { Claim } from "./claims.ts";
-import type { Plan } from "./plan.ts";
+import type { Plan, PlannedRule } from "./plan.ts";
 
 /** What the watcher says of a path that is to be polled. */
 export interface PollClaims {
@@ -53,10 +53,9 @@ export class Polling {
   /** @throws {SyscallError} about the path */
   poll({ path, claims, wants, isNew, added }: PollClaims): void {
     const key = latin1(path);
-    const intervals = claims.map(({ planned }) => planned.pollIntervalMs ?? defaultPollIntervalMs);
     const { table } = this;
     const before = table.roots.get(key)?.node ?? null;
-    const intervalMs = Math.min(...intervals);
+    const intervalMs = intervalMsOf(claims);
     table.setRoot(path, { ...wants(claims), intervalMs, isNew });
     this.#kept.add(key);
     if (isNew && before?.isDirectory === true && added.length > 0) {
@@ -70,10 +69,8 @@ export class Polling {
     const key = latin1(path);
     if (this.#said.has(key)) return;
     this.#said.add(key);
-    const intervals = claims.map(({ planned }) => planned.pollIntervalMs ?? defaultPollIntervalMs);
-    this.#log.warn(
-      `Polling ${quoted(path)} every ${durationText(Math.min(...intervals))}: it cannot be watched: ${why}`,
-    );
+    const every = durationText(intervalMsOf(claims));
+    this.#log.warn(`Polling ${quoted(path)} every ${every}: it cannot be watched: ${why}`);
   }
 
   /** @param isStart of the plan: rules from before are not met any more */
@@ -88,9 +85,17 @@ export class Polling {
       const isThere = (path: Uint8Array): boolean => roots.get(latin1(path))?.roundsLeft === null;
       return backend === "poll" && watch.some((one) => one.isGlob === true || !isThere(one.path));
     });
-    const intervals = waiting.map((rule) => rule.pollIntervalMs ?? defaultPollIntervalMs);
-    this.table.lookForArrivals(waiting.length === 0 ? 0 : Math.min(...intervals));
+    this.table.lookForArrivals(waiting.length === 0 ? 0 : shortestMs(waiting));
   }
+}
+
+function intervalMsOf(claims: readonly Claim[]): number {
+  return shortestMs(claims.map(({ planned }) => planned));
+}
+
+/** What all of them are content with. */
+function shortestMs(rules: readonly PlannedRule[]): number {
+  return Math.min(...rules.map(({ pollIntervalMs = defaultPollIntervalMs }) => pollIntervalMs));
 }
 
 /** Whether polling can take the place of a kernel interface that refuses the path. */

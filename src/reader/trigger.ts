@@ -46,6 +46,7 @@ export const unknownFamily = -1;
 // The events carry the matcher's `viewSelf` and `viewDirectory` above their own bits.
 const headerWords = 14;
 const headerBytes = headerWords * 4;
+const ruleWord = 2;
 const timeWord = 8;
 const reasonWord = 10;
 const familyWord = 11;
@@ -193,19 +194,16 @@ export class TriggerCursor {
   next(): boolean {
     this.#start = this.#end;
     if (this.#start === this.#bytes.length) return false;
-    const word = this.#start >> 2;
-    const words = this.#words;
-    const lengths = words[word + 5]! + words[word + 6]! + words[word + 7]!;
-    this.#end = (this.#start + headerBytes + lengths + 3) & ~3;
+    this.#end = this.#start + sizeAt(this.#words, this.#start >> 2);
     return true;
   }
 
   get rule(): number {
-    return this.#words[(this.#start >> 2) + 2]!;
+    return this.#words[(this.#start >> 2) + ruleWord]!;
   }
 
   set rule(index: number) {
-    this.#words[(this.#start >> 2) + 2] = index;
+    this.#words[(this.#start >> 2) + ruleWord] = index;
   }
 
   get events(): number {
@@ -239,4 +237,69 @@ export class TriggerCursor {
   get bytes(): Uint8Array {
     return this.#bytes.subarray(this.#start, this.#end);
   }
+}
+
+/** Triggers of one rule, in order. */
+export interface RuleTriggers {
+  /** Index into the plan's rules. */
+  readonly rule: number;
+  readonly buffer: ArrayBuffer;
+  readonly count: number;
+}
+
+/** A buffer of triggers taken apart by their rules. */
+export function triggersByRule(buffer: ArrayBuffer): RuleTriggers[] {
+  const words = new Int32Array(buffer);
+  const extents = new Map<number, { bytes: number; count: number }>();
+  for (let at = 0; at < words.length; at += sizeAt(words, at) >> 2) {
+    const rule = words[at + ruleWord]!;
+    const extent = extents.get(rule);
+    if (extent === undefined) {
+      extents.set(rule, { bytes: sizeAt(words, at), count: 1 });
+    } else {
+      extent.bytes += sizeAt(words, at);
+      extent.count++;
+    }
+  }
+  const parts = new Map(
+    Array.from(extents, ([rule, { bytes, count: triggers }]) => [
+      rule,
+      { rule, bytes: new Int32Array(bytes >> 2), count: triggers, end: 0 },
+    ]),
+  );
+  for (let at = 0; at < words.length;) {
+    const size = sizeAt(words, at) >> 2;
+    const part = parts.get(words[at + ruleWord]!)!;
+    part.bytes.set(words.subarray(at, at + size), part.end);
+    part.end += size;
+    at += size;
+  }
+  return Array.from(parts.values(), (part) => ({
+    rule: part.rule,
+    buffer: part.bytes.buffer,
+    count: part.count,
+  }));
+}
+
+/** The rule that all of these triggers are of, or null. */
+export function onlyRuleIn(buffer: ArrayBuffer): number | null {
+  const words = new Int32Array(buffer);
+  const rule = words[ruleWord]!;
+  for (let at = 0; at < words.length; at += sizeAt(words, at) >> 2)
+    if (words[at + ruleWord] !== rule) return null;
+  return rule;
+}
+
+/** Bytes of the trigger that begins at this word. */
+function sizeAt(words: Int32Array, at: number): number {
+  const texts = words[at + 5]! + words[at + 6]! + words[at + 7]!;
+  return (headerBytes + texts + 3) & ~3;
+}
+
+/** @returns a buffer with the first `count` of its triggers */
+export function firstTriggers(buffer: ArrayBuffer, count: number): ArrayBuffer {
+  const words = new Int32Array(buffer);
+  let end = 0;
+  for (let n = 0; n < count; n++) end += sizeAt(words, end) >> 2;
+  return buffer.slice(0, end * 4);
 }

@@ -36,7 +36,12 @@ export class UnknownActors {
   readonly #log: Log;
   /** Records that a rule would have decided by who did it, since that was last said. */
   readonly #undecided: Record<WhyUnknown, number> = {
-    ...{ ended: 0, outside: 0, "no-record": 0, hidden: 0, "no-descriptor": 0, "no-proc": 0 },
+    ended: 0,
+    outside: 0,
+    "no-record": 0,
+    hidden: 0,
+    "no-descriptor": 0,
+    "no-proc": 0,
   };
   #isAny = false;
   /** performance.now() before which it is not said again. */
@@ -53,7 +58,7 @@ export class UnknownActors {
     this.#isAny = true;
   }
 
-  /** To be called after each read. */
+  /** To be called after each round of reading. */
   sayIfDue(): void {
     if (this.#isAny && performance.now() >= this.#silentUntil) this.say();
   }

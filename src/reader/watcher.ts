@@ -1,33 +1,25 @@
-/** A plan becomes watches: each path of each rule on the best backend that takes it. */
-import { cString, latin1 } from "../../ffi/bytes.ts";
+/** A plan becomes watches: what both plans watch stays as it is, what is new is added before the rest goes. */
+import { latin1 } from "../../ffi/bytes.ts";
 import { SyscallError } from "../../ffi/errno.ts";
-import { namesOf } from "../event.ts";
-import { WatchError } from "../errors.ts";
 import { type Log, quoted } from "../log.ts";
-import { whyNeverHeard } from "../rule/filter-text.ts";
-import { Interests } from "../rule/matcher.ts";
-import { whyNeverMet } from "../rule/reach.ts";
-import { type BackendChoice, type BackendName, eventsOf } from "../rule/rule.ts";
+import type { Interests } from "../rule/matcher.ts";
 import type { RuleSet } from "../rule/rule-set.ts";
-import { effectOfNotKnowing } from "../rule/actor.ts";
 import type { ActorDesk } from "../watch/actor-desk.ts";
 import { Arrivals } from "../watch/arrivals.ts";
-import { cannotWatch, causeOf, isOfFilesystem, whyNotFilesystem } from "../watch/explain.ts";
-import { isUnsupportedFilesystem, type Refusal } from "../watch/joint-backend.ts";
 import { type Ladder, whyNotFanotify } from "../watch/ladder.ts";
-import { isLimit, whoseLimit } from "../watch/limits.ts";
-import type { Backend } from "../watch/backend.ts";
-import { type OwnOutputs, statusOrNull } from "../watch/own-outputs.ts";
-import { SharedFilesystems } from "../watch/shared-filesystems.ts";
-import { isGone } from "../watch/side-watch.ts";
-import type { Node, Root } from "../watch/tree.ts";
-import { type RootWants, type TableObserver, WatchTable } from "../watch/watch-table.ts";
+import type { OwnOutputs } from "../watch/own-outputs.ts";
 import type { LookSink } from "../watch/poll-changes.ts";
-import { mayPoll, Polling } from "./polling.ts";
-import { type Claim, ClaimFinder, type Claims, isWanted, signatureOf } from "./claims.ts";
+import { SharedFilesystems } from "../watch/shared-filesystems.ts";
+import type { Node, Root } from "../watch/tree.ts";
+import { type TableObserver, WatchTable } from "../watch/watch-table.ts";
+import { ClaimFinder, type Claims, isWanted, signatureOf } from "./claims.ts";
 import { Footing } from "./footing.ts";
 import { asksForActors, type Plan, type WatchReport } from "./plan.ts";
-import { Shortages, shortageText } from "./shortages.ts";
+import { Polling } from "./polling.ts";
+import { Refusals } from "./refusals.ts";
+import { RuleWarnings } from "./rule-warnings.ts";
+import { Rungs } from "./rungs.ts";
+import { Tables } from "./tables.ts";
 
 export interface WatcherOptions {
   readonly log: Log;
@@ -49,68 +41,54 @@ export interface WatcherObserver extends Omit<TableObserver, "isWanted"> {
 export class Watcher {
   readonly arrivals: Arrivals;
   readonly polling: Polling;
-  readonly #claims: ClaimFinder;
-  readonly #tables = new Map<Backend, WatchTable>();
-  readonly #tableList: WatchTable[] = [];
+  readonly tables: Tables;
   readonly #ladder: Ladder;
   readonly #options: WatcherOptions;
+  readonly #claims: ClaimFinder;
+  readonly #rungs: Rungs;
+  readonly #refusals: Refusals;
+  readonly #warnings: RuleWarnings;
   readonly #shared: SharedFilesystems;
+  readonly #footing = new Footing();
   #plan: Plan | null = null;
-  #rules: RuleSet | null = null;
   /** By path: the claims that were seen to under this plan. */
   #done = new Map<string, readonly string[]>();
-  /** Of the path in hand: those of before. */
-  #doneBefore: readonly string[] = [];
   #byPath: ReadonlyMap<string, Claims> = new Map();
-  readonly #footing = new Footing();
-  readonly #observer: TableObserver;
   #kept = new Set<Root>();
-  /** What is wrong with some path and is not said yet. */
-  #failures: string[] = [];
-  /** Each thing that was wrong under this plan. */
-  #failed = new Set<string>();
-  #saidWhyInotify = false;
-  readonly #shortages = new Shortages();
-  /** Paths of rules that a limit of the kernel keeps from being watched. */
-  #refused: Refusal[] = [];
-  /** Rules of this plan of which it is said that nobody knows who did it. */
-  #saidOfActors = new Set<number>();
 
   constructor(ladder: Ladder, options: WatcherOptions) {
+    const { log, ownOutputs, observer } = options;
     this.#ladder = ladder;
     this.#options = options;
-    this.#shared = new SharedFilesystems(options.log);
+    this.#shared = new SharedFilesystems(log);
+    this.#refusals = new Refusals(ladder, log);
+    this.#warnings = new RuleWarnings(log);
     const judge = { isWanted: (root: Root) => this.#isWanted(root) };
-    this.#observer = { ...options.observer, ...judge };
-    this.arrivals = new Arrivals(options.log);
-    const somethingCameOrWent = () => options.observer.rootGone();
+    const tableOptions = { log, ownOutputs, observer: { ...observer, ...judge } };
+    this.tables = new Tables((backend) => new WatchTable(backend, tableOptions));
+    this.arrivals = new Arrivals(log);
+    const somethingCameOrWent = (): void => observer.rootGone();
     this.polling = new Polling({ ...options, ...judge, somethingCameOrWent });
     this.#claims = new ClaimFinder(this.arrivals, {
-      log: options.log,
-      isWatched: (key) => this.#isWatched(key),
-      onFailure: (text) => this.#fail(text),
+      log,
+      isWatched: (key) => this.polling.has(key) || this.tables.has(key),
+      onFailure: (text) => this.#refusals.fail(text),
+    });
+    this.#rungs = new Rungs({
+      ladder,
+      log,
+      tables: this.tables,
+      polling: this.polling,
+      refusals: this.#refusals,
+      warnings: this.#warnings,
+      onWatched: (root) => this.#keepNew(root),
+      onVanished: (path) => this.#lookForAnother(path),
+      onAdded: (node, table, interests) => observer.interestsAdded(node, table, interests),
     });
   }
 
-  /** In the order in which their backends were opened. */
-  get tables(): readonly WatchTable[] {
-    return this.#tableList;
-  }
-
-  /** Directories are to be found, or to be looked up. */
-  get needsWalk(): boolean {
-    for (let i = 0; i < this.#tableList.length; i++) if (this.#tableList[i]!.needsWalk) return true;
-    return false;
-  }
-
-  get isWalking(): boolean {
-    for (let i = 0; i < this.#tableList.length; i++) if (this.#tableList[i]!.isWalking) return true;
-    return false;
-  }
-
   /**
-   * Watch what the plan says. What both plans watch stays as it is, what is new is added before what
-   * is no longer wanted goes.
+   * Watch what the plan says.
    *
    * @returns the table until now, if fanotify had to be opened anew: to be read out, and closed
    * @throws {WatchError} if the plan says that every path must work, and one does not
@@ -118,13 +96,11 @@ export class Watcher {
   apply(plan: Plan, rules: RuleSet): WatchTable | null {
     const retired = this.#tellActors(asksForActors(plan));
     this.#plan = plan;
-    this.#rules = rules;
     this.#done = new Map();
-    this.#failed = new Set();
-    this.#refused = [];
-    this.#shortages.clear();
-    for (const table of this.tables) this.#retry(table);
-    this.#saidOfActors = new Set();
+    this.#rungs.beginPlan(rules, plan);
+    this.#refusals.beginPlan();
+    this.#warnings.beginPlan();
+    for (const table of this.tables.list) this.#retry(table);
     this.#follow({ isNew: false });
     return retired;
   }
@@ -133,67 +109,15 @@ export class Watcher {
   #tellActors(wanted: boolean): WatchTable | null {
     if (wanted === this.#ladder.tellsActors) return null;
     const before = this.#ladder.tellActors(wanted ? this.#options.actors : null);
+    if (before === null) return null;
     if (before instanceof SyscallError) {
       const { log } = this.#options;
       log.warn(`Cannot ask who does things: ${whyNotFanotify(before)}; restart facron for that`);
       return null;
     }
-    const retired = before === null ? undefined : this.#tables.get(before);
-    if (retired === undefined) {
-      before?.close(); // nothing is watched by it
-      return null;
-    }
-    this.#tables.delete(retired.backend);
-    this.#tableList.splice(this.#tableList.indexOf(retired), 1);
+    const retired = this.tables.retire(before);
+    if (retired === null) before.close(); // nothing is watched by it
     return retired;
-  }
-
-  /** Something may have appeared or gone: watch what matches now. */
-  follow(): void {
-    if (this.#plan !== null) this.#follow({ isNew: true });
-  }
-
-  /** @param isNew what was not watched until now has just appeared */
-  #follow({ isNew }: { readonly isNew: boolean }): void {
-    const plan = this.#plan!;
-    this.#kept = new Set();
-    this.polling.beginFollow();
-    this.#shared.forget();
-    this.#failures = [];
-    this.#footing.lookAnew();
-    const byPath = this.#claims.find(plan, { isStart: !isNew });
-    this.#byPath = byPath;
-    for (const [key, claims] of byPath) {
-      const signatures = claims.list.map(signatureOf);
-      this.#doneBefore = this.#done.get(key) ?? [];
-      const isSame = isNew && Bun.deepEquals(this.#doneBefore, signatures);
-      if (isSame && this.#keep(key, claims)) continue;
-      this.#done.set(key, signatures);
-      this.#watch(claims, isNew);
-    }
-    for (const key of this.#done.keys()) if (!byPath.has(key)) this.#done.delete(key);
-    if (!isNew && plan.everyPathMustWork) this.#throwFirst();
-    for (const failure of this.#failures) this.#options.log.warn(failure);
-    for (const table of this.tables) {
-      for (const root of [...table.roots.values()])
-        if (!this.#kept.has(root) && !(isNew && this.#isAwaited(root, byPath)))
-          table.removeRoot(root);
-    }
-    this.polling.endFollow(plan, { isStart: !isNew });
-  }
-
-  /** A file that is not there now: the records of its name count what comes to the path. */
-  #isAwaited({ node, path }: Root, byPath: ReadonlyMap<string, Claims>): boolean {
-    return node === null && (byPath.has(latin1(path)) || this.#claims.isWaitingFor(path));
-  }
-
-  #throwFirst(): void {
-    const [text] = this.#failures;
-    if (text !== undefined) throw new WatchError(text);
-    const [refusal] = this.#refused;
-    if (refusal === undefined) return;
-    const watched = this.#marksOf(whoseLimit(refusal.error));
-    throw new WatchError(shortageText({ ...refusal, count: this.#refused.length }, watched));
   }
 
   /** There may be room by now for what a limit has kept from being watched. */
@@ -208,35 +132,47 @@ export class Watcher {
     for (const parent of parents) table.lookAgainIn(parent);
   }
 
-  /** What was found to be refused since the last time: to be called when all is walked. */
-  sayRefusals(): void {
-    for (const joint of this.#ladder.opened) {
-      for (const refusal of joint.takeRefusals()) {
-        if (isLimit(refusal.error)) this.#shortages.note(refusal);
-        else this.#options.log.warn(fallText(refusal));
-      }
-    }
-    this.#shortages.say(this.#options.log, (name) => this.#marksOf(name), this.#unwatched);
+  /** Something may have appeared or gone: watch what matches now. */
+  follow(): void {
+    if (this.#plan !== null) this.#follow({ isNew: true });
   }
 
-  get #unwatched(): number {
-    const below = this.#ladder.opened.reduce((sum, { unwatched }) => sum + unwatched.size, 0);
-    return this.#refused.length + below;
+  /** @param isNew what was not watched until now has just appeared */
+  #follow({ isNew }: { readonly isNew: boolean }): void {
+    const plan = this.#plan!;
+    this.#kept = new Set();
+    this.polling.beginFollow();
+    this.#shared.forget();
+    this.#refusals.beginFollow();
+    this.#footing.lookAnew();
+    this.#byPath = this.#claims.find(plan, { isStart: !isNew });
+    for (const [key, claims] of this.#byPath) this.#watch(key, claims, isNew);
+    for (const key of this.#done.keys()) if (!this.#byPath.has(key)) this.#done.delete(key);
+    if (!isNew && plan.everyPathMustWork) this.#refusals.throwFirst();
+    this.#refusals.sayFailures();
+    this.#removeOthers(isNew);
+    this.polling.endFollow(plan, { isStart: !isNew });
   }
 
-  #marksOf(name: BackendName): number {
-    return this.#ladder.opened.reduce((sum, one) => sum + one.marksOf(name), 0);
-  }
-
-  #isWatched(key: string): boolean {
-    if (this.polling.has(key)) return true;
-    return this.tables.some((table) => (table.roots.get(key)?.node ?? null) !== null);
+  #watch(key: string, claims: Claims, isNew: boolean): void {
+    const { path, list } = claims;
+    const before = this.#done.get(key) ?? [];
+    const signatures = list.map(signatureOf);
+    const isSame = isNew && Bun.deepEquals(before, signatures);
+    if (isSame && this.#keep(key, claims)) return;
+    this.#done.set(key, signatures);
+    this.#options.asking(path);
+    if (!this.#options.ownOutputs.isAt(path))
+      return this.#rungs.watch({ path, list, isNew, before });
+    this.#refusals.fail(
+      `Cannot watch ${quoted(path)}: facron's own output goes there, and each line would cause the next`,
+    );
   }
 
   /** @returns whether the path is watched as it should be, or was refused for good */
   #keep(key: string, { isLinked }: Claims): boolean {
     let isAlive = this.polling.keep(key);
-    for (const table of this.tables) {
+    for (const table of this.tables.list) {
       const root = table.roots.get(key);
       if (root === undefined) continue;
       this.#kept.add(root);
@@ -249,288 +185,53 @@ export class Watcher {
     return isAlive;
   }
 
-  #isWanted({ path }: Root): boolean {
-    if (this.#isOwnOutput(path)) return false;
-    const claims = this.#byPath.get(latin1(path));
-    return claims?.list.every((claim) => isWanted(claim, path)) !== false;
+  #keepNew(root: Root): void {
+    this.#kept.add(root);
+    this.#shared.notice(root);
+    this.#footing.take(root);
   }
 
-  #isOwnOutput(path: Uint8Array): boolean {
-    const { ownOutputs } = this.#options;
-    if (ownOutputs.isEmpty) return false;
-    const status = statusOrNull(cString(path));
-    return status !== null && ownOutputs.has(status.inode);
-  }
-
-  #watch({ path, list }: Claims, isNew: boolean): void {
-    this.#options.asking(path);
-    if (this.#isOwnOutput(path)) {
-      this.#fail(
-        `Cannot watch ${quoted(path)}: facron's own output goes there, and each line would cause the next`,
-      );
-      return;
-    }
-    const polled = list.filter(({ planned }) => planned.backend === "poll");
-    if (polled.length > 0) this.#poll(path, polled, isNew);
-    const inotify = list.filter(({ planned }) => planned.backend === "inotify");
-    const others = list.filter(({ planned }) => isForFanotify(planned.backend));
-    const left = others.length === 0 ? [] : this.#watchWithFanotify(path, others, isNew);
-    const rest = [...inotify, ...left];
-    if (rest.length === 0) return;
-    const error = this.#watchWith(this.#ladder.backend("inotify"), path, rest, isNew);
-    if (error !== null) this.#watchBeyondLimit(path, rest, error, isNew);
-  }
-
-  /** inotify is used up. */
-  #watchBeyondLimit(
-    path: Uint8Array,
-    claims: readonly Claim[],
-    error: SyscallError,
-    isNew: boolean,
-  ): void {
-    const auto = claims.filter(({ planned }) => planned.backend === "auto");
-    if (auto.length < claims.length) this.#refuse(path, error);
-    if (auto.length === 0) return;
-    const fanotify = this.#ladder.fanotifyWithoutPrivilege();
-    if (this.#watchWith(fanotify, path, auto, isNew) !== null) return this.#refuse(path, error);
-    this.#shortages.note({ path, error, servedBy: "fanotify" });
-    for (const claim of auto) this.#warnOfActor(claim, path, "fanotify without privilege");
-  }
-
-  #refuse(path: Uint8Array, error: SyscallError): void {
-    const refusal = { path, error, servedBy: null };
-    this.#refused.push(refusal);
-    this.#shortages.note(refusal);
-  }
-
-  #fail(why: string): void {
-    if (this.#failed.has(why)) return;
-    this.#failed.add(why);
-    this.#failures.push(why);
-  }
-
-  /** @returns the claims that fall to inotify, a rung below */
-  #watchWithFanotify(path: Uint8Array, given: readonly Claim[], isNew: boolean): readonly Claim[] {
-    const backend = this.#ladder.backend("fanotify");
-    let claims = given;
-    if (backend instanceof SyscallError) {
-      claims = this.#refuseFilesystem(path, given, whyNotFanotify(backend));
-      const auto = claims.filter(({ planned }) => planned.backend === "auto");
-      if (auto.length > 0 || backend.code !== "EPERM") this.#sayWhyInotify(backend);
-      const strict = claims.filter(({ planned }) => planned.backend === "fanotify");
-      if (strict.length === 0 || backend.code !== "EPERM") return claims;
-      this.#fail(
-        `Cannot watch ${quoted(path)}: ${whyNotFanotify(backend)}; run facron as root, ` +
-          `or use inotify (IN_ names, --backend inotify)`,
-      );
-      return auto;
-    }
-    let error = this.#watchWith(backend, path, claims, isNew);
-    if (error !== null && !isLimit(error) && claims.some(isForFilesystem)) {
-      claims = this.#refuseFilesystem(path, claims, whyNotFilesystem(error));
-      if (isOfFilesystem(error)) error = this.#watchWith(backend, path, claims, isNew);
-    }
-    if (error === null || claims.length === 0) return [];
-    const refusal = { path, error, servedBy: "inotify" } as const;
-    if (isLimit(error)) this.#shortages.note(refusal);
-    else this.#options.log.warn(fallText(refusal));
-    return claims;
-  }
-
-  /** It was asked for by name, so nothing less is put in its place. @returns the other claims */
-  #refuseFilesystem(path: Uint8Array, claims: readonly Claim[], why: string): readonly Claim[] {
-    const others = claims.filter((claim) => !isForFilesystem(claim));
-    if (others.length < claims.length)
-      this.#fail(`Cannot watch ${quoted(path)} with scope "filesystem": ${why}; use scope "tree"`);
-    return others;
-  }
-
-  /** Once: it is the same for every path. */
-  #sayWhyInotify(error: SyscallError): void {
-    if (this.#saidWhyInotify) return;
-    this.#saidWhyInotify = true;
-    this.#options.log.info(`Using inotify: ${whyNotFanotify(error)}`);
-  }
-
-  /**
-   * @returns the error if another backend may serve: the filesystem does not support this one, or a limit
-   * is reached; null if nothing is left to try
-   */
-  #watchWith(
-    backend: Backend | SyscallError,
-    path: Uint8Array,
-    claims: readonly Claim[],
-    isNew: boolean,
-  ): SyscallError | null {
-    if (backend instanceof SyscallError) return backend;
-    const { name } = backend;
-    const able = claims.filter((claim) => this.#canReport(backend, path, claim));
-    if (able.length === 0) return null;
-    try {
-      const table = this.#table(backend);
-      const nodeBefore = table.roots.get(latin1(path))?.node ?? null;
-      const root = table.setRoot(path, { ...this.#wants(able), isNew });
-      this.#kept.add(root);
-      this.#shared.notice(root);
-      this.#footing.take(root);
-      if (isNew) this.#tellArrival(root, table, able, nodeBefore);
-      for (const claim of able) this.#warnIfNeverMet(claim, root);
-      if (name === "inotify") for (const claim of able) this.#warnOfActor(claim, path, name);
-      return null;
-    } catch (error) {
-      if (!(error instanceof SyscallError)) throw error;
-      if (isLimit(error)) return error;
-      if (name === "fanotify" && (isUnsupportedFilesystem(error) || isOfFilesystem(error)))
-        return error;
-      if (isGone(error) && (isNew || !this.#plan!.everyPathMustWork)) this.#vanished(path);
-      else this.#pollInstead(name, path, able, { error, isNew });
-      return null;
-    }
-  }
-
-  /** The last rung for those that leave the choice to us. */
-  #pollInstead(
-    name: BackendName,
-    path: Uint8Array,
-    claims: readonly Claim[],
-    { error, isNew }: { readonly error: SyscallError; readonly isNew: boolean },
-  ): void {
-    const polled = claims.filter((claim) => mayPoll(claim, error));
-    if (polled.length < claims.length) this.#fail(cannotWatch(path, error, name));
-    if (polled.length === 0) return;
-    this.polling.sayWhy(path, polled, causeOf(error, name));
-    this.#poll(path, polled, isNew);
-  }
-
-  #poll(path: Uint8Array, claims: readonly Claim[], isNew: boolean): void {
-    const added = claims.filter((claim) => !this.#doneBefore.includes(signatureOf(claim)));
-    const wants = (some: readonly Claim[]): RootWants => this.#wants(some);
-    try {
-      this.polling.poll({ path, claims, wants, isNew, added });
-      for (const claim of claims) this.#warnOfActor(claim, path, "polling");
-    } catch (error) {
-      if (!(error instanceof SyscallError)) throw error;
-      if (isGone(error) && (isNew || !this.#plan!.everyPathMustWork)) this.#vanished(path);
-      else this.#fail(cannotWatch(path, error, "inotify"));
-    }
-  }
-
-  /** What is in a new directory the table tells. */
-  #tellArrival(
-    root: Root,
-    table: WatchTable,
-    claims: readonly Claim[],
-    nodeBefore: Node | null,
-  ): void {
-    const { observer } = this.#options;
-    const { node } = root;
-    if (node === null) return;
-    if (node !== nodeBefore) {
-      table.tellReplaced(root);
-      return;
-    }
-    const added = claims.filter((claim) => !this.#doneBefore.includes(signatureOf(claim)));
-    if (added.length > 0 && node.isDirectory)
-      observer.interestsAdded(node, table, this.#wants(added).top);
-  }
-
-  /** It went while it was looked at: what is at the path by now has to be found. */
-  #vanished(path: Uint8Array): void {
+  #lookForAnother(path: Uint8Array): void {
     this.#done.delete(latin1(path));
     this.#options.observer.rootGone();
   }
 
-  #wants(claims: readonly Claim[]): RootWants {
-    const rules = this.#rules!;
-    const top = claims.map(({ rule, names }) => {
-      return names === null
-        ? { rule, self: true, children: true }
-        : { rule, self: false, children: true, names };
-    });
-    const below = (some: readonly Claim[]): Interests | null => {
-      const list = some.map(({ rule }) => ({ rule, self: false, children: true }));
-      return list.length === 0 ? null : new Interests(rules, list);
-    };
-    const deep = claims.filter(({ recursive }) => recursive);
-    const seesHidden = deep.filter(({ skipsHidden }) => !skipsHidden);
-    const all = below(deep);
-    const belowHidden = seesHidden.length === deep.length ? all : below(seesHidden);
-    const isStrict = claims.every(({ planned }) => planned.backend !== "auto");
-    const scope = claims.some(isForFilesystem) ? "filesystem" : "tree";
-    return { top: new Interests(rules, top), below: all, belowHidden, isStrict, scope };
+  #removeOthers(isNew: boolean): void {
+    for (const table of this.tables.list) {
+      for (const root of [...table.roots.values()])
+        if (!this.#kept.has(root) && !(isNew && this.#isAwaited(root))) table.removeRoot(root);
+    }
   }
 
-  #canReport({ name, supported }: Backend, path: Uint8Array, { planned }: Claim): boolean {
-    const events = eventsOf(planned.condition);
-    if ((events & supported) !== 0) return true;
-    const names = namesOf(events).join(", ");
-    this.#fail(`Cannot watch ${quoted(path)} for ${names}: ${name} does not report that`);
-    return false;
+  /** A file that is not there now: the records of its name count what comes to the path. */
+  #isAwaited({ node, path }: Root): boolean {
+    return node === null && (this.#byPath.has(latin1(path)) || this.#claims.isWaitingFor(path));
   }
 
-  #warnIfNeverMet({ planned, names }: Claim, { path, node }: Root): void {
-    if (node === null || names !== null) return;
-    const { condition, filter } = planned;
-    const isHeard = node.isDirectory || filter === undefined;
-    const why =
-      whyNeverMet(condition, node.isDirectory) ?? (isHeard ? null : whyNeverHeard(filter, path));
-    if (why === null) return;
-    this.#options.log.warn(`Rule ${quoted(planned.name)} never fires for ${quoted(path)}: ${why}`);
+  #isWanted({ path }: Root): boolean {
+    if (this.#options.ownOutputs.isAt(path)) return false;
+    const claims = this.#byPath.get(latin1(path));
+    return claims?.list.every((claim) => isWanted(claim, path)) !== false;
   }
 
-  /** inotify(7) has no word for it. */
-  #warnOfActor(
-    { rule, planned: { actor, name } }: Claim,
-    path: Uint8Array,
-    how: "inotify" | "polling" | "fanotify without privilege",
-  ): void {
-    if (actor === undefined || this.#saidOfActors.has(rule)) return;
-    this.#saidOfActors.add(rule);
-    this.#options.log.warn(
-      `Rule ${quoted(name)} ${effectOfNotKnowing(actor)} for ${quoted(path)}: ${how} does not tell who did it; fanotify does, as root`,
-    );
-  }
-
-  #table(backend: Backend): WatchTable {
-    const known = this.#tables.get(backend);
-    if (known !== undefined) return known;
-    const table = new WatchTable(backend, { ...this.#options, observer: this.#observer });
-    this.#tables.set(backend, table);
-    this.#tableList.push(table);
-    return table;
+  /** What was found to be refused since the last time: to be called when all is walked. */
+  sayRefusals(): void {
+    this.#refusals.sayRefusals();
   }
 
   /** What is watched now: complete when no directory is left to walk. */
   report(plan: Plan): WatchReport {
+    const ladder = this.#ladder;
     const watched = { inotify: 0, fanotify: 0 };
-    const marks = { inotify: this.#marksOf("inotify"), fanotify: this.#marksOf("fanotify") };
-    for (const { backend, roots } of this.tables) {
-      watched[backend.name] += roots.size;
-    }
+    for (const { backend, roots } of this.tables.list) watched[backend.name] += roots.size;
     return {
       rules: plan.rules.length,
       watched,
       polled: { paths: this.polling.table.roots.size, entries: this.polling.table.entries },
-      marks,
-      failed: this.#failed.size + this.#refused.length,
-      unwatched: this.#unwatched,
+      marks: { inotify: ladder.marksOf("inotify"), fanotify: ladder.marksOf("fanotify") },
+      failed: this.#refusals.failed,
+      unwatched: this.#refusals.unwatched,
       waiting: this.#claims.waiting,
     };
   }
-}
-
-function isForFilesystem({ planned, recursive }: Claim): boolean {
-  return recursive && planned.scope === "filesystem";
-}
-
-function isForFanotify(backend: BackendChoice): boolean {
-  return backend === "fanotify" || backend === "auto";
-}
-
-/** Where the log says that a filesystem has to do with the rung below. */
-function fallText({ path, error, servedBy }: Refusal): string {
-  const why = `fanotify cannot name files on this filesystem (${error.message})`;
-  return servedBy === null
-    ? `Cannot watch ${quoted(path)}: ${why}`
-    : `Using ${servedBy} for ${quoted(path)}: ${why}`;
 }

@@ -21,9 +21,13 @@ const variables: readonly Variable[] = [
   { name: "FACRON_UID", value: "uid", isKnown: ({ actor }) => (actor?.uid ?? null) !== null },
   { name: "FACRON_RULE", value: "rule" },
   { name: "FACRON_SEQ", value: "seq" },
+  { name: "FACRON_ERROR", value: "error", isKnown: ({ failure }) => failure !== undefined },
 ];
 
 const prefixes = variables.map(({ name }) => utf8(`${name}=`));
+
+const attemptsName = "FACRON_ATTEMPTS";
+const countName = "FACRON_COUNT";
 
 /** `NAME=value` entries, byte for byte. */
 export function eventEnvironment(filling: Filling, source: Source): Uint8Array[] {
@@ -33,6 +37,9 @@ export function eventEnvironment(filling: Filling, source: Source): Uint8Array[]
     if (isKnown !== undefined && !isKnown(filling)) continue;
     entries.push(entry(prefixes[i]!, fillValue(value, filling, source)));
   }
+  const { count = 1, failure } = filling;
+  if (count > 1) entries.push(utf8(`${countName}=${count}`));
+  if (failure !== undefined) entries.push(utf8(`${attemptsName}=${failure.attempts}`));
   return entries;
 }
 
@@ -43,7 +50,12 @@ function entry(prefix: Uint8Array, value: Uint8Array): Uint8Array {
   return bytes;
 }
 
-const names = new Set(variables.map(({ name }) => name));
+const names = new Set([...variables.map(({ name }) => name), attemptsName, countName]);
+
+/** Whether it is one of those that tell a command of its event. */
+export function isEventVariable(name: string): boolean {
+  return names.has(name);
+}
 
 /** Without what another facron said of another event. */
 export function withoutEventVariables(environment: readonly Uint8Array[]): Uint8Array[] {

@@ -68,9 +68,9 @@ export type FailureKind = number | "signal" | "timeout" | "not-started";
 export interface Surroundings {
   /** Absolute; absent: facron's own. */
   readonly cwd?: string;
-  /** On top of what it has else. */
+  /** On top of what it has else: names without "=", none of them an event variable. */
   readonly environment?: Readonly<Record<string, string>>;
-  /** Nothing of facron's environment. */
+  /** Nothing of facron's environment. With a user, `RunAs` says so. */
   readonly clearsEnvironment?: boolean;
   /** A name, or a gid in decimal: the primary group, in place of the user's. */
   readonly group?: string;

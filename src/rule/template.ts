@@ -34,7 +34,11 @@ export type ValueName =
   /** The counter that all facron tables share, raised by one, lowered by one, or as it stands. */
   | "counter_up"
   | "counter_down"
-  | "counter";
+  | "counter"
+  /** All paths of the run: a word of its own becomes one for each. */
+  | "paths"
+  /** What went wrong, for what runs then; empty else. */
+  | "error";
 
 export type Part = { readonly literal: Uint8Array } | { readonly value: ValueName };
 
@@ -61,16 +65,47 @@ export interface Filling {
   /** It happened to the watched path itself, and not to something in it. */
   readonly isSelf: boolean;
   readonly isDirectory: boolean;
+  /** Events that the run is for; absent: 1. */
+  readonly count?: number;
+  /** For the command that runs when another has failed. */
+  readonly failure?: Failure;
+}
+
+export interface Failure {
+  /** One sentence. */
+  readonly error: string;
+  /** Runs that failed, the first one included. */
+  readonly attempts: number;
 }
 
 /**
- * The words of the command for one trigger, evaluated from left to right.
+ * The words of the command for one run, evaluated from left to right.
  *
  * A word may be a view of the template or of `filling.path`: to be read, and not to be kept for
  * longer than these are.
+ *
+ * @param paths those of the run, each once; absent: `filling.path`
  */
-export function fillCommand(command: Command, filling: Filling, source: Source): Uint8Array[] {
-  return command.words.map((word) => fillWord(word, filling, source));
+export function fillCommand(
+  command: Command,
+  filling: Filling,
+  source: Source,
+  paths?: readonly Uint8Array[],
+): Uint8Array[] {
+  if (paths === undefined) return command.words.map((word) => fillWord(word, filling, source));
+  return command.words.flatMap((word) =>
+    isPaths(word) ? paths : [fillWord(word, filling, source)],
+  );
+}
+
+function isPaths(word: Word): boolean {
+  const [part] = word;
+  return word.length === 1 && "value" in part! && part.value === "paths";
+}
+
+/** Whether it takes all paths of its run, and not only one. */
+export function takesPaths({ words }: Command): boolean {
+  return words.some(isPaths);
 }
 
 /** What the values come from besides the event. */
@@ -115,6 +150,8 @@ const values: Readonly<Record<ValueName, (filling: Filling, source: Source) => U
   counter_up: (_, { counters }) => decimal(counters.raise()),
   counter_down: (_, { counters }) => decimal(counters.lower()),
   counter: (_, { counters }) => decimal(counters.current),
+  paths: ({ path }) => path,
+  error: ({ failure }) => (failure === undefined ? nothing : utf8(failure.error)),
 };
 
 /** Those that a rule has to ask for. */

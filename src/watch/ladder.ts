@@ -90,6 +90,16 @@ export class Ladder {
     return this.opened.find((one) => one === backend) ?? null;
   }
 
+  /** Kernel marks or watches that are held by all backends of one kind. */
+  marksOf(name: BackendName): number {
+    return this.opened.reduce((sum, one) => sum + one.marksOf(name), 0);
+  }
+
+  /** Places that a limit of the kernel keeps from being watched. */
+  get unwatched(): number {
+    return this.opened.reduce((sum, { unwatched }) => sum + unwatched.size, 0);
+  }
+
   #tryOpen(open: () => JointBackend): JointBackend | SyscallError {
     try {
       const opened = open();

@@ -29,6 +29,13 @@ export class OwnOutputs {
     return this.#outputs.some((output) => output.inode === inode);
   }
 
+  /** Whether a path leads to one. */
+  isAt(path: Uint8Array): boolean {
+    if (this.isEmpty) return false;
+    const status = statusOrNull(cString(path));
+    return status !== null && this.has(status.inode);
+  }
+
   /** Names of own outputs in a directory, null if there are none (almost always). */
   namesIn(inodeOf: () => string): Uint8Array[] | null {
     if (this.isEmpty) return null;

@@ -1,6 +1,6 @@
 /** Lets 200,000 triggers wait and says on stdout by how many bytes the process has grown. */
 import { Runner } from "../../src/action/runner.ts";
-import { MemoryLog, ruleThatRuns, triggersFor } from "./support.ts";
+import { immortal, MemoryLog, ruleThatRuns, triggersFor } from "./support.ts";
 
 const triggersAtOnce = Number(process.argv[2]);
 const triggers = 200_000;
@@ -9,7 +9,7 @@ const rules = [ruleThatRuns("/bin/true", "{path}")];
 const runner = new Runner({
   maxRunning: 1,
   log: new MemoryLog(),
-  spawn: () => 1, // one that never ends: all others wait
+  spawn: () => immortal, // one that never ends: all others wait
   onStarted: () => {},
   readUp: () => {},
 });

@@ -3,7 +3,7 @@ import { existsSync, readFileSync } from "node:fs";
 import { Runner } from "../../src/action/runner.ts";
 import { tempDir } from "../helpers/temp-dir.ts";
 import { waitFor } from "../helpers/wait-for.ts";
-import { MemoryLog, numbered, ruleThatRuns, testRunner, triggersFor } from "./support.ts";
+import { immortal, MemoryLog, numbered, ruleThatRuns, testRunner, triggersFor } from "./support.ts";
 
 const longMs = 60_000;
 
@@ -24,12 +24,12 @@ function pidIn(path: string): Promise<number> {
 }
 
 /** A stop of one command that no signal reaches. */
-function immortal(): { log: MemoryLog; stop: Runner["stop"] } {
+function stopOfImmortal(): { log: MemoryLog; stop: Runner["stop"] } {
   const log = new MemoryLog();
   const runner = new Runner({
     maxRunning: 1,
     log,
-    spawn: () => 0,
+    spawn: () => immortal,
     onStarted: () => {},
     readUp: () => {},
   });
@@ -139,7 +139,7 @@ describe("stop", () => {
   });
 
   test("gives up on what outlives SIGKILL", async () => {
-    const { log, stop } = immortal();
+    const { log, stop } = stopOfImmortal();
     expect(await stop({ graceMs: 0, killAfterMs: 20 })).toEqual({
       abandoned: 0,
       terminated: 1,

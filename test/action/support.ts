@@ -2,6 +2,7 @@
 import { closeSync, openSync, readFileSync } from "node:fs";
 import { utf8 } from "../../ffi/bytes.ts";
 import type { Ending } from "../../src/action/ending.ts";
+import type { Started } from "../../src/action/run.ts";
 import { Runner } from "../../src/action/runner.ts";
 import { spawnCommand, type Start } from "../../src/action/spawn.ts";
 import type { Log } from "../../src/log.ts";
@@ -29,7 +30,8 @@ const self = [process.execPath, "src/main.ts"];
 
 /** As facron itself, with nothing said of an event. */
 export function plainStart(argv: readonly Uint8Array[]): Start {
-  return { argv, variables: [], runAs: null, place: new Uint8Array(0) };
+  const plain = { variables: [], runAs: null, place: new Uint8Array(0) };
+  return { argv, ...plain, surroundings: null, stdin: null, rule: "test" };
 }
 
 /** Start a command, wait for its end. @throws {ActionError} as spawnCommand */
@@ -41,7 +43,7 @@ export async function runToEnd(
   const stderrFd = openSync(outputPath, "w");
   try {
     const { promise, resolve } = Promise.withResolvers<Ending>();
-    const pid = spawnCommand(plainStart(argv), { cwd, self, stderrFd, onExit: resolve });
+    const { pid } = spawnCommand(plainStart(argv), { cwd, self, stderrFd, onExit: resolve });
     const ending = await promise;
     return { pid, ending, output: readFileSync(outputPath, "utf8") };
   } finally {
@@ -83,6 +85,14 @@ export function triggersFor(paths: readonly (string | Uint8Array)[]): ArrayBuffe
 export function numbered(count: number): string[] {
   return Array.from({ length: count }, (_, index) => String(index));
 }
+
+/** A process that no signal reaches. */
+export const immortal: Started = {
+  pid: 0,
+  signal: () => {},
+  isGone: () => false,
+  release: () => {},
+};
 
 export interface TestRunner {
   readonly runner: Runner;

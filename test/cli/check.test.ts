@@ -55,6 +55,7 @@ describe("facron check", () => {
       'on = "FAN_OPEN"',
       'run = ["/no/such/program"]',
       "user = 'nobdy'",
+      "cwd = '/no/such/directory'",
       "[[rule]]",
       `watch = "${dir.path}/d"`,
       'on = "create"',
@@ -70,7 +71,8 @@ describe("facron check", () => {
       /:5:9: warning: Rule never fires for ".*": it is a directory, and its files do not count/,
       /:7:8: warning: Cannot run "\/no\/such\/program": no such file/,
       /:8:8: warning: Unknown user "nobdy": did you mean "nobody"\?/,
-      /:12:1: warning: Rule is the same as "facron.toml:9"/,
+      /:9:7: warning: No directory "\/no\/such\/directory": the command fails until/,
+      /:13:1: warning: Rule is the same as "facron.toml:10"/,
     ])
       expect(stdout).toMatch(says);
   });
@@ -111,6 +113,9 @@ describe("facron check", () => {
     expect(program.stdout).toMatch(
       /:1:13: Cannot trust ".*script": it can be written by everybody, .*run chmod o-w/,
     );
+    const rule = `[[rule]]\nwatch = "/f"\non = "open"\nrun = ["/bin/true"]\n`;
+    const toml = dir.write("a.toml", `${rule}on_failure = ["${script}"]\n`, { mode: 0o644 });
+    expect((await answerTo(["check", toml])).stdout).toMatch(/:5:15: Cannot trust ".*script"/);
     Bun.spawnSync(["chmod", "755", script]);
     expect((await answerTo(["check", file])).code).toBe(0);
     Bun.spawnSync(["chown", String(nobody.uid), file]);

@@ -89,7 +89,8 @@ describe("a reload", () => {
     dir.write("go");
     await facron.waitForLines(4);
     await facron.stop();
-    expect(linesOf(dir.join("ran"))).toEqual(["old 1", "old 2", "old 3", "new 4"]);
+    // The line has moved, so it is another rule, and rules take turns.
+    expect(linesOf(dir.join("ran")).sort()).toEqual(["new 4", "old 1", "old 2", "old 3"]);
     expectNoGap(facron);
   });
 

@@ -58,6 +58,13 @@ const pieces: Readonly<Record<Dialect["name"], readonly string[]>> = {
     ...[
       '[[rule]]\nwatch = "/f"\non = "open"\n',
       "settle = ",
+      "umask = ",
+      "batch = { max = 2, ",
+      "retry = { times = 1, on = ",
+      "env = { ",
+      "output = ",
+      'stdin = "json"\n',
+      '"{paths}"',
       "\xef\xbb\xbf",
       "\r\n",
       "[rule]",

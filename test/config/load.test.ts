@@ -177,3 +177,16 @@ test.each([
   const name = file("deep.toml", text);
   expect(() => loadConfiguration([name], { cwd })).toThrow(/Nested too deeply/);
 });
+
+test("loadConfiguration gives what is included in TOML the defaults of the file that includes it", () => {
+  const rule = '[[rule]]\nwatch = "/f"\non = "open"\nrun = ["/bin/sh"]\n';
+  file("inner.toml", `[facron]\nnice = 5\n${rule}`);
+  file("table.conf", "/f open /bin/sh\n");
+  const settings = '[facron]\ninclude = ["inner.toml", "table.conf"]\nnice = 1\numask = "027"\n';
+  const { rules } = loadConfiguration([file("outer.toml", settings + rule)], { cwd });
+  expect(rules.map(({ name, surroundings }) => [name, surroundings])).toEqual([
+    ["outer.toml:5", { nice: 1, umask: 0o27 }],
+    ["inner.toml:3", { nice: 5, umask: 0o27 }],
+    ["table.conf:1", undefined],
+  ]);
+});

@@ -12,6 +12,12 @@ import { tempDir } from "../helpers/temp-dir.ts";
 import { waitFor } from "../helpers/wait-for.ts";
 import { commandsIn, commandsInHelp, fencedBlocks, tableInHelp } from "./extract.ts";
 import { Sandbox } from "./sandbox.ts";
+import {
+  actionKeyNames,
+  keysInTable,
+  ruleKeys,
+  settingsKeys,
+} from "../../src/config/toml-schema.ts";
 
 const rootTest = needsRoot("runs examples in a namespace of their own");
 
@@ -161,8 +167,10 @@ describe("the example in TOML", () => {
       const rules = lines.filter((line) => line === "[[rule]]").length;
       const paths = lines.flatMap((line) => /^watch = "(.*)"$/.exec(line)?.[1] ?? []);
       const programs = lines.flatMap((line) => /^run = \["([^"]*)"/.exec(line)?.[1] ?? []);
+      const others = lines.flatMap((line) => /^on_failure = \["([^"]*)"/.exec(line)?.[1] ?? []);
       for (const path of paths) isFile(path) ? place.write(path, "old") : place.mkdir(path);
-      const running = await place.run("facron -c facron.toml", { programs }).ready();
+      const stubs = { programs: [...programs, ...others] };
+      const running = await place.run("facron -c facron.toml", stubs).ready();
       expect(running.log).not.toMatch(/error|warning/);
       const written = paths.flatMap((path) =>
         isFile(path) ? [path] : [`${path}/new`, `${path}/new.csv`],
@@ -207,6 +215,13 @@ describe("the README", () => {
     await using facron = runBinary(["-c", dir.write("facron.conf", lines.join(""))]);
     await facron.waitForLog(/^facron: (ready|error: .*|warning: .*)$/m);
     expect(facron.log).not.toMatch(/Unknown|error/);
+  });
+
+  inReadme("has every key of the TOML", () => {
+    const keys = [...ruleKeys, ...settingsKeys, ...Object.values(keysInTable).flat()];
+    expect(keys.filter((key) => !new RegExp(`\\b${key}\\b`).test(readme))).toEqual([]);
+    const table = /^#### How commands run$([^]*?)^####/m.exec(readme)![1]!;
+    expect(actionKeyNames.filter((key) => !table.includes(`\`${key}\``))).toEqual([]);
   });
 
   inReadme("has every option of the help, and no other", () => {

@@ -47,6 +47,16 @@ describe("eventEnvironment", () => {
     expect(variablesOf({ actor: null })).toHaveLength(6);
   });
 
+  test("tells of how many events it is, if there are more than one", () => {
+    expect(variablesOf({ count: 3 })).toContain("FACRON_COUNT=3");
+    expect(variablesOf({ count: 1 })).toHaveLength(6);
+  });
+
+  test("tells what went wrong, and how often it was tried", () => {
+    const variables = variablesOf({ failure: { error: "exited 1", attempts: 4 } });
+    expect(variables.slice(6)).toEqual(["FACRON_ERROR=exited 1", "FACRON_ATTEMPTS=4"]);
+  });
+
   test("keeps names that are not UTF-8, byte for byte", () => {
     const variables = variablesOf({ path: fromLatin1("/in/\xff=\n"), from: fromLatin1("/\xfe") });
     expect(variables).toContain("FACRON_PATH=/in/\xff=\n");
@@ -58,6 +68,7 @@ describe("eventEnvironment", () => {
 test("withoutEventVariables drops those names and no other", () => {
   const kept = ["PATH=/bin", "FACRON_PATHS=a", "XFACRON_PATH=b", "FACRON_TEST=c", "odd", "=x"];
   const dropped = ["FACRON_PATH=a", "FACRON_FROM=", "FACRON_PID=1=2", "FACRON_SEQ=\xff"];
+  dropped.push("FACRON_ERROR=x", "FACRON_ATTEMPTS=1", "FACRON_COUNT=2");
   const left = withoutEventVariables([...kept, ...dropped].map(fromLatin1));
   expect(left.map(latin1)).toEqual(kept);
 });

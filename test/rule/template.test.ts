@@ -3,7 +3,9 @@ import { fromLatin1, latin1, utf8 } from "../../ffi/bytes.ts";
 import {
   type Command,
   Counters,
+  type Failure,
   fillCommand,
+  takesPaths,
   type ValueName,
   type Word,
 } from "../../src/rule/template.ts";
@@ -15,11 +17,13 @@ interface Fill {
   readonly path?: Uint8Array;
   readonly pid?: number;
   readonly counters?: Counters;
+  readonly paths?: readonly Uint8Array[];
+  readonly failure?: Failure;
 }
 
 /** The filled words, one char for one byte. */
 function fill(words: Word[], fillWith: Fill = {}): string[] {
-  const { path = utf8("/srv/in/a.csv"), pid = 4234, counters = new Counters() } = fillWith;
+  const { path = utf8("/srv/in/a.csv"), pid = 4234, counters = new Counters(), paths } = fillWith;
   const command: Command = { words };
   const filling = {
     path,
@@ -29,8 +33,9 @@ function fill(words: Word[], fillWith: Fill = {}): string[] {
     seq: 1,
     isSelf: false,
     isDirectory: false,
+    ...(fillWith.failure === undefined ? {} : { failure: fillWith.failure }),
   };
-  return fillCommand(command, filling, { rule: "import", counters }).map(latin1);
+  return fillCommand(command, filling, { rule: "import", counters }, paths).map(latin1);
 }
 
 describe("fillCommand", () => {
@@ -56,6 +61,26 @@ describe("fillCommand", () => {
       { literal: utf8(">") },
     ];
     expect(fill([word])).toEqual(["</srv/in|a.csv>"]);
+  });
+
+  test("gives each of the paths a word of its own, byte for byte", () => {
+    const paths = [utf8("/a b"), fromLatin1("/\xff\n"), utf8("{path}")];
+    const words = [literal("/bin/x"), value("paths"), literal("--"), value("paths")];
+    expect(fill(words, { paths })).toEqual([
+      ...["/bin/x", "/a b", "/\xff\n", "{path}"],
+      ...["--", "/a b", "/\xff\n", "{path}"],
+    ]);
+    expect(fill(words, { paths: [] })).toEqual(["/bin/x", "--"]);
+  });
+
+  test("takes the one path for paths where no others are given", () => {
+    expect(fill([literal("/bin/x"), value("paths")])).toEqual(["/bin/x", "/srv/in/a.csv"]);
+  });
+
+  test("says what went wrong, and nothing if nothing did", () => {
+    const failure = { error: "exited 3 after 2 ms", attempts: 4 };
+    expect(fill([value("error")], { failure })).toEqual(["exited 3 after 2 ms"]);
+    expect(fill([value("error")])).toEqual([""]);
   });
 
   test("keeps an empty word", () => {
@@ -123,4 +148,9 @@ describe("Counters", () => {
       fill([[{ value: "counter_up" }, { literal: utf8("-") }, { value: "counter_up" }]]),
     ).toEqual(["1-2"]);
   });
+});
+
+test("takesPaths is about a word of its own", () => {
+  expect(takesPaths({ words: [literal("/bin/x"), value("paths")] })).toBe(true);
+  expect(takesPaths({ words: [literal("/bin/x"), value("path"), []] })).toBe(false);
 });

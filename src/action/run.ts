@@ -1,0 +1,123 @@
+/** A command that has been started, until nothing of it is left: its end, its timeout, its group. */
+import type { Log } from "../log.ts";
+import { quoted } from "../log.ts";
+import type { Policy } from "../rule/policy.ts";
+import type { Rule } from "../rule/rule.ts";
+import type { Ending } from "./ending.ts";
+import type { StopReason } from "./failure.ts";
+
+/** What `spawnCommand` started. */
+export interface Started {
+  /** Also its process group. */
+  readonly pid: number;
+  /** To its group, or to all of its cgroup. */
+  signal(signal: number): void;
+  /** Nothing of its group or cgroup is left. */
+  isGone(): boolean;
+  /** It has ended, and no signal will be sent any more. */
+  release(): void;
+}
+
+export interface RunOptions {
+  readonly rule: Rule;
+  readonly policy: Policy;
+  /** Quoted. */
+  readonly program: string;
+  readonly log: Log;
+  /** It is over: called once. */
+  readonly onOver: (run: Run, ending: Ending) => void;
+}
+
+const SIGKILL = 9;
+
+/** How often it is looked whether anything is left of a command that was told to end. */
+const lookEveryMs = 50;
+
+export class Run {
+  readonly #options: RunOptions;
+  /** performance.now() */
+  readonly startedAt = performance.now();
+  #process: Started | null = null;
+  #stopReason: StopReason | null = null;
+  #timer: Timer | undefined;
+  #lookTimer: Timer | undefined;
+  #killAt = 0;
+  #ending: Ending | null = null;
+
+  constructor(options: RunOptions) {
+    this.#options = options;
+  }
+
+  get rule(): Rule {
+    return this.#options.rule;
+  }
+
+  /** Quoted. */
+  get program(): string {
+    return this.#options.program;
+  }
+
+  /** 0: it could not be started. */
+  get pid(): number {
+    return this.#process?.pid ?? 0;
+  }
+
+  /** Why it was told to end; null: it was not. */
+  get stopReason(): StopReason | null {
+    return this.#stopReason;
+  }
+
+  /** It runs from now on. */
+  begin(process: Started): void {
+    this.#process = process;
+    const { timeoutMs } = this.#options.policy;
+    if (timeoutMs > 0) this.#timer = setTimeout(() => this.#timeOut(), timeoutMs);
+  }
+
+  /** The process that was started has ended; others of its group may be left. */
+  ended(ending: Ending): void {
+    this.#ending = ending;
+    this.#finishIfGone();
+  }
+
+  signal(signal: number): void {
+    this.#process?.signal(signal);
+  }
+
+  /** `stop_signal` now, SIGKILL after `kill_after`, until nothing of it is left. */
+  stop(reason: StopReason): void {
+    if (this.#stopReason !== null || this.#process === null) return;
+    this.#stopReason = reason;
+    clearTimeout(this.#timer);
+    const { stopSignal, killAfterMs } = this.#options.policy;
+    this.signal(stopSignal);
+    this.#killAt = performance.now() + killAfterMs;
+    this.#lookTimer = setInterval(() => this.#look(), lookEveryMs);
+  }
+
+  #timeOut(): void {
+    const { rule, policy, program, log } = this.#options;
+    const seconds = policy.timeoutMs / 1000;
+    log.warn(
+      `rule ${quoted(rule.name)}: ${program} runs longer than its timeout of ${seconds} s: told to end (pid ${this.pid})`,
+    );
+    this.stop("timeout");
+  }
+
+  #look(): void {
+    if (this.#finishIfGone() || performance.now() < this.#killAt) return;
+    // Again and again: what is being forked while the signal is sent may miss it.
+    this.signal(SIGKILL);
+  }
+
+  /** Who was told to end is over when all of its group is; others when their first process is. */
+  #finishIfGone(): boolean {
+    const ending = this.#ending;
+    if (ending === null || (this.#stopReason !== null && !this.#process!.isGone())) return false;
+    clearTimeout(this.#timer);
+    clearInterval(this.#lookTimer);
+    this.#process?.release();
+    this.#options.onOver(this, ending);
+    return true;
+  }
+}
