@@ -16,7 +16,7 @@ export interface DaemonContext extends Context {
   readonly daemon: Pick<
     DaemonOptions,
     "log" | "showStatus" | "cwd" | "readerUrl" | "self" | "signals" | "onReady"
-  >;
+  > & { readonly journalUrl: URL };
 }
 
 /** @throws {UsageError} unless `text` is a whole number from 1 on */

@@ -19,6 +19,8 @@ export interface Program {
   readonly self: readonly string[];
   /** The reader thread's file, which lies elsewhere in the compiled binary. */
   readonly readerUrl: URL;
+  /** The same of the journal's. */
+  readonly journalUrl: URL;
 }
 
 /** "run" has no word of its own. */
@@ -32,6 +34,7 @@ const questions: Readonly<Partial<Record<CommandName, () => Promise<Question>>>>
   explain: async () => (await import("./explain.ts")).explain,
   convert: async () => (await import("./convert.ts")).convert,
   schema: async () => (await import("./schema.ts")).schema,
+  queue: async () => (await import("./queue.ts")).queue,
 };
 
 export async function runProgram(typed: readonly string[], program: Program): Promise<ExitCode> {
@@ -59,7 +62,7 @@ function answer(question: Question, context: Context): ExitCode {
 async function start(
   command: CommandName,
   words: readonly string[],
-  { readerUrl, self }: Program,
+  { readerUrl, journalUrl, self }: Program,
   { isDaemon }: { readonly isDaemon: boolean },
 ): Promise<ExitCode> {
   const cwd = process.cwd();
@@ -73,6 +76,7 @@ async function start(
       ...(log.isTerminal ? { showStatus: (text: string | null) => log.showStatus(text) } : {}),
       cwd,
       readerUrl,
+      journalUrl,
       self,
       signals: new Signals(),
       onReady: () => (isDaemon ? daemonIsReady(log) : undefined),

@@ -6,8 +6,9 @@ import { spawnCommand } from "../action/spawn.ts";
 import { dependedNames } from "../config/depends.ts";
 import { ConfigError, type ConfigProblem, formatProblem } from "../errors.ts";
 import type { Log } from "../log.ts";
-import { type FromReader, planOf, type WatchReport } from "../reader/plan.ts";
+import { type FromReader, type Plan, planOf, type WatchReport } from "../reader/plan.ts";
 import type { Rule } from "../rule/rule.ts";
+import { Durable, type JournalSource } from "./durable.ts";
 import { HangWatch } from "./hang-watch.ts";
 import { unknownActors } from "./unknown-actors.ts";
 import { Progress, type ShowStatus } from "./progress.ts";
@@ -19,7 +20,7 @@ import { watchReportText } from "./report.ts";
 export interface Loaded {
   readonly rules: readonly Rule[];
   readonly warnings: readonly ConfigProblem[];
-  readonly settings?: { readonly maxRunning?: number };
+  readonly settings?: { readonly maxRunning?: number; readonly stateDir?: string };
   /** Absolute paths and patterns; when one of them changes, the rules may. */
   readonly dependsOn?: readonly string[];
   /** Errors of files without which the others go on. */
@@ -48,6 +49,8 @@ export interface DaemonOptions {
   /** Where relative programs start; a daemon's own working directory is "/". */
   readonly cwd: string;
   readonly readerUrl: URL;
+  /** Absent: no rule can be durable. */
+  readonly journal?: JournalSource;
   readonly signals: Signals;
   /** Every watch is set. */
   readonly onReady: () => void;
@@ -87,6 +90,7 @@ class Daemon {
   readonly #log: Log;
   readonly #end = Promise.withResolvers<DaemonEnd>();
   readonly #runner: Runner;
+  readonly #durable: Durable | null;
   #reader: ReaderThread | null = null;
   #hangWatch: HangWatch | null = null;
   #progress: Progress | null = null;
@@ -118,7 +122,9 @@ class Daemon {
       readUp: (then) => this.#readUp(then),
       onStarted: (count) => this.#madeRoom(count),
       onFull: (isFull) => this.#reader?.holdBack(isFull),
+      tickets: () => this.#durable?.tickets ?? null,
     });
+    this.#durable = options.journal === undefined ? null : this.#durableRules(options.journal);
   }
 
   get end(): Promise<DaemonEnd> {
@@ -145,6 +151,17 @@ class Daemon {
     });
   }
 
+  #durableRules(source: JournalSource): Durable {
+    return new Durable({
+      source,
+      log: this.#log,
+      run: (rules, buffer, count) => this.#runner.enqueue(rules, buffer, count),
+      onMore: (count) => this.#reader!.tookRoom(count),
+      onFewer: (count) => this.#madeRoom(count),
+      onDeath: (reason) => this.#fail(`The journal thread died: ${reason}`),
+    });
+  }
+
   #showProgress(reader: ReaderThread): void {
     const { showStatus } = this.#options;
     if (showStatus === undefined) return;
@@ -157,8 +174,11 @@ class Daemon {
     switch (message.kind) {
       case "triggers": {
         const rules = this.#rulesByGeneration.get(message.generation)!;
+        if (this.#durable !== null) return this.#durable.take(rules, message.buffer, message.count);
         return this.#runner.enqueue(rules, message.buffer, message.count);
       }
+      case "read-until":
+        return this.#durable?.allIsReadUntil(message.microseconds);
       case "log":
         return this.#log[message.level](message.text);
       case "configuration-changed":
@@ -220,8 +240,25 @@ class Daemon {
     this.#rulesByGeneration.set(this.#generation, rules);
     const { everyPathMustWork } = this.#options;
     const plan = planOf(rules, { generation: this.#generation, everyPathMustWork, uidOf });
+    const durable = this.#durable?.isNeededFor(rules) === true ? this.#durable : null;
+    if (durable === null) return this.#sendPlan(plan);
+    durable.follow(rules, settings?.stateDir).then(
+      (catchUp) => this.#sendPlan({ ...plan, tellsReadUntil: true, ...(catchUp && { catchUp }) }),
+      (error: Error) => this.#withoutJournal(plan, error),
+    );
+  }
+
+  #sendPlan(plan: Plan): void {
+    if (this.#isStopping) return;
     this.#hangWatch!.start();
     this.#reader!.send({ kind: "plan", plan });
+  }
+
+  /** What cannot be begun is not begun; what is under way goes on. */
+  #withoutJournal(plan: Plan, { message }: Error): void {
+    if (!this.#isReady) return this.#fail(message);
+    this.#log.error(`${message}; until then no rule is durable`);
+    this.#sendPlan(plan);
   }
 
   /** The reader follows the plan; it sends no more triggers of older ones. */
@@ -306,10 +343,13 @@ class Daemon {
 
   #letCommandsEnd(): void {
     const spent = this.#stoppedAt === 0 ? 0 : performance.now() - this.#stoppedAt;
-    this.#commandsEnded ??= this.#runner.stop({
-      graceMs: Math.max(graceMs - spent, 0),
-      killAfterMs,
-    });
+    this.#commandsEnded ??= this.#endCommands(Math.max(graceMs - spent, 0));
+  }
+
+  async #endCommands(graceLeftMs: number): Promise<void> {
+    await within(graceLeftMs, this.#durable?.stored());
+    await this.#runner.stop({ graceMs: graceLeftMs, killAfterMs });
+    await within(killAfterMs, this.#durable?.close());
   }
 
   #finishAfterCommands(): void {
@@ -323,4 +363,13 @@ class Daemon {
     this.#log.error(text);
     this.#end.resolve({ isClean: false, signal: null });
   }
+}
+
+/** Wait for it, but no longer: a disk may not answer. */
+async function within(milliseconds: number, promise: Promise<void> | undefined): Promise<void> {
+  if (promise === undefined) return;
+  const { promise: over, resolve } = Promise.withResolvers<void>();
+  const timer = setTimeout(resolve, milliseconds);
+  await Promise.race([promise, over]);
+  clearTimeout(timer);
 }

@@ -302,7 +302,10 @@ export class JournalLoop {
     this.#attempt("read", () => {
       this.#adopt();
       if (catchUp.length > 0 && since !== null)
-        this.#repeats = new Repeats(this.#store.handledSince(since), clockTickMicroseconds());
+        this.#repeats = new Repeats(this.#store.handledSince(since), {
+          tick: clockTickMicroseconds(),
+          readUntil: since + closeSlack,
+        });
     });
     const indices = catchUp.map(({ index }) => index);
     this.#port.send({

@@ -2,8 +2,6 @@
 import { createHash } from "node:crypto";
 import { basename, join } from "node:path";
 
-export const defaultStateDir = "/var/lib/facron";
-
 export interface JournalPlace {
   /** What `state_dir` says. */
   readonly directory: string;

@@ -11,8 +11,8 @@ export interface StoredEntry {
 }
 
 export interface HandledEntry extends Omit<StoredEntry, "id"> {
-  /** When its last run was started: microseconds since 1970; null: it waits for one. */
-  readonly started: number | null;
+  /** When its last run was started, or earlier: microseconds since 1970. Infinity: it waits for one. */
+  readonly started: number;
 }
 
 type Row<Result> = Statement<Result, number[]>;
@@ -179,22 +179,17 @@ export class Store {
     return ids.map(({ id }) => id);
   }
 
-  /** What came since, whether it waits or is done. @param came microseconds since 1970 */
+  /** What came since, whether it waits, is done or died. @param came microseconds since 1970 */
   handledSince(came: number): Iterable<HandledEntry> {
-    const rows: Row<{
-      name: string;
-      trigger: Uint8Array;
-      started: number;
-      is_done: number | null;
-    }> = this.#database.query(
-      `SELECT name, trigger, started, is_done FROM entry JOIN rule ON rule.id = entry.rule
-         LEFT JOIN run ON run.id = entry.id WHERE came >= ?`,
-    );
-    return rows.all(came).map(({ name, trigger, started, is_done }) => ({
-      rule: name,
-      trigger,
-      started: is_done === 1 ? started : null,
-    }));
+    const rows: Row<{ rule: string; trigger: Uint8Array; started: number | null }> =
+      this.#database.query(
+        `SELECT name AS rule, trigger, iif(is_done = 1, started, NULL) AS started
+         FROM entry JOIN rule ON rule.id = entry.rule LEFT JOIN run ON run.id = entry.id
+         WHERE came >= ?1
+         UNION ALL
+         SELECT name, trigger, came FROM dead JOIN rule ON rule.id = dead.rule WHERE came >= ?1`,
+      );
+    return rows.all(came).map((row) => ({ ...row, started: row.started ?? Infinity }));
   }
 
   /** What SQLite keeps beside the file is written back to it. */

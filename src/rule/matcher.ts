@@ -115,6 +115,12 @@ export class Interests {
     return new Interests(this.#rules, list);
   }
 
+  /** Only what these rules want, or null. */
+  ofRules(rules: ReadonlySet<number>): Interests | null {
+    const list = this.list.filter(({ rule }) => rules.has(rule));
+    return list.length === 0 ? null : new Interests(this.#rules, list);
+  }
+
   /** Whether no rule here hears of a directory called so, nor of anything in it. */
   excludesAllIn(directory: DirectoryPath, rootLength: number, name: Uint8Array): boolean {
     if (this.hearings === null) return false;
