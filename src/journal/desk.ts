@@ -69,7 +69,7 @@ export class QueueDesk implements Disposable {
   /** Dead entries wait again, as if they had just come. @throws {JournalError} */
   retry(ids: readonly number[]): void {
     this.#change(ids, [
-      "INSERT INTO entry SELECT id, rule, came, 0, trigger FROM dead WHERE id = ?",
+      "INSERT INTO entry SELECT id, rule, came, 0, changed, trigger FROM dead WHERE id = ?",
       "INSERT OR IGNORE INTO retried SELECT id FROM dead WHERE id = ?",
       "DELETE FROM dead WHERE id = ?",
     ]);

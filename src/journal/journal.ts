@@ -164,11 +164,12 @@ export class Journal<Rules extends object> {
     return 0; // older than any that is known: run without a ticket
   }
 
-  /** What happens in one turn of the loop is one message. */
+  /** What happens in one task of the loop is one message. */
   #tellSoon(): void {
     if (this.#hasNews) return;
     this.#hasNews = true;
-    setImmediate(() => this.#tell());
+    // No setImmediate: while commands end all the time, Bun 1.4.5 does not get to those.
+    queueMicrotask(() => this.#tell());
   }
 
   #tell(): void {

@@ -9,13 +9,14 @@ import { POLLIN, PollSet } from "../../ffi/poll.ts";
 import { quoted } from "../log.ts";
 import { TriggerCursor } from "../reader/trigger.ts";
 import { claimJournal } from "./claim.ts";
+import { changedAt, goneAt } from "./file-times.ts";
 import { faultText, isJournalFault, JournalError } from "./fault.ts";
 import type { FollowedRule, FromJournal, GaveUp, RunNews, ToJournal } from "./messages.ts";
 import type { JournalPlace } from "./place.ts";
 import { Repeats } from "./repeats.ts";
 import { openJournal } from "./schema.ts";
 import { packed, withoutSkipped } from "./packing.ts";
-import { deadMax, Store } from "./store.ts";
+import { deadMax, type NewEntry, Store } from "./store.ts";
 
 /** A run is written down when it has taken so long: most are over by then. */
 const shortRunMs = 1_000;
@@ -218,10 +219,16 @@ export class JournalLoop {
       const isRepeat = rule !== undefined && this.#repeats?.has(rule, cursor) === true;
       skipped.push(isRepeat);
       if (isRepeat) skips++;
-      else if (rule !== undefined) cursor.ticket = this.#store.add(rule, cursor.time, cursor.bytes);
+      else if (rule !== undefined) cursor.ticket = this.#store.add(rule, this.#entryAt(cursor));
     }
     const kept = skips === 0 ? buffer : withoutSkipped(buffer, skipped);
     return { kind: "stored", buffer: kept, count: skipped.length - skips, skipped: skips };
+  }
+
+  /** A run that comes after this finds the file changed at that time, or later. */
+  #entryAt({ time, path, bytes }: TriggerCursor): NewEntry {
+    const changed = this.#keepsDone ? changedAt(path) : goneAt;
+    return { came: time, changed, trigger: bytes };
   }
 
   #write({ started, succeeded, gaveUp, readUntil }: Batch): void {

@@ -27,7 +27,7 @@ export interface FollowedRule {
   readonly catchesUp: boolean;
 }
 
-/** What has become of runs: all of one turn of the main thread's loop. */
+/** What has become of runs: all of one task of the main thread's loop. */
 export interface RunNews {
   readonly kind: "runs";
   /** Each ticket is followed by the time: microseconds since 1970. */

@@ -1,9 +1,8 @@
 /** Changes that a look after the start finds again, although the journal has them: they need no other run. */
-import { cString, latin1 } from "../../ffi/bytes.ts";
-import { SyscallError } from "../../ffi/errno.ts";
-import { fileStatus } from "../../ffi/files.ts";
+import { latin1 } from "../../ffi/bytes.ts";
 import { eventBits } from "../event.ts";
 import { TriggerCursor } from "../reader/trigger.ts";
+import { changedAt, goneAt, hasExactTimes } from "./file-times.ts";
 import type { HandledEntry } from "./store.ts";
 
 const { create, moved_to, modify, close_write } = eventBits;
@@ -15,10 +14,18 @@ const completions = modify | close_write | moved_to;
 /** What a look says of a file that is there, though it may have been moved there: see `watch/recovery.ts`. */
 const foundArrival = create;
 
-/** When the last run for a path was started, by what it was told: microseconds since 1970. */
-interface Handled {
-  arrival: number;
-  completion: number;
+/** The last run for a path: microseconds since 1970. */
+interface Run {
+  /** Infinity: it is still to come. */
+  started: number;
+  /** The file's time of change, as it was before the run. */
+  changed: number;
+}
+
+/** By what they were told. */
+interface Runs {
+  readonly arrival: Run;
+  readonly completion: Run;
 }
 
 /** Microseconds, as all of these. */
@@ -36,59 +43,58 @@ const closeDelay = 100_000;
  * A run that is started after a file's last change finds it as it is now. So what the look says is
  * known if there is such a run, or one is still to come.
  *
- * Of a change and a start in one tick it is not known which came first. If the change was long read when
- * facron ended, there would be an entry of its own.
+ * Where times are not exact, of a change and a start in one tick it is not known which came first. But if
+ * the change was long read when facron ended, there would be an entry of its own.
  */
 export class Repeats {
-  readonly #handled = new Map<string, Handled>();
+  readonly #runs = new Map<string, Runs>();
   readonly #clocks: Clocks;
 
   constructor(entries: Iterable<HandledEntry>, clocks: Clocks) {
     this.#clocks = clocks;
-    for (const { rule, trigger, started } of entries) this.#note(rule, trigger, started);
+    for (const entry of entries) this.#note(entry);
   }
 
-  #note(rule: string, trigger: Uint8Array, started: number): void {
+  #note({ rule, trigger, ...run }: HandledEntry): void {
     const cursor = new TriggerCursor(trigger.slice().buffer);
     if (!cursor.next()) return;
     const key = keyOf(rule, cursor.path);
-    const handled = this.#handled.get(key) ?? { arrival: -Infinity, completion: -Infinity };
-    if ((cursor.events & arrivals) !== 0) handled.arrival = Math.max(handled.arrival, started);
-    if ((cursor.events & completions) !== 0)
-      handled.completion = Math.max(handled.completion, started);
-    this.#handled.set(key, handled);
+    const runs = this.#runs.get(key) ?? { arrival: noRun(), completion: noRun() };
+    if ((cursor.events & arrivals) !== 0) extend(runs.arrival, run);
+    if ((cursor.events & completions) !== 0) extend(runs.completion, run);
+    this.#runs.set(key, runs);
   }
 
   /** Whether the trigger at the cursor is one of those. */
   has(rule: string, { synthetic, path, events }: TriggerCursor): boolean {
-    if (synthetic !== "restart" || (events & (foundArrival | completions)) === 0) return false;
-    const handled = this.#handled.get(keyOf(rule, path));
-    if (handled === undefined) return false;
-    const arrival = (events & foundArrival) === 0 ? Infinity : handled.arrival;
-    const completion = (events & completions) === 0 ? Infinity : handled.completion;
-    const started = Math.min(arrival, completion);
-    return started === Infinity || (started > -Infinity && this.#isAfter(started, changedAt(path)));
+    if (synthetic !== "restart") return false;
+    const runs = this.#runs.get(keyOf(rule, path));
+    if (runs === undefined) return false;
+    const needed: Run[] = [];
+    if ((events & foundArrival) !== 0) needed.push(runs.arrival);
+    if ((events & completions) !== 0) needed.push(runs.completion);
+    return needed.length > 0 && needed.every((run) => this.#sees(run, path));
   }
 
-  #isAfter(started: number, changed: number): boolean {
+  #sees({ started, changed }: Run, path: Uint8Array): boolean {
+    if (started === Infinity) return true;
+    const now = changedAt(path);
+    if (now === goneAt) return false;
+    if (now === changed && hasExactTimes(path)) return true;
     const { tick, readUntil } = this.#clocks;
-    return started >= changed + (changed + closeDelay <= readUntil ? 0 : tick);
+    return started >= now + (now + closeDelay <= readUntil ? 0 : tick);
   }
+}
+
+function noRun(): Run {
+  return { started: -Infinity, changed: goneAt };
+}
+
+function extend(run: Run, { started, changed }: Run): void {
+  run.started = Math.max(run.started, started);
+  run.changed = Math.max(run.changed, changed);
 }
 
 function keyOf(rule: string, path: Uint8Array): string {
   return `${rule}\0${latin1(path)}`;
-}
-
-/** Of what is at the path, and of what it leads to; Infinity if it is gone: then nothing is known. */
-function changedAt(path: Uint8Array): number {
-  try {
-    const changes = [false, true].map(
-      (followSymlink) => fileStatus(cString(path), { followSymlink }).changed,
-    );
-    return Math.max(...changes);
-  } catch (error) {
-    if (error instanceof SyscallError) return Infinity;
-    throw error;
-  }
 }

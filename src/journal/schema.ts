@@ -21,6 +21,8 @@ const tables = `
     rule INTEGER NOT NULL REFERENCES rule,
     came INTEGER NOT NULL,
     interrupted INTEGER NOT NULL,
+    -- The file's time of change, as it was before the first run; 0: it is gone, or nobody asks.
+    changed INTEGER NOT NULL,
     trigger BLOB NOT NULL
   ) STRICT;
   -- Of entries: when the last run was started, and whether it has succeeded.
@@ -31,6 +33,7 @@ const tables = `
     rule INTEGER NOT NULL REFERENCES rule,
     came INTEGER NOT NULL,
     attempts INTEGER NOT NULL,
+    changed INTEGER NOT NULL,
     trigger BLOB NOT NULL,
     died INTEGER NOT NULL,
     error TEXT NOT NULL

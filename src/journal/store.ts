@@ -4,6 +4,12 @@ import type { Database, Statement } from "bun:sqlite";
 /** Given up for good if more than so many died: the oldest first. */
 export const deadMax = 100_000;
 
+export interface NewEntry {
+  readonly came: number;
+  readonly changed: number;
+  readonly trigger: Uint8Array;
+}
+
 export interface StoredEntry {
   readonly id: number;
   readonly rule: string;
@@ -13,6 +19,8 @@ export interface StoredEntry {
 export interface HandledEntry extends Omit<StoredEntry, "id"> {
   /** When its last run was started, or earlier: microseconds since 1970. Infinity: it waits for one. */
   readonly started: number;
+  /** The file's time of change, as it was before. */
+  readonly changed: number;
 }
 
 type Row<Result> = Statement<Result, number[]>;
@@ -32,7 +40,7 @@ export class Store {
 
   constructor(database: Database) {
     this.#database = database;
-    this.#add = database.prepare("INSERT INTO entry VALUES (?, ?, ?, 0, ?)");
+    this.#add = database.prepare("INSERT INTO entry VALUES (?, ?, ?, 0, ?, ?)");
     this.#begin = database.prepare("INSERT OR REPLACE INTO run VALUES (?, ?, 0)");
     this.#done = database.prepare(
       "INSERT OR REPLACE INTO run SELECT id, ?, 1 FROM entry WHERE id = ?",
@@ -40,7 +48,7 @@ export class Store {
     this.#deleteEntry = database.prepare("DELETE FROM entry WHERE id = ?");
     this.#deleteRun = database.prepare("DELETE FROM run WHERE id = ?");
     this.#bury = database.prepare(
-      "INSERT INTO dead SELECT id, rule, came, ?, trigger, ?, ? FROM entry WHERE id = ?",
+      "INSERT INTO dead SELECT id, rule, came, ?, changed, trigger, ?, ? FROM entry WHERE id = ?",
     );
     this.#setAbout = database.prepare("INSERT OR REPLACE INTO about VALUES (?, ?)");
     this.#nextId = this.#about("next_id") ?? 1;
@@ -73,10 +81,10 @@ export class Store {
     return interrupted;
   }
 
-  /** @param came microseconds since 1970. @returns its id */
-  add(rule: string, came: number, trigger: Uint8Array): number {
+  /** @param changed the file's time of change, as that of coming: microseconds since 1970. @returns its id */
+  add(rule: string, { came, changed, trigger }: NewEntry): number {
     const id = this.#nextId++;
-    this.#add.run(id, this.#ruleId(rule), came, trigger);
+    this.#add.run(id, this.#ruleId(rule), came, changed, trigger);
     return id;
   }
 
@@ -181,13 +189,13 @@ export class Store {
 
   /** What came since, whether it waits, is done or died. @param came microseconds since 1970 */
   handledSince(came: number): Iterable<HandledEntry> {
-    const rows: Row<{ rule: string; trigger: Uint8Array; started: number | null }> =
+    const rows: Row<Omit<HandledEntry, "started"> & { started: number | null }> =
       this.#database.query(
-        `SELECT name AS rule, trigger, iif(is_done = 1, started, NULL) AS started
+        `SELECT name AS rule, changed, trigger, iif(is_done = 1, started, NULL) AS started
          FROM entry JOIN rule ON rule.id = entry.rule LEFT JOIN run ON run.id = entry.id
          WHERE came >= ?1
          UNION ALL
-         SELECT name, trigger, came FROM dead JOIN rule ON rule.id = dead.rule WHERE came >= ?1`,
+         SELECT name, changed, trigger, came FROM dead JOIN rule ON rule.id = dead.rule WHERE came >= ?1`,
       );
     return rows.all(came).map((row) => ({ ...row, started: row.started ?? Infinity }));
   }
