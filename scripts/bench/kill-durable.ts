@@ -38,6 +38,7 @@ const patienceMs = 20_000;
 export async function killDurable(options: KillOptions): Promise<KillResult> {
   const run = new KillRun(options);
   const start = performance.now();
+  await run.begin();
   for (let kill = 1; kill <= options.kills; kill++) await run.round(kill);
   const left = await run.finish();
   return { ...run.count(), left, seconds: (performance.now() - start) / 1000 };
@@ -77,6 +78,17 @@ class KillRun {
       `run = ["/bin/sh", "-c", ${JSON.stringify(record)}, "{name}"]`,
       "durable = true",
     ].join("\n");
+  }
+
+  /** What happened before it was there for the first time is not its business. */
+  async begin(): Promise<void> {
+    const facron = this.#start();
+    while (!readFileSync(this.#log, "utf8").includes("facron: ready")) {
+      if (facron.exitCode !== null) throw new Error(`It does not start:\n${this.#lastWords()}`);
+      await Bun.sleep(10);
+    }
+    facron.kill("SIGKILL");
+    await facron.exited;
   }
 
   /** Start it, let it work, kill it; files are written before, meanwhile and after. */

@@ -1,6 +1,7 @@
 /** Triggers of durable rules go through the journal, and come back when they are on the disk. */
 import { defaultStateDir } from "../config/source.ts";
-import { type CatchUpWish, Journal } from "../journal/journal.ts";
+import { Journal } from "../journal/journal.ts";
+import type { CatchUpWish } from "../journal/messages.ts";
 import { placeOf } from "../journal/place.ts";
 import { type Log, quoted } from "../log.ts";
 import { triggersByRule } from "../reader/trigger.ts";

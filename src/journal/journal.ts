@@ -4,6 +4,7 @@ import { nowMicroseconds } from "../../ffi/clock.ts";
 import { openEventfd, signalEventfd } from "../../ffi/eventfd.ts";
 import type { Log } from "../log.ts";
 import type {
+  CatchUpWish,
   FollowedRule,
   FromJournal,
   GaveUp,
@@ -23,14 +24,6 @@ export interface Stored<Rules> {
   readonly skipped: number;
   /** They are none that were added: from before the start, or put back by facron queue. */
   readonly isFromBefore: boolean;
-}
-
-/** What happened while facron was down has to be looked for: since when, and for which rules. */
-export interface CatchUpWish {
-  /** Microseconds since 1970, in the time of files. */
-  readonly since: number;
-  /** Indices. */
-  readonly rules: readonly number[];
 }
 
 export interface JournalOptions<Rules> {
@@ -214,10 +207,8 @@ export class Journal<Rules extends object> {
         const rules = this.#plans.get(plan)!;
         return onStored({ rules, buffer, count, skipped: 0, isFromBefore: true });
       }
-      case "followed": {
-        const { since, catchUp } = message;
-        return this.#followed.shift()!(since === null ? null : { since, rules: catchUp });
-      }
+      case "followed":
+        return this.#followed.shift()!(message.catchUp);
       case "dropped":
         for (const ticket of message.tickets) this.#dropped.add(ticket);
         return;

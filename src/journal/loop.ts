@@ -11,7 +11,14 @@ import { TriggerCursor } from "../reader/trigger.ts";
 import { claimJournal } from "./claim.ts";
 import { changedAt, goneAt } from "./file-times.ts";
 import { faultText, isJournalFault, JournalError } from "./fault.ts";
-import type { FollowedRule, FromJournal, GaveUp, RunNews, ToJournal } from "./messages.ts";
+import type {
+  CatchUpWish,
+  FollowedRule,
+  FromJournal,
+  GaveUp,
+  RunNews,
+  ToJournal,
+} from "./messages.ts";
 import type { JournalPlace } from "./place.ts";
 import { Repeats } from "./repeats.ts";
 import { openJournal } from "./schema.ts";
@@ -296,35 +303,38 @@ export class JournalLoop {
   }
 
   #follow(rules: readonly FollowedRule[], plan: number): void {
-    const since = this.#plans.size === 0 ? this.#since() : null;
-    const before = new Set(since === null ? [] : this.#store.followed);
-    const catchUp = rules.filter(({ name, catchesUp }) => catchesUp && before.has(name));
+    const wish = this.#plans.size === 0 ? this.#catchUpWish(rules) : null;
     this.#followed = rules;
     this.#plan = plan;
     this.#plans.set(plan, new Map(rules.map(({ index, name }) => [index, name])));
     for (const older of this.#plans.keys()) if (older < plan - 1) this.#plans.delete(older);
     const followed = rules.filter(({ catchesUp }) => catchesUp).map(({ name }) => name);
     this.#keepsDone = followed.length > 0;
-    this.#attempt("write", () => this.#store.commit(() => this.#store.follow(followed)));
+    const now = nowMicroseconds() - clockTickMicroseconds(); // in the time of files
+    this.#attempt("write", () => this.#store.commit(() => this.#store.follow(followed, now)));
     this.#attempt("read", () => {
       this.#adopt();
-      if (catchUp.length > 0 && since !== null)
-        this.#repeats = new Repeats(this.#store.handledSince(since), {
-          tick: clockTickMicroseconds(),
-          readUntil: since + closeSlack,
-        });
+      if (wish !== null) this.#repeats = this.#repeatsSince(wish.since);
     });
-    const indices = catchUp.map(({ index }) => index);
-    this.#port.send({
-      kind: "followed",
-      since: indices.length > 0 ? since : null,
-      catchUp: indices,
-    });
+    this.#port.send({ kind: "followed", catchUp: wish });
   }
 
-  #since(): number | null {
-    const { readUntil } = this.#store;
-    return readUntil === null ? null : readUntil - closeSlack;
+  /** What happened while facron was down: for the rules that were there before. */
+  #catchUpWish(rules: readonly FollowedRule[]): CatchUpWish | null {
+    const { readUntil, followed } = this.#store;
+    const before = rules.filter(({ name, catchesUp }) => catchesUp && followed.has(name));
+    if (before.length === 0) return null;
+    const begun = Math.min(...before.map(({ name }) => followed.get(name)!));
+    const since = Math.max((readUntil ?? begun) - closeSlack, begun); // null: it was killed at once
+    return { since, rules: before.map(({ index }) => index) };
+  }
+
+  #repeatsSince(since: number): Repeats {
+    const readUntil = this.#store.readUntil ?? 0;
+    return new Repeats(this.#store.handledSince(since), {
+      tick: clockTickMicroseconds(),
+      readUntil,
+    });
   }
 
   /** Entries from before, of the rules that are new here. */

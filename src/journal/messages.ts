@@ -27,6 +27,14 @@ export interface FollowedRule {
   readonly catchesUp: boolean;
 }
 
+/** What happened while facron was down has to be looked for: since when, and for which rules. */
+export interface CatchUpWish {
+  /** Microseconds since 1970, in the time of files. */
+  readonly since: number;
+  /** Indices. */
+  readonly rules: readonly number[];
+}
+
 /** What has become of runs: all of one task of the main thread's loop. */
 export interface RunNews {
   readonly kind: "runs";
@@ -62,12 +70,7 @@ export type FromJournal =
       readonly buffer: ArrayBuffer;
       readonly count: number;
     }
-  /** @param since microseconds since 1970; null: nothing is to be looked for */
-  | {
-      readonly kind: "followed";
-      readonly since: number | null;
-      readonly catchUp: readonly number[];
-    }
+  | { readonly kind: "followed"; readonly catchUp: CatchUpWish | null }
   /** These tickets are to be run no more. */
   | { readonly kind: "dropped"; readonly tickets: readonly number[] }
   | { readonly kind: "log"; readonly level: "info" | "warn" | "error"; readonly text: string }

@@ -13,9 +13,10 @@ const busyTimeoutMs = 5_000;
 const tables = `
   -- What is known of the journal itself: "configuration", "next_id", "read_until".
   CREATE TABLE about (name TEXT PRIMARY KEY, value ANY NOT NULL) STRICT;
-  -- is_followed: what happened while facron was down is looked for.
-  CREATE TABLE rule (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, is_followed INTEGER NOT NULL) STRICT;
-  -- Triggers of which a run has not succeeded, or did a moment ago; times are microseconds since 1970.
+  -- Times are microseconds since 1970. followed: what happens from then on while facron is down is looked
+  -- for; 0: nothing is.
+  CREATE TABLE rule (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, followed INTEGER NOT NULL) STRICT;
+  -- Triggers of which a run has not succeeded, or did a moment ago.
   CREATE TABLE entry (
     id INTEGER PRIMARY KEY,
     rule INTEGER NOT NULL REFERENCES rule,

@@ -23,6 +23,12 @@ export interface HandledEntry extends Omit<StoredEntry, "id"> {
   readonly changed: number;
 }
 
+interface RuleRow {
+  readonly id: number;
+  readonly name: string;
+  readonly followed: number;
+}
+
 type Row<Result> = Statement<Result, number[]>;
 
 export class Store {
@@ -147,15 +153,18 @@ export class Store {
     this.#setAbout.run("read_until", microseconds);
   }
 
-  /** Rules for which it is looked what happened while facron was down. */
-  get followed(): string[] {
-    return this.#rules().flatMap(({ name, is_followed }) => (is_followed === 1 ? [name] : []));
+  /** Rules for which it is looked what happened while facron was down, and since when they are there. */
+  get followed(): Map<string, number> {
+    const rules = this.#rules().filter(({ followed }) => followed > 0);
+    return new Map(rules.map(({ name, followed }) => [name, followed]));
   }
 
-  follow(rules: readonly string[]): void {
-    this.#database.run("UPDATE rule SET is_followed = 0");
-    const follow = this.#database.prepare("UPDATE rule SET is_followed = 1 WHERE id = ?");
-    for (const rule of rules) follow.run(this.#ruleId(rule));
+  /** Only these are followed: from `now` on, or since when they have been. */
+  follow(rules: readonly string[], now: number): void {
+    const before = this.followed;
+    this.#database.run("UPDATE rule SET followed = 0");
+    const follow = this.#database.prepare("UPDATE rule SET followed = ? WHERE id = ?");
+    for (const rule of rules) follow.run(before.get(rule) ?? now, this.#ruleId(rule));
   }
 
   /** How many entries wait, by rule. */
@@ -229,10 +238,8 @@ export class Store {
     for (const { id, name } of this.#rules()) this.#ruleIds.set(name, id);
   }
 
-  #rules(): { id: number; name: string; is_followed: number }[] {
-    return this.#database
-      .query<{ id: number; name: string; is_followed: number }, []>("SELECT * FROM rule")
-      .all();
+  #rules(): RuleRow[] {
+    return this.#database.query<RuleRow, []>("SELECT * FROM rule").all();
   }
 
   #about(name: string): number | null {

@@ -143,24 +143,44 @@ describe("a journal looks back", () => {
   }
 
   test("to two seconds before the last moment of which all was read", async () => {
-    const now = nowMicroseconds();
-    const { place, first } = await stopped(now, ["/a"]);
+    const soon = nowMicroseconds() + 10_000_000;
+    const { place, first } = await stopped(soon, ["/a"]);
     await first.close();
     const second = new TestJournal(place);
     expect(await second.follow(["new", "import"], true)).toEqual({
-      since: now - 2_000_000,
+      since: soon - 2_000_000,
       rules: [1], // the other was not there: what happened before it is not for it
     });
   });
 
-  test("not at the first start, and not for rules that had not asked for it", async () => {
+  test("no further than to when the rule was new", async () => {
+    const before = nowMicroseconds();
+    const { place, first } = await stopped(nowMicroseconds(), ["/a"]);
+    await first.close();
+    const second = new TestJournal(place);
+    const { since } = (await second.follow(alone, true))!;
+    expect(since).toBeGreaterThan(before);
+    expect(since).toBeLessThan(nowMicroseconds());
+  });
+
+  test("to when the rule was new, if nothing more is known", async () => {
+    const before = nowMicroseconds();
     const { place, first } = await stopped(null, ["/a"]);
     await first.close();
     const second = new TestJournal(place);
+    const wish = await second.follow(alone, true);
+    expect(wish).toEqual({ since: expect.any(Number), rules: [0] });
+    expect(wish!.since).toBeGreaterThan(before);
+  });
+
+  test("not at the first start, and not for rules that had not asked for it", async () => {
+    const place = testPlace();
+    const first = new TestJournal(place);
+    expect(await first.follow(alone)).toBeNull();
+    first.journal.allIsReadUntil(nowMicroseconds());
+    await first.close();
+    const second = new TestJournal(place);
     expect(await second.follow(alone, true)).toBeNull();
-    const third = await opened();
-    third.journal.allIsReadUntil(1);
-    await third.close();
   });
 
   test("and passes over what is found of what waits, or was started after it changed", async () => {
