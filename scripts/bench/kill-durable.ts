@@ -99,7 +99,9 @@ class KillRun {
     const life = lifeMs.min + this.#random.below(lifeMs.max - lifeMs.min);
     const writing = this.#writeUntil(until, life * 1.1);
     await Bun.sleep(life);
-    if (facron.exitCode !== null) throw new Error(`It ended by itself:\n${this.#lastWords()}`);
+    const { exitCode } = facron;
+    if (exitCode !== null)
+      throw new Error(`It ended by itself with code ${exitCode}:\n${this.#lastWords()}`);
     facron.kill("SIGKILL");
     await facron.exited;
     await writing;
