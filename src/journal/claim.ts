@@ -17,6 +17,13 @@ import type { JournalPlace } from "./place.ts";
 const writableByOthers = 0o022;
 
 /**
+ * A command that facron was just starting when it was killed has the lock until its execve(2), which
+ * closes it: some milliseconds.
+ */
+const patienceMs = 2_000;
+const pauseMs = 10;
+
+/**
  * Held until the program ends, however it ends.
  *
  * @throws {JournalError}
@@ -49,7 +56,7 @@ function checkDirectory(directory: string): void {
 function lock({ lock: path, configuration, file }: JournalPlace): Disposable {
   const { O_RDWR, O_CREAT, O_NOFOLLOW } = constants;
   const fd = openSync(path, O_RDWR | O_CREAT | O_NOFOLLOW, 0o600);
-  if (!lockFile(fd)) {
+  if (!lockSoon(fd)) {
     const pid = readFileSync(fd, "utf8").trim();
     closeSync(fd);
     throw new JournalError(
@@ -59,4 +66,14 @@ function lock({ lock: path, configuration, file }: JournalPlace): Disposable {
   ftruncateSync(fd);
   writeSync(fd, `${process.pid}\n`, 0);
   return { [Symbol.dispose]: () => closeSync(fd) };
+}
+
+/** The journal's thread has nothing else to do by then. @returns whether it is locked */
+function lockSoon(fd: number): boolean {
+  const deadline = performance.now() + patienceMs;
+  while (!lockFile(fd)) {
+    if (performance.now() >= deadline) return false;
+    Bun.sleepSync(pauseMs);
+  }
+  return true;
 }

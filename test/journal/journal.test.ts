@@ -1,10 +1,19 @@
 /** The journal's thread on a real file: what was added is there until it is done with. */
 import { describe, expect, test } from "bun:test";
-import { chmodSync, chownSync, mkdirSync, statSync, truncateSync, writeFileSync } from "node:fs";
+import {
+  chmodSync,
+  chownSync,
+  existsSync,
+  mkdirSync,
+  statSync,
+  truncateSync,
+  writeFileSync,
+} from "node:fs";
 import { nowMicroseconds } from "../../ffi/clock.ts";
 import { eventBits } from "../../src/event.ts";
 import { placeOf } from "../../src/journal/place.ts";
 import { mountTmpfs } from "../helpers/mount.ts";
+import { startProcess } from "../helpers/processes.ts";
 import { tempDir } from "../helpers/temp-dir.ts";
 import { waitFor } from "../helpers/wait-for.ts";
 import { bufferOf, rowsOf, TestJournal, testPlace } from "./support.ts";
@@ -220,6 +229,17 @@ describe("a journal looks back", () => {
     second.journal.add(alone, bufferOf([path], { synthetic: "restart" }));
     expect(await second.waitForCame(2)).toHaveLength(2);
   });
+});
+
+test("a journal is waited for while a command that was being started still has its lock", async () => {
+  const place = testPlace();
+  mkdirSync(place.directory, { mode: 0o700 });
+  // What fork(2) leaves in a child until its execve(2).
+  const holds = `${place.directory}/holds`;
+  startProcess(["flock", place.lock, "sh", "-c", `touch ${holds}; sleep 0.3; rm ${holds}`]);
+  await waitFor(() => existsSync(holds), { what: "the lock" });
+  await opened(place);
+  expect(existsSync(holds)).toBe(false);
 });
 
 describe("a journal that cannot be used says why:", () => {
