@@ -8,6 +8,7 @@ import { clearFifo, listenAtFifo } from "../../ffi/fifo.ts";
 import { POLLIN, PollSet } from "../../ffi/poll.ts";
 import { quoted } from "../log.ts";
 import { TriggerCursor } from "../reader/trigger.ts";
+import { type Add, Batch } from "./batch.ts";
 import { claimJournal } from "./claim.ts";
 import { changedAt, goneAt } from "./file-times.ts";
 import { faultText, isJournalFault, JournalError } from "./fault.ts";
@@ -22,7 +23,7 @@ import type {
 import type { JournalPlace } from "./place.ts";
 import { Repeats } from "./repeats.ts";
 import { openJournal } from "./schema.ts";
-import { packed, withoutSkipped } from "./packing.ts";
+import { packed, withoutSkipped, withoutTickets } from "./packing.ts";
 import { deadMax, type NewEntry, Store } from "./store.ts";
 
 /** A run is written down when it has taken so long: most are over by then. */
@@ -47,23 +48,6 @@ export interface JournalPort {
   /** The next message from the main thread, or null. */
   receive(): ToJournal | null;
   send(message: FromJournal, transfer?: ArrayBuffer[]): void;
-}
-
-type Add = Extract<ToJournal, { readonly kind: "add" }>;
-
-/** What has come and is not in the file yet. */
-class Batch {
-  readonly adds: Add[] = [];
-  readonly started = new Map<number, number>();
-  readonly succeeded: number[] = [];
-  readonly gaveUp: GaveUp[] = [];
-  readUntil: number | null = null;
-
-  get isEmpty(): boolean {
-    const { adds, started, succeeded, gaveUp, readUntil } = this;
-    const count = adds.length + started.size + succeeded.length + gaveUp.length;
-    return count === 0 && readUntil === null;
-  }
 }
 
 export interface JournalThreadOptions {
@@ -210,8 +194,8 @@ export class JournalLoop {
       }),
     );
     if (isWritten) this.#forget(batch);
-    else this.#keepForLater(batch);
-    const answers = isWritten ? stored : batch.adds.map(notStored);
+    else this.#batch.takeOver(batch);
+    const answers = isWritten ? stored : batch.adds.map(({ buffer }) => notStored(buffer));
     for (const answer of answers)
       this.#port.send(answer, "buffer" in answer ? [answer.buffer] : []);
   }
@@ -266,14 +250,6 @@ export class JournalLoop {
   #forget({ succeeded, gaveUp }: Batch): void {
     for (const ticket of succeeded) this.#running.delete(ticket);
     for (const { tickets } of gaveUp) for (const ticket of tickets) this.#running.delete(ticket);
-  }
-
-  /** What has ended is written when that can be done again: until then it would be run once more. */
-  #keepForLater({ started, succeeded, gaveUp, readUntil }: Batch): void {
-    for (const [ticket, at] of started) this.#batch.started.set(ticket, at);
-    this.#batch.succeeded.push(...succeeded);
-    this.#batch.gaveUp.push(...gaveUp);
-    this.#batch.readUntil = readUntil;
   }
 
   /** @returns whether it was done; what is wrong with the file is said */
@@ -389,12 +365,9 @@ export class JournalLoop {
   }
 }
 
-/** It goes back without tickets: run, which is better than lost. */
-function notStored({ buffer }: Add): FromJournal {
-  const cursor = new TriggerCursor(buffer);
-  let count = 0;
-  for (; cursor.next(); count++) cursor.ticket = 0;
-  return { kind: "stored", buffer, count, skipped: 0 };
+/** Run, which is better than lost. */
+function notStored(buffer: ArrayBuffer): FromJournal {
+  return { kind: "stored", buffer, count: withoutTickets(buffer), skipped: 0 };
 }
 
 /** @returns the loop, or null if the journal cannot be used, which is said */

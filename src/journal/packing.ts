@@ -66,3 +66,11 @@ export function withoutSkipped(buffer: ArrayBuffer, skipped: readonly boolean[])
   }
   return bytes.buffer.slice(0, end);
 }
+
+/** Take the tickets back: they were not written. @returns how many triggers there are */
+export function withoutTickets(buffer: ArrayBuffer): number {
+  const cursor = new TriggerCursor(buffer);
+  let count = 0;
+  for (; cursor.next(); count++) cursor.ticket = 0;
+  return count;
+}

@@ -209,7 +209,7 @@ describe("a journal looks back", () => {
     const found = [waits, done, changed, unknown];
     second.journal.add(alone, bufferOf(found, { synthetic: "restart", events: 8 }));
     second.journal.add(alone, bufferOf([waits], { synthetic: "restart", events: both }));
-    await second.waitForCame(3);
+    await second.waitForCame(4);
     const added = second.came.filter(({ isFromBefore }) => !isFromBefore);
     expect(added.map(({ path }) => path)).toEqual([changed, unknown, waits]); // only its close was known
     expect(second.skipped).toBe(2);
