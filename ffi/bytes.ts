@@ -48,3 +48,41 @@ export function bytesEqual(a: Uint8Array, b: Uint8Array): boolean {
   for (let i = 0; i < a.length; i++) if (a[i] !== b[i]) return false;
   return true;
 }
+
+/**
+ * A path as text from which `pathBytes` finds its way back: a byte that is of no UTF-8 character becomes a
+ * lone surrogate, as Python's "surrogateescape" has it. Written out as UTF-8 that is U+FFFD.
+ */
+export function pathText(bytes: Uint8Array): string {
+  const whole = textOrNull(bytes);
+  if (whole !== null) return whole;
+  let text = "";
+  for (let at = 0; at < bytes.length;) {
+    const character = characterAt(bytes, at);
+    text += character ?? String.fromCharCode(strayByte + bytes[at]!);
+    at += character === null ? 1 : utf8(character).length;
+  }
+  return text;
+}
+
+/** The bytes of a path, which `pathText` gave or which is any text. */
+export function pathBytes(text: string): Uint8Array {
+  if (text.isWellFormed()) return utf8(text);
+  const bytes = Array.from(text, (character) => {
+    const stray = character.charCodeAt(0) - strayByte;
+    const isStray = character.length === 1 && stray >= 0x80 && stray <= 0xff;
+    return isStray ? Uint8Array.of(stray) : utf8(character);
+  });
+  return new Uint8Array(Buffer.concat(bytes));
+}
+
+const strayByte = 0xdc00;
+
+/** RFC 3629: it takes up to four bytes. */
+function characterAt(bytes: Uint8Array, at: number): string | null {
+  for (let length = 1; length <= 4 && at + length <= bytes.length; length++) {
+    const text = textOrNull(bytes.subarray(at, at + length));
+    if (text !== null) return text;
+  }
+  return null;
+}

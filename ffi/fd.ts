@@ -11,6 +11,7 @@ export const O = {
   CREAT: 0o100,
   APPEND: 0o2000,
   NONBLOCK: 0o4000,
+  NOCTTY: 0o400,
   DIRECTORY: isArm64 ? 0o40000 : 0o200000,
   NOFOLLOW: isArm64 ? 0o100000 : 0o400000,
   LARGEFILE: 0, // 64-bit programs: glibc defines it as 0
@@ -32,6 +33,7 @@ export const AT = {
 export const F_SETFD = 2;
 export const FD_CLOEXEC = 1;
 export const F_GETFL = 3;
+export const F_SETFL = 4;
 export const F_SETPIPE_SZ = 1031;
 export const FIONREAD = 0x541b;
 export const MSG_DONTWAIT = 0x40;
@@ -56,6 +58,13 @@ export class Fd implements Disposable {
     const fd = this.#fd;
     this.#fd = -1;
     libc.close(fd); // close(2): the descriptor is gone on Linux even where it reports an error
+  }
+
+  /** Whoever gets the number closes it: another thread, most of all. @throws {SyscallError} EBADF once closed */
+  release(): number {
+    const fd = this.number;
+    this.#fd = -1;
+    return fd;
   }
 
   [Symbol.dispose](): void {
@@ -128,6 +137,17 @@ export function bytesReadable(fd: number): number {
 /** The status flags that fd was opened with (O_APPEND, O_NONBLOCK, access mode). */
 export function statusFlags(fd: number): number {
   return check(libc.fcntl(fd, F_GETFL, 0), "fcntl F_GETFL");
+}
+
+/** Whether calls on `fd` wait; for whoever has the same open file (fcntl(2), F_SETFL). */
+export function setBlocking(fd: number, blocks: boolean): void {
+  const flags = statusFlags(fd);
+  libc.fcntl(fd, F_SETFL, blocks ? flags & ~O.NONBLOCK : flags | O.NONBLOCK);
+}
+
+/** fchown(2). @throws {SyscallError} EPERM */
+export function giveTo(fd: number, uid: number, gid: number): void {
+  check(libc.fchown(fd, uid, gid), "fchown");
 }
 
 /** Ask for a larger pipe: fewer wake-ups for a fast stream. A refusal (EPERM over pipe-max-size) is fine. */

@@ -38,6 +38,10 @@ const prototypes = {
   read: { args: ["i32", "buffer", "u64"], returns: "i32" },
   // ssize_t write(int fd, const void *buf, size_t count);
   write: { args: ["i32", "buffer", "u64"], returns: "i32" },
+  // int socket(int domain, int type, int protocol);
+  socket: { args: ["i32", "i32", "i32"], returns: "i32" },
+  // int setsockopt(int sockfd, int level, int optname, const void *optval, socklen_t optlen);
+  setsockopt: { args: ["i32", "i32", "i32", "buffer", "u32"], returns: "i32" },
   // ssize_t send(int sockfd, const void *buf, size_t len, int flags);
   send: { args: ["i32", "buffer", "u64", "i32"], returns: "i32" },
   // int open(const char *pathname, int flags, mode_t mode);
@@ -97,6 +101,8 @@ const prototypes = {
   },
   // int posix_spawn_file_actions_adddup2(posix_spawn_file_actions_t *file_actions, int fd, int newfd);
   posix_spawn_file_actions_adddup2: { args: ["buffer", "i32", "i32"], returns: "i32" },
+  // int posix_spawn_file_actions_destroy(posix_spawn_file_actions_t *file_actions);
+  posix_spawn_file_actions_destroy: { args: ["buffer"], returns: "i32" },
   // int posix_spawnattr_init(posix_spawnattr_t *attr);
   posix_spawnattr_init: { args: ["buffer"], returns: "i32" },
   // int posix_spawnattr_setflags(posix_spawnattr_t *attr, short flags);
@@ -111,6 +117,18 @@ const prototypes = {
   waitpid: { args: ["i32", "buffer", "i32"], returns: "i32" },
   // int kill(pid_t pid, int sig);
   kill: { args: ["i32", "i32"], returns: "i32" },
+  // pid_t getpgid(pid_t pid);
+  getpgid: { args: ["i32"], returns: "i32" },
+  // int setpriority(int which, id_t who, int prio);
+  setpriority: { args: ["i32", "u32", "i32"], returns: "i32" },
+  // mode_t umask(mode_t mask);
+  umask: { args: ["u32"], returns: "u32" },
+  // int chdir(const char *path);
+  chdir: { args: ["buffer"], returns: "i32" },
+  // int mkdir(const char *pathname, mode_t mode);
+  mkdir: { args: ["buffer", "u32"], returns: "i32" },
+  // int rmdir(const char *pathname);
+  rmdir: { args: ["buffer"], returns: "i32" },
   // sighandler_t signal(int signum, sighandler_t handler);
   signal: { args: ["i32", "i64"], returns: "i64" },
   // int sigprocmask(int how, const sigset_t *set, sigset_t *oldset);
@@ -130,12 +148,18 @@ const prototypes = {
   endpwent: { args: [], returns: "void" },
   // int getgrouplist(const char *user, gid_t group, gid_t *groups, int *ngroups);
   getgrouplist: { args: ["buffer", "u32", "buffer", "buffer"], returns: "i32" },
+  // struct group *getgrnam(const char *name);
+  getgrnam: { args: ["buffer"], returns: "ptr" },
   // int setgroups(size_t size, const gid_t *list);
   setgroups: { args: ["u64", "buffer"], returns: "i32" },
   // int setresgid(gid_t rgid, gid_t egid, gid_t sgid);
   setresgid: { args: ["u32", "u32", "u32"], returns: "i32" },
   // int setresuid(uid_t ruid, uid_t euid, uid_t suid);
   setresuid: { args: ["u32", "u32", "u32"], returns: "i32" },
+  // int capset(cap_user_header_t header, const cap_user_data_t data);
+  capset: { args: ["buffer", "buffer"], returns: "i32" },
+  // int fchown(int fd, uid_t owner, gid_t group);
+  fchown: { args: ["i32", "u32", "u32"], returns: "i32" },
   // int faccessat(int dirfd, const char *pathname, int mode, int flags);
   faccessat: { args: ["i32", "buffer", "i32", "i32"], returns: "i32" },
 
@@ -143,6 +167,12 @@ const prototypes = {
   openlog: { args: ["buffer", "i32", "i32"], returns: "void" },
   // void syslog(int priority, const char *format, ...);   (always called with "%s" and one string)
   syslog: { args: ["i32", "buffer", "buffer"], returns: "void" },
+} as const;
+
+/** What an older libc may lack. */
+const laterPrototypes = {
+  // int posix_spawn_file_actions_addchdir_np(posix_spawn_file_actions_t *, const char *path);
+  posix_spawn_file_actions_addchdir_np: { args: ["buffer", "buffer"], returns: "i32" },
 } as const;
 
 /** glibc on every architecture first, then musl's own names for its libc. */
@@ -161,6 +191,20 @@ function openLibc() {
 }
 
 export const libc = openLibc().symbols;
+
+/** Null before glibc 2.29 and musl 1.1.24. */
+export const laterLibc = openLaterLibc();
+
+function openLaterLibc() {
+  for (const name of libraries) {
+    try {
+      return dlopen(name, laterPrototypes).symbols;
+    } catch {
+      continue; // another libc, or one without them
+    }
+  }
+  return null;
+}
 
 /** Address of `bytes`, for structs that hold pointers. `bytes` must outlive the use of it. */
 export function addressOf(bytes: Uint8Array | Int32Array | BigUint64Array): number {

@@ -1,5 +1,5 @@
 /** posix_spawn(3) and waitpid(2): processes byte for byte, on any thread, without a copy of ours. */
-import { addressOf, libc } from "./libc.ts";
+import { addressOf, laterLibc, libc } from "./libc.ts";
 import { cString, utf8 } from "./bytes.ts";
 import { lastErrno } from "./libc.ts";
 import { Errno, SyscallError } from "./errno.ts";
@@ -8,6 +8,9 @@ import { Errno, SyscallError } from "./errno.ts";
 export const POSIX_SPAWN_SETPGROUP = 0x02;
 export const POSIX_SPAWN_SETSIGDEF = 0x04;
 export const POSIX_SPAWN_SETSIGMASK = 0x08;
+
+/** glibc 2.26, musl 1.1.22. */
+export const POSIX_SPAWN_SETSID = 0x80;
 
 export const WNOHANG = 1;
 
@@ -75,25 +78,42 @@ export class StringVector {
   }
 }
 
+/** What a process begins with. */
+export interface SpawnPlace {
+  /** Its stdin; null: /dev/null. */
+  readonly stdinFd: number | null;
+  /** Its stdout and stderr. */
+  readonly outputFd: number;
+  /** Its working directory; null: ours. Not null only where `canSpawnElsewhere`. */
+  readonly cwd: Uint8Array | null;
+  /** A session of its own (setsid(2)), and not only a group. */
+  readonly isSession: boolean;
+}
+
+/** Whether posix_spawn(3) can change the working directory: glibc 2.29, musl 1.1.24. */
+export const canSpawnElsewhere = laterLibc !== null;
+
 /**
  * posix_spawn(3): start a program in a process group of its own, every signal at its default and none
- * blocked, with /dev/null as stdin and `outputFd` as stdout and stderr.
+ * blocked.
  *
  * Other descriptors are inherited unless they are close-on-exec.
  *
  * @returns its pid, which is also its group
- * @throws {SyscallError} what execve(2), fork(2) or the preparation of the descriptors gave
+ * @throws {SyscallError} what execve(2), fork(2) or the preparation of descriptors and directory gave
  */
 export function posixSpawn(
   path: Uint8Array,
   argv: StringVector,
   envp: StringVector,
-  outputFd: number,
+  place: SpawnPlace,
 ): number {
-  const actions = fileActionsFor(outputFd);
   const { pointers: words } = argv;
   const program = cString(path);
-  const errno = libc.posix_spawn(spawnedPid, program, actions, attributes(), words, envp.pointers);
+  const attributes = place.isSession ? sessionAttributes() : groupAttributes();
+  const actions = actionsFor(place);
+  const errno = libc.posix_spawn(spawnedPid, program, actions, attributes, words, envp.pointers);
+  if (actions !== usualActions) libc.posix_spawn_file_actions_destroy(actions);
   if (errno !== 0) throw new SyscallError("posix_spawn", errno);
   return spawnedPid[0]!;
 }
@@ -134,32 +154,47 @@ const spawnedPid = new Int32Array(1);
 const waitStatus = new Int32Array(1);
 const devNull = cString(utf8("/dev/null"));
 
-let knownAttributes: Uint8Array | null = null;
+let knownGroup: Uint8Array | null = null;
+let knownSession: Uint8Array | null = null;
 
-function attributes(): Uint8Array {
-  if (knownAttributes !== null) return knownAttributes;
+function groupAttributes(): Uint8Array {
+  return (knownGroup ??= attributesWith(POSIX_SPAWN_SETPGROUP));
+}
+
+/** setsid(2) makes the group too. */
+function sessionAttributes(): Uint8Array {
+  return (knownSession ??= attributesWith(POSIX_SPAWN_SETSID));
+}
+
+function attributesWith(kind: number): Uint8Array {
   const bytes = new Uint8Array(spawnLayout.attributes);
   libc.posix_spawnattr_init(bytes);
   libc.posix_spawnattr_setpgroup(bytes, 0); // 0: its own
   libc.posix_spawnattr_setsigdefault(bytes, new Uint8Array(spawnLayout.signalSet).fill(0xff));
   libc.posix_spawnattr_setsigmask(bytes, new Uint8Array(spawnLayout.signalSet));
-  const flags = POSIX_SPAWN_SETPGROUP | POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETSIGMASK;
+  const flags = kind | POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETSIGMASK;
   libc.posix_spawnattr_setflags(bytes, flags);
-  knownAttributes = bytes;
   return bytes;
 }
 
-const actionsByOutput = new Map<number, Uint8Array>();
+const stderrFd = 2;
 
-function fileActionsFor(outputFd: number): Uint8Array {
-  const known = actionsByOutput.get(outputFd);
-  if (known !== undefined) return known;
+/** Those of most commands, made once: /dev/null, facron's stderr, its directory. */
+let usualActions: Uint8Array | null = null;
+
+function actionsFor(place: SpawnPlace): Uint8Array {
+  const isUsual = place.stdinFd === null && place.cwd === null && place.outputFd === stderrFd;
+  return isUsual ? (usualActions ??= makeActions(place)) : makeActions(place);
+}
+
+function makeActions({ stdinFd, outputFd, cwd }: SpawnPlace): Uint8Array {
   const bytes = new Uint8Array(spawnLayout.fileActions);
   libc.posix_spawn_file_actions_init(bytes);
-  libc.posix_spawn_file_actions_addopen(bytes, 0, devNull, 0, 0);
+  if (stdinFd === null) libc.posix_spawn_file_actions_addopen(bytes, 0, devNull, 0, 0);
+  else libc.posix_spawn_file_actions_adddup2(bytes, stdinFd, 0);
   // The same number twice takes close-on-exec off it (posix_spawn_file_actions_adddup2(3)).
   libc.posix_spawn_file_actions_adddup2(bytes, outputFd, 1);
   libc.posix_spawn_file_actions_adddup2(bytes, outputFd, 2);
-  actionsByOutput.set(outputFd, bytes);
+  if (cwd !== null) laterLibc!.posix_spawn_file_actions_addchdir_np(bytes, cString(cwd));
   return bytes;
 }

@@ -39,6 +39,21 @@ export function findAccount(nameOrUid: string): Account | null {
   return byUid === null ? null : accountAt(byUid);
 }
 
+/** struct group of glibc and musl on 64 bits. */
+export const groupLayout = { gr_gid: 16, size: 32 } as const;
+
+/** getgrnam(3). @param nameOrGid a gid in decimal if there is no group of that name. @returns null if it is neither */
+export function findGroup(nameOrGid: string): number | null {
+  if (nameOrGid === "" || nameOrGid.includes("\0")) return null;
+  const entry = libc.getgrnam(cString(utf8(nameOrGid)));
+  if (entry !== null) {
+    const fields = bytesAt(entry, groupLayout.size);
+    return new DataView(fields.buffer).getUint32(groupLayout.gr_gid, true);
+  }
+  const isGid = /^\d{1,10}$/.test(nameOrGid) && Number(nameOrGid) < 0xffff_ffff;
+  return isGid ? Number(nameOrGid) : null;
+}
+
 /** getpwent(3): the names of all users that can be listed. Name services of a network may not list theirs. */
 export function accountNames(): string[] {
   const names: string[] = [];
@@ -80,8 +95,8 @@ function stringIn(entry: Pointer, offset: number): string {
 /** NGROUPS_MAX (limits.h): the kernel takes no more, so a longer list is no list. */
 const groupsMax = 65_536;
 
-/** getgrouplist(3): -1 says that there are more than fit; musl also says so of a file that it can't read. */
-function groupsOf(name: string, gid: number): number[] {
+/** As initgroups(3) gives them: those that list the user, and `gid`. getgrouplist(3): -1 says that there are more than fit; musl also says so of a file that it can't read. */
+export function groupsOf(name: string, gid: number): number[] {
   for (let room = 64; room <= groupsMax; room *= 2) {
     const groups = new Uint32Array(room);
     const count = new Int32Array([room]);

@@ -47,7 +47,19 @@ const tables: Readonly<Record<string, Counterpart>> = {
   }),
   infoPidfdLayout: struct("struct fanotify_event_info_pidfd"),
   fileHandleLayout: struct("struct file_handle", { max: "MAX_HANDLE_SZ" }),
+  procConnectorOps: plain,
+  procEvents: plain,
+  nlmsghdrLayout: struct("struct nlmsghdr"),
+  cnMsgLayout: struct("struct cn_msg", {
+    idx: "offsetof(struct cn_msg, id.idx)",
+    val: "offsetof(struct cn_msg, id.val)",
+  }),
+  procEventLayout: (key) => {
+    const field = key.replace(/^(ack|fork|exec|exit)_/, "event_data.$1.");
+    return plain(`offsetof(struct proc_event, ${field})`);
+  },
   passwdLayout: struct("struct passwd"),
+  groupLayout: struct("struct group"),
   spawnLayout: sizes({
     attributes: "posix_spawnattr_t",
     fileActions: "posix_spawn_file_actions_t",
@@ -59,6 +71,7 @@ const tables: Readonly<Record<string, Counterpart>> = {
 const newerThanHeaders: Readonly<Record<string, string>> = {
   AT_HANDLE_FID: "Linux 6.5",
   STATX_MNT_ID_UNIQUE: "Linux 6.8",
+  MFD_NOEXEC_SEAL: "Linux 6.3",
 };
 
 function struct(type: string, others: Readonly<Record<string, string>> = {}): Counterpart {
@@ -125,7 +138,8 @@ async function claimsOfModules(): Promise<Claim[]> {
   const claims = [];
   for (const file of files) {
     for (const [name, value] of Object.entries(await import(join(directory, file)))) {
-      if (name !== "libc") claims.push(...claimsOf(`ffi/${file}`, name, value));
+      if (name !== "libc" && name !== "laterLibc")
+        claims.push(...claimsOf(`ffi/${file}`, name, value));
     }
   }
   return claims;

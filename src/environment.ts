@@ -1,6 +1,6 @@
-/** The environment that facron was started with, byte for byte, without what facron put into it itself. */
-import { readFileSync } from "node:fs";
-import { latin1, utf8 } from "../ffi/bytes.ts";
+/** What facron was started with, byte for byte: environment, words and working directory. */
+import { readFileSync, readlinkSync } from "node:fs";
+import { latin1, pathText, utf8 } from "../ffi/bytes.ts";
 
 /**
  * Bun collects garbage every second for half a minute, and every 30 seconds after that: 30 ms of CPU
@@ -29,6 +29,24 @@ function ownEnvironment(): Uint8Array[] {
 /** The words of our command line, byte for byte: JavaScript's copies have lost what is not UTF-8. */
 export function commandLine(): Uint8Array[] {
   return splitAtNul(readFileSync("/proc/self/cmdline"));
+}
+
+/** The words that JavaScript has, with what is not UTF-8 in them (`pathText`). @param words the last of the command line */
+export function typedWords(words: readonly string[]): readonly string[] {
+  if (!words.some(hasLost)) return words;
+  return commandLine().slice(-words.length).map(pathText);
+}
+
+/** Likewise. @throws {Error} ENOENT if it was removed */
+export function workingDirectory(): string {
+  const directory = process.cwd();
+  if (!hasLost(directory)) return directory;
+  return pathText(readlinkSync("/proc/self/cwd", { encoding: "buffer" }));
+}
+
+/** Whether it may have been more than this text. */
+function hasLost(text: string): boolean {
+  return text.includes("\uFFFD");
 }
 
 function splitAtNul(bytes: Uint8Array): Uint8Array[] {

@@ -17,6 +17,11 @@ export function quoted(name: string | Uint8Array): string {
   return `"${text.replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}"\\]/gu, escapeOne)}"`;
 }
 
+/** Text on one line, which neither forges another nor drives a terminal; quotes and backslashes stay. */
+export function printable(text: string): string {
+  return text.replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, escapeOne);
+}
+
 function escapeOne(char: string): string {
   if (char === '"' || char === "\\") return `\\${char}`;
   if (char === "\n") return "\\n";

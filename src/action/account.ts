@@ -1,19 +1,18 @@
-/** Whom commands run as: accounts looked up once for each load of the rules, and their environment. */
-import { utf8 } from "../../ffi/bytes.ts";
+/** Whom commands run as: accounts and groups, looked up once for each load of the rules. */
 import { SyscallError } from "../../ffi/errno.ts";
-import { type Account, findAccount } from "../../ffi/users.ts";
+import type { Identity } from "../../ffi/credentials.ts";
+import { type Account, findAccount, findGroup, groupsOf } from "../../ffi/users.ts";
 import { ActionError } from "../errors.ts";
 import { quoted } from "../log.ts";
 import type { RunAs } from "../rule/rule.ts";
 
-/** crond's and incron's: enough to find the usual programs, nothing that the user did not choose. */
-const usualPath = "/usr/local/bin:/usr/bin:/bin";
-
 const accounts = new Map<string, Account>();
+const groups = new Map<string, number>();
 
 /** Users may have come, gone and changed groups: look anew. */
 export function forgetAccounts(): void {
   accounts.clear();
+  groups.clear();
 }
 
 /** @throws {ActionError} if there is no such user, or if we may not become it */
@@ -34,8 +33,12 @@ export function accountFor({ user }: RunAs): Account {
 }
 
 function lookUp(user: string): Account | null {
+  return orItsGroups(user, () => findAccount(user));
+}
+
+function orItsGroups<T>(user: string, look: () => T): T {
   try {
-    return findAccount(user);
+    return look();
   } catch (error) {
     if (!(error instanceof SyscallError)) throw error;
     throw new ActionError(
@@ -55,34 +58,42 @@ export function uidOf(user: string): number | null {
   }
 }
 
+/** @throws {ActionError} if there is no such group */
+export function groupFor(name: string): number {
+  const gid = groups.get(name) ?? findGroup(name);
+  if (gid === null)
+    throw new ActionError(
+      `Cannot run with the group ${quoted(name)}: there is no such group; correct the rule, or add the group and reload`,
+    );
+  groups.set(name, gid);
+  return gid;
+}
+
+/**
+ * What the command has to become; null: nothing else than facron is.
+ *
+ * With a group, a user has that and the supplementary ones which initgroups(3) gives it then: not the
+ * primary group of its own, unless the group lists it. Without a user only the primary group is another
+ * one: root keeps what it was started with.
+ *
+ * @param gid null: the user's own
+ * @throws {ActionError} if the groups of the user cannot be looked up
+ */
+export function identityFor(account: Account | null, gid: number | null): Identity | null {
+  if (account === null) {
+    return gid === null || gid === process.getegid!() ? null : { uid: null, gid, groups: null };
+  }
+  if (gid === null) return isOurs(account) ? null : account;
+  if (process.geteuid!() !== 0) return identityFor(null, gid);
+  const { name, uid } = account;
+  return { uid, gid, groups: orItsGroups(name, () => groupsOf(name, gid)) };
+}
+
 /** Whether nothing has to be changed: without privilege nothing can be, and root may have other groups. */
-export function isOurs({ uid, gid, groups }: Account): boolean {
+function isOurs({ uid, gid, groups: wanted }: Account): boolean {
   if (uid !== process.geteuid!()) return false;
   if (uid !== 0) return true;
   const ours = new Set([process.getegid!(), ...process.getgroups!()]);
-  const theirs = new Set(groups); // with `gid`
+  const theirs = new Set(wanted); // with `gid`
   return gid === process.getegid!() && ours.size === theirs.size && ours.isSubsetOf(theirs);
-}
-
-/** `NAME=value` entries; what facron was started with stays unless the rule clears it. */
-export function environmentOf(
-  account: Account,
-  { clearsEnvironment }: RunAs,
-  given: readonly Uint8Array[],
-): Uint8Array[] {
-  const { name, home, shell } = account;
-  const own: Record<string, string> = {
-    HOME: home,
-    USER: name,
-    LOGNAME: name,
-    SHELL: shell === "" ? "/bin/sh" : shell,
-  };
-  if (clearsEnvironment) Object.assign(own, { USERNAME: name, PATH: usualPath });
-  const names = Object.keys(own).map((one) => utf8(`${one}=`));
-  const startsWith = (entry: Uint8Array, prefix: Uint8Array): boolean =>
-    prefix.every((byte, at) => entry[at] === byte);
-  const kept = clearsEnvironment
-    ? []
-    : given.filter((entry) => !names.some((prefix) => startsWith(entry, prefix)));
-  return [...kept, ...Object.entries(own).map(([one, value]) => utf8(`${one}=${value}`))];
 }

@@ -3,6 +3,7 @@ import { constants } from "node:os";
 import {
   posixSpawn,
   reapAny,
+  type SpawnPlace,
   type StringVector,
   waitNow,
   type WaitStatus,
@@ -14,8 +15,7 @@ export interface Program {
   readonly path: Uint8Array;
   readonly argv: StringVector;
   readonly environment: StringVector;
-  /** Its stdout and stderr. */
-  readonly stderrFd: number;
+  readonly spawnPlace: SpawnPlace;
 }
 
 const onExitByPid = new Map<number, (ending: Ending) => void>();
@@ -26,11 +26,11 @@ const onExitByPid = new Map<number, (ending: Ending) => void>();
  * @throws {SyscallError} what execve(2) or fork(2) gave
  */
 export function startProcess(
-  { path, argv, environment, stderrFd }: Program,
+  { path, argv, environment, spawnPlace }: Program,
   onExit: (ending: Ending) => void,
 ): number {
   listenForEnds();
-  const pid = posixSpawn(path, argv, environment, stderrFd);
+  const pid = posixSpawn(path, argv, environment, spawnPlace);
   onExitByPid.set(pid, onExit);
   return pid;
 }

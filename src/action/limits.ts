@@ -2,10 +2,6 @@
 import { readdirSync } from "node:fs";
 import { setCloseOnExec } from "../../ffi/fd.ts";
 import { libc } from "../../ffi/libc.ts";
-import { fileLimitOf, setSoftLimit } from "../../ffi/limits.ts";
-
-/** Without a parent to ask: what the kernel gives (INR_OPEN_CUR), and systemd too (DefaultLimitNOFILE). */
-const usualSoftLimit = 1024;
 
 /**
  * Undo what commands would inherit of us, of Bun or of a careless parent. To be called once, before
@@ -13,30 +9,7 @@ const usualSoftLimit = 1024;
  */
 export function prepareForCommands(): void {
   resetSignals(SIGCHLD);
-  setSoftLimit(givenSoftLimit());
   for (const fd of openDescriptors()) if (fd > 2) setCloseOnExec(fd);
-}
-
-/**
- * The soft limit of open files that facron was started with, as far as that can be known: commands
- * are to inherit that one.
- *
- * Bun raises its own soft limit to the hard one before any of our code runs. Measured with Bun
- * 1.4.5, `bun x.ts` and compiled alike: after `ulimit -S -n 512` with a hard limit of 20,000 it has
- * 20,000, and so has what it starts. What it was is written nowhere; the parent's limit is the best
- * guess. (A parent that lowered it in the child only is not seen through.) A program that counts on
- * the usual 1024, for select(2) or to close them all, would break or crawl. facron itself needs few:
- * a running command holds none.
- */
-function givenSoftLimit(): number {
-  const { hard } = fileLimitOf(0)!;
-  return Math.min(parentSoftLimit(hard) ?? usualSoftLimit, hard);
-}
-
-/** Init's limits are its own, and 0 is a parent outside of our pid namespace. */
-function parentSoftLimit(ourHard: number): number | null {
-  const parent = process.ppid <= 1 ? null : fileLimitOf(process.ppid);
-  return parent !== null && parent.hard === ourHard ? parent.soft : null;
 }
 
 const SIGCHLD = 17;

@@ -5,18 +5,7 @@ import type { Policy } from "../rule/policy.ts";
 import type { Rule } from "../rule/rule.ts";
 import type { Ending } from "./ending.ts";
 import type { StopReason } from "./failure.ts";
-
-/** What `spawnCommand` started. */
-export interface Started {
-  /** Also its process group. */
-  readonly pid: number;
-  /** To its group, or to all of its cgroup. */
-  signal(signal: number): void;
-  /** Nothing of its group or cgroup is left. */
-  isGone(): boolean;
-  /** It has ended, and no signal will be sent any more. */
-  release(): void;
-}
+import type { Started } from "./started.ts";
 
 export interface RunOptions {
   readonly rule: Rule;
@@ -60,6 +49,11 @@ export class Run {
   /** 0: it could not be started. */
   get pid(): number {
     return this.#process?.pid ?? 0;
+  }
+
+  /** Nothing of its group is left. */
+  get isGone(): boolean {
+    return this.#process?.isGone() ?? true;
   }
 
   /** Why it was told to end; null: it was not. */

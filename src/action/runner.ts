@@ -1,7 +1,17 @@
 /** Runs the commands of triggers: in the order of each rule, and in as many places as there are. */
+import type { ActionError } from "../errors.ts";
 import type { Log } from "../log.ts";
-import { onlyRuleIn, type RuleTriggers, triggersByRule } from "../reader/trigger.ts";
+import type { ProcessEvents } from "./family-watch.ts";
+import { LoopWatch } from "./loop-watch.ts";
+import {
+  bufferOf,
+  onlyRuleIn,
+  type RuleTriggers,
+  type Trigger,
+  triggersByRule,
+} from "../reader/trigger.ts";
 import type { Rule } from "../rule/rule.ts";
+import type { Command } from "../rule/template.ts";
 import { BusyKeys, type ReadUp } from "./busy.ts";
 import type { Ending } from "./ending.ts";
 import { backoffOf, type Failed, failureOf, isTriedAgain } from "./failure.ts";
@@ -10,7 +20,7 @@ import { Places } from "./places.ts";
 import { Reports } from "./reports.ts";
 import { RuleRuns } from "./rule-runs.ts";
 import type { Run } from "./run.ts";
-import { type Spawn, Starter } from "./starter.ts";
+import { type Occasion, type Spawn, Starter } from "./starter.ts";
 import { Stop, type StopOptions, type StopReport } from "./stop.ts";
 
 export interface RunnerOptions {
@@ -21,6 +31,8 @@ export interface RunnerOptions {
   readonly dryRun?: boolean;
   /** For rules that do one thing at a time. */
   readonly readUp: ReadUp;
+  /** What tells of processes, and of how many of commands there are; absent: loops are not looked for. */
+  readonly loops?: { readonly events: ProcessEvents; readonly members: () => number };
   /** So many triggers have left the queue since the last call: the reader may hand over as many. */
   readonly onStarted: (count: number) => void;
   /** What becomes of triggers that are in the journal; null: no rule is durable. */
@@ -57,6 +69,7 @@ export class Runner {
   readonly #busy: BusyKeys;
   readonly #starter: Starter;
   readonly #reports: Reports;
+  readonly #loops: LoopWatch | null;
   /** When a failed job is tried again. */
   readonly #retries = new Map<Job, Timer>();
   /** What is to be started is looked for at the end of what is being done, or soon. */
@@ -76,6 +89,7 @@ export class Runner {
     this.#busy = new BusyKeys(options.readUp, log);
     this.#starter = new Starter({ log, spawn });
     this.#reports = new Reports(log);
+    this.#loops = this.#newLoopWatch();
   }
 
   /**
@@ -134,8 +148,12 @@ export class Runner {
       this.#left += count; // the reader sends no such trigger
       return;
     }
+    const part = { rule: index, buffer, count };
+    const admitted = this.#loops?.admit(rule, part) ?? part;
+    this.#left += count - admitted.count;
+    if (admitted.count === 0) return;
     const runs = this.#runsOf(rule);
-    runs.push(rules, rule, buffer, count);
+    runs.push(rules, rule, admitted.buffer, admitted.count);
     if (this.#stop !== null) runs.flush();
     if (runs.isFull) this.#full.add(runs);
   }
@@ -150,6 +168,7 @@ export class Runner {
     if (this.#stop === null) {
       const { log } = this.#options;
       this.#stop = new Stop(this.#stoppable(), options, log);
+      this.#loops?.flush();
       this.#act(() => this.#waitNoLonger());
     }
     for (; this.#hurries > 0; this.#hurries--) this.#stop.hurry();
@@ -160,6 +179,35 @@ export class Runner {
   hurry(): void {
     if (this.#stop === null) this.#hurries++;
     else this.#stop.hurry();
+  }
+
+  #newLoopWatch(): LoopWatch | null {
+    const { loops, log, readUp, onStarted } = this.#options;
+    if (loops === undefined) return null;
+    const release = (rule: Rule, trigger: Trigger): void => {
+      onStarted(-1); // it had left the queue, and is in it again
+      this.enqueue([rule], bufferOf(trigger), 1);
+    };
+    return new LoopWatch({ ...loops, log, readUp, release });
+  }
+
+  /** Start a command of a job, which is the rule's own or its `on_failure`. */
+  #startCommand(command: Command, occasion: Occasion): Run | ActionError {
+    const loops = this.#loops;
+    if (loops === null) return this.#starter.start(command, occasion);
+    const { job, onOver } = occasion;
+    const begin = loops.begin();
+    let id = 0;
+    const run = this.#starter.start(command, {
+      ...occasion,
+      onOver: (over, ending) => {
+        loops.ended(id, () => over.isGone);
+        onOver(over, ending);
+      },
+    });
+    if (run instanceof Error) loops.failed();
+    else id = loops.began(job.rule, run.pid, job.triggers, begin);
+    return run;
   }
 
   #runsOf(rule: Rule): RuleRuns {
@@ -233,7 +281,7 @@ export class Runner {
     if (job.attempts === 1) runs.stats.waited.add(Date.now() - job.trigger.time / 1000);
     const onOver = (run: Run, ending: Ending) =>
       this.#act(() => this.#over(runs, job, run, ending));
-    const run = this.#starter.start(job.rule.command!, { job, onOver });
+    const run = this.#startCommand(job.rule.command!, { job, onOver });
     if (run instanceof Error) return this.#notStarted(runs, job, run);
     runs.stats.runs++;
     this.#places.take(runs);
@@ -319,7 +367,7 @@ export class Runner {
         this.#reports.ended(run, ending);
       });
     const failure = { error: text, attempts: job.attempts };
-    const run = this.#starter.start(onFailure, { job, failure, onOver });
+    const run = this.#startCommand(onFailure, { job, failure, onOver });
     if (run instanceof Error) {
       this.#reports.notStarted(job.rule, run);
       return runs.finished(job);

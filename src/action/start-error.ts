@@ -37,6 +37,20 @@ export function startError(refused: Refused, errno: number, cause?: unknown): Ac
   return new ActionError(`Cannot start ${quoted(program)}${who}: ${reason}`, { cause });
 }
 
+/** The working directory of the rule, which chdir(2) refused. */
+export function cwdError({ program, user }: Refused, cwd: string, errno: number): ActionError {
+  const who = user === undefined ? "" : ` as ${quoted(user)}`;
+  const reason = cwdReasons[errno] ?? errnoText(errno);
+  return new ActionError(`Cannot start ${quoted(program)}${who} in ${quoted(cwd)}: ${reason}`);
+}
+
+const cwdReasons: Readonly<Record<number, string>> = {
+  [Errno.ENOENT]: "no such directory; make it, or correct cwd",
+  [Errno.ENOTDIR]: "it is not a directory; correct cwd",
+  [Errno.EACCES]:
+    "permission denied: the command's user needs x on it and on the directories above it",
+};
+
 /** Nothing to start: `$#` of a root directory, or an empty word in the configuration. */
 export function emptyProgramError(): ActionError {
   return new ActionError(`Cannot start "": the first word of the command has to name a program`);

@@ -13,7 +13,8 @@ import {
 import { logDryRun } from "./dry-run.ts";
 import type { Ending } from "./ending.ts";
 import type { Job } from "./job.ts";
-import { Run, type Started } from "./run.ts";
+import { Run } from "./run.ts";
+import type { Started } from "./started.ts";
 import type { Start } from "./spawn.ts";
 import { stdinOf } from "./stdin.ts";
 

@@ -70,5 +70,11 @@ function asJson({ errors, warnings, rules }: Verdict): string {
     ...errors.map((problem) => ({ severity: "error", ...problem })),
     ...warnings.map((problem) => ({ severity: "warning", ...problem })),
   ];
-  return `${JSON.stringify({ v: 1, ok: errors.length === 0, rules, problems }, null, 2)}\n`;
+  const verdict = { v: 1, ok: errors.length === 0, rules, problems };
+  return `${JSON.stringify(verdict, (_, value) => readable(value), 2)}\n`;
+}
+
+/** A file's name may have other bytes than UTF-8, and JSON has no way to say them. */
+function readable(value: unknown): unknown {
+  return typeof value === "string" ? value.toWellFormed() : value;
 }

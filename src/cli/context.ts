@@ -15,7 +15,7 @@ export interface Context {
 export interface DaemonContext extends Context {
   readonly daemon: Pick<
     DaemonOptions,
-    "log" | "showStatus" | "cwd" | "readerUrl" | "self" | "signals" | "onReady"
+    "log" | "showStatus" | "cwd" | "readerUrl" | "outputUrl" | "self" | "signals" | "onReady"
   > & { readonly journalUrl: URL };
 }
 

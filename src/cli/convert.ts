@@ -1,6 +1,6 @@
 /** `facron convert FILE`: a facron or incron table as TOML that means the same. */
 import { type ArgsDef, parseArgs } from "citty";
-import { basename, dirname, resolve } from "node:path";
+import { basename, dirname, resolve } from "../config/odd-paths.ts";
 import { convertToToml } from "../config/convert.ts";
 import { formatNamed, formatOf } from "../config/format.ts";
 import { readConfiguration } from "../config/read.ts";

@@ -1,7 +1,7 @@
 /** `facron explain`: what rules do in plain sentences, or what they would do if something happened. */
 import { type ArgsDef, parseArgs } from "citty";
 import { statSync } from "node:fs";
-import { latin1, lossyText, textOrNull, utf8 } from "../../ffi/bytes.ts";
+import { latin1, lossyText, pathBytes, textOrNull, utf8 } from "../../ffi/bytes.ts";
 import { describePolicy, describeSurroundings } from "../config/describe-actions.ts";
 import { describeActor } from "../config/describe-actor.ts";
 import { describeRule } from "../config/describe.ts";
@@ -72,12 +72,15 @@ interface Question {
 }
 
 function happeningAt(path: string, { cwd, events, from, directory }: Question): Happening {
-  const whole = (one: string): Uint8Array => absolutePath(latin1(utf8(one)), latin1(utf8(cwd)));
+  const whole = (one: string): Uint8Array =>
+    absolutePath(latin1(pathBytes(one)), latin1(pathBytes(cwd)));
   const bits = parseEventList(events);
   if (from !== undefined && (bits & eventBits.rename) === 0)
     throw new UsageError("Option --from is the old path of a rename: use it with --event rename");
   const isDirectory =
-    directory ?? statSync(path, { throwIfNoEntry: false })?.isDirectory() ?? false;
+    directory ??
+    statSync(Buffer.from(pathBytes(path)), { throwIfNoEntry: false })?.isDirectory() ??
+    false;
   return {
     events: bits,
     path: whole(path),
@@ -155,7 +158,8 @@ function outcomesAsJson(
   cwd: string,
 ): string {
   const paths = answers.map(({ path, outcomes }) => ({
-    path,
+    path: path.toWellFormed(),
+    ...(path.isWellFormed() ? {} : { path_bytes: Buffer.from(pathBytes(path)).toString("base64") }),
     rules: outcomes.map((one) => outcomeAsJson(one, cwd)),
   }));
   return `${JSON.stringify({ v: 1, paths }, null, 2)}\n`;
@@ -182,7 +186,7 @@ function outcomeAsJson(outcome: Outcome, cwd: string): object {
     },
     ...{
       user: outcome.rule.runAs?.user ?? null,
-      directory: outcome.rule.surroundings?.cwd ?? cwd,
+      directory: outcome.rule.surroundings?.cwd ?? cwd.toWellFormed(),
       environment: { ...outcome.rule.surroundings?.environment, ...environment },
     },
   };

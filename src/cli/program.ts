@@ -11,7 +11,9 @@ import { version } from "./version.ts";
 import { watch } from "./watch.ts";
 import type { DaemonEnd } from "../daemon/daemon.ts";
 import { raiseAgain, Signals } from "../daemon/signals.ts";
+import { workingDirectory } from "../environment.ts";
 import { ConfigError, UsageError } from "../errors.ts";
+import { quoted } from "../log.ts";
 
 /** What only the first file of the program knows. */
 export interface Program {
@@ -21,6 +23,8 @@ export interface Program {
   readonly readerUrl: URL;
   /** The same of the journal's. */
   readonly journalUrl: URL;
+  /** The output thread's. */
+  readonly outputUrl: URL;
 }
 
 /** "run" has no word of its own. */
@@ -45,10 +49,20 @@ export async function runProgram(typed: readonly string[], program: Program): Pr
   if (options.some((word) => word === "--help" || word === "-h")) return print(helpOf(command));
   if (options.some((word) => word === "--version" || word === "-V"))
     return print(`facron ${version}\n`);
-  if (command === "run" && wantsDaemon(options)) return daemonize(program.self, words);
+  if (command === "run" && wantsDaemon(options)) return inBackground(program.self, words);
   const question = await questions[command]?.();
-  if (question !== undefined) return answer(question, { words, cwd: process.cwd() });
+  if (question !== undefined) return answer(question, { words, cwd: workingDirectory() });
   return start(command, words, program, { isDaemon: false });
+}
+
+async function inBackground(self: readonly string[], words: readonly string[]): Promise<ExitCode> {
+  const lost = words.find((word) => !word.isWellFormed());
+  if (lost === undefined) return daemonize(self, words);
+  const cure = "give it a name in UTF-8, or go to its directory and name it from there";
+  const error = new UsageError(
+    `Cannot use ${quoted(lost)} with --daemon: it is not UTF-8; ${cure}`,
+  );
+  return refused(error, new StderrLog());
 }
 
 function answer(question: Question, context: Context): ExitCode {
@@ -62,10 +76,10 @@ function answer(question: Question, context: Context): ExitCode {
 async function start(
   command: CommandName,
   words: readonly string[],
-  { readerUrl, journalUrl, self }: Program,
+  { readerUrl, journalUrl, outputUrl, self }: Program,
   { isDaemon }: { readonly isDaemon: boolean },
 ): Promise<ExitCode> {
-  const cwd = process.cwd();
+  const cwd = workingDirectory();
   if (isDaemon) becomeDaemon();
   const log = new StderrLog();
   // Bun goes on after an error in the handler of a message: half a daemon is worse than none.
@@ -77,6 +91,7 @@ async function start(
       cwd,
       readerUrl,
       journalUrl,
+      outputUrl,
       self,
       signals: new Signals(),
       onReady: () => (isDaemon ? daemonIsReady(log) : undefined),

@@ -1,12 +1,11 @@
 /** `facron watch PATH...`: the stream of events without a configuration file. */
 import { type ArgsDef, parseArgs } from "citty";
-import { latin1, lossyText, utf8 } from "../../ffi/bytes.ts";
+import { latin1, pathBytes } from "../../ffi/bytes.ts";
 import { parseEventList } from "../config/event-names.ts";
 import { filterPatternMistake } from "../config/filter-pattern.ts";
 import { ignoreFileOf } from "../config/ignore-file-name.ts";
 import { absolutePath } from "../config/watch-path.ts";
 import { type DaemonEnd, runDaemon } from "../daemon/daemon.ts";
-import { commandLine } from "../environment.ts";
 import { type ConfigProblem, UsageError } from "../errors.ts";
 import { changeEvents } from "../event.ts";
 import { quoted } from "../log.ts";
@@ -53,7 +52,7 @@ export function watch(context: DaemonContext): Promise<DaemonEnd> {
     name: "watch",
     watch: paths.map((path) => {
       if (path === "") throw new UsageError('Cannot watch "": the path is empty');
-      return { path: pathBytes(path, context.cwd), recursive: given.recursive === true };
+      return { path: wholePath(path, context.cwd), recursive: given.recursive === true };
     }),
     ...pollingOf(given.backend, given["poll-interval"]),
     ...scopeOf(given),
@@ -97,7 +96,7 @@ function patternsOf(words: string): Uint8Array[] {
   return words.split(betweenWords).map((pattern) => {
     const mistake = filterPatternMistake(pattern);
     if (mistake !== null) throw new UsageError(mistake);
-    return typedBytes(pattern);
+    return pathBytes(pattern);
   });
 }
 
@@ -163,12 +162,6 @@ function pollWarnings({ backend, condition }: Rule, events: string | undefined):
   return [{ file: "", line: 0, column: 0, length: 1, text: "", message }];
 }
 
-/** The bytes that were typed: JavaScript's copy of an argument has lost what is not UTF-8. */
-function pathBytes(path: string, cwd: string): Uint8Array {
-  return absolutePath(latin1(typedBytes(path)), latin1(utf8(cwd)));
-}
-
-function typedBytes(text: string): Uint8Array {
-  if (!text.includes("\uFFFD")) return utf8(text);
-  return commandLine().find((word) => lossyText(word) === text) ?? utf8(text);
+function wholePath(path: string, cwd: string): Uint8Array {
+  return absolutePath(latin1(pathBytes(path)), latin1(pathBytes(cwd)));
 }

@@ -77,7 +77,8 @@ class Conversion {
     return this.#text
       .slice(from, from + length)
       .split(",")
-      .filter((one) => /[^|]/.test(one));
+      .map((one) => one.replace(/\|$/, "")) // a table may have one to spare
+      .filter((one) => one !== "");
   }
 }
 

@@ -1,6 +1,7 @@
 /** The names on which a configuration depends: what has to be watched to see that it changes. */
 import { lstatSync, readlinkSync } from "node:fs";
-import { dirname, resolve } from "node:path";
+import { dirname, resolve } from "./odd-paths.ts";
+import { pathBytes, pathText } from "../../ffi/bytes.ts";
 
 /** A name in a directory; null: any. */
 export interface DependedName {
@@ -59,7 +60,9 @@ function resolveLinks(path: string, names: Map<string, DependedName>, links = li
 
 function linkTarget(path: string): string | null {
   try {
-    return lstatSync(path, { throwIfNoEntry: false })?.isSymbolicLink() ? readlinkSync(path) : null;
+    const name = Buffer.from(pathBytes(path));
+    const isLink = lstatSync(name, { throwIfNoEntry: false })?.isSymbolicLink() === true;
+    return isLink ? pathText(readlinkSync(name, { encoding: "buffer" })) : null;
   } catch {
     return null;
   }

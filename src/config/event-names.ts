@@ -5,6 +5,7 @@ import { quoted } from "../log.ts";
 import type { BackendChoice } from "../rule/rule.ts";
 import { didYouMean } from "./did-you-mean.ts";
 import { refusals } from "./refused-names.ts";
+import { loneSeparator } from "./separators.ts";
 
 export type Meaning =
   /** One group: it happens when any of `events` does. */
@@ -25,9 +26,11 @@ export function meaningOf(name: string): Meaning | null {
  * The events that `facron watch --events` lists: any of them counts.
  *
  * @param text names joined by "," or "|", blanks around them allowed
- * @throws {UsageError} about the first name that is no event, or when there is none
+ * @throws {UsageError} about the first name that is no event, or a separator without one
  */
 export function parseEventList(text: string): number {
+  const lone = loneSeparator(text, { sparesLast: false });
+  if (lone !== null) throw new UsageError(lone.message);
   const names = text.split(/[,|]/).map((name) => name.trim());
   const events = names.filter((name) => name !== "").reduce((all, name) => all | bitsOf(name), 0);
   if (events !== 0) return events;

@@ -3,6 +3,7 @@ import { meaningOf, unknownEvent, type Meaning } from "./event-names.ts";
 import { conditionOf, type Mask, type NamedEvent } from "./facron-condition.ts";
 import type { Field } from "./facron-fields.ts";
 import { quotedWord, type Findings } from "./findings.ts";
+import { loneSeparator } from "./separators.ts";
 import type { Span } from "./span.ts";
 
 /** The mask in `field`; null if there is something wrong with it, which `findings` then have. */
@@ -12,12 +13,23 @@ export function readMask(field: Field, findings: Findings): Mask | null {
     return null;
   }
   const before = findings.errorCount;
-  const alternatives = alternativesIn(field, findings);
+  // facron 1.1 took a separator at the end, and no other that separates nothing.
+  const alternatives = alternativesIn(field, findings, { sparesLast: true });
   return findings.errorCount > before ? null : conditionOf(field, alternatives, findings);
 }
 
-/** What the commas of a mask separate, each with the names that `|` joins in it; none is empty. */
-export function alternativesIn(mask: Piece, findings: Findings): NamedEvent[][] {
+/**
+ * What the commas of a mask separate, each with the names that `|` joins in it; none is empty.
+ *
+ * @param sparesLast a separator may stand at the end
+ */
+export function alternativesIn(
+  mask: Piece,
+  findings: Findings,
+  { sparesLast }: { readonly sparesLast: boolean },
+): NamedEvent[][] {
+  const lone = loneSeparator(mask.text, { sparesLast });
+  if (lone !== null) findings.error({ from: mask.from + lone.at, length: 1 }, lone.message);
   const alternatives = split(mask, ",").map((part) => namesIn(part, findings));
   return alternatives.filter((names) => names.length > 0);
 }
@@ -37,7 +49,7 @@ interface Piece extends Span {
   readonly text: string;
 }
 
-/** What is between the separators, empty pieces left out: `A||B` and `A|` are tolerated as in 1.1. */
+/** What is between the separators, empty pieces left out. */
 function split(whole: Piece, separator: "," | "|"): Piece[] {
   const pieces: Piece[] = [];
   let from = whole.from;

@@ -1,6 +1,6 @@
 /** The facron table: one rule per line, `PATH MASK COMMAND`, as facron 1.1 reads it. */
-import { basename } from "node:path";
-import { latin1, utf8 } from "../../ffi/bytes.ts";
+import { basename } from "./odd-paths.ts";
+import { latin1, pathBytes } from "../../ffi/bytes.ts";
 import { readCommand } from "./facron-command.ts";
 import { skipBlanks, splitFields, type Field } from "./facron-fields.ts";
 import { layoutMistake } from "./facron-layout.ts";
@@ -18,8 +18,8 @@ import { absolutePath } from "./watch-path.ts";
  */
 export function parseFacronTable(source: Source): Parsed {
   const table: Table = {
-    name: basename(source.file),
-    cwd: latin1(utf8(source.cwd)),
+    name: basename(source.file).toWellFormed(),
+    cwd: latin1(pathBytes(source.cwd)),
     programs: new Programs(source.cwd),
     findings: new Findings(source),
   };

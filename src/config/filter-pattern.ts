@@ -1,7 +1,6 @@
 /** Patterns of include and exclude as they are written: what is wrong with one. */
-import { WatchError } from "../errors.ts";
 import { quoted } from "../log.ts";
-import { alternativesOf } from "../rule/glob-braces.ts";
+import { syntaxMistake } from "./pattern-syntax.ts";
 
 /** Null if nothing is. */
 export function filterPatternMistake(pattern: string): string | null {
@@ -14,17 +13,5 @@ export function filterPatternMistake(pattern: string): string | null {
     return `Cannot use ${quoted(pattern)}: it names nothing below the watch; write a name, e.g. "*.part"`;
   if (names.some((name) => name === "." || name === ".."))
     return `Cannot use ${quoted(pattern)}: patterns are for paths below the watch; write it without "." and ".."`;
-  if (/(?<!\\)(?:\\\\)*\{[^}]*$/.test(pattern))
-    return 'Missing "}" in the pattern: close it, or write \\{ for a brace in a name';
-  return tooManyAlternatives(pattern);
-}
-
-function tooManyAlternatives(pattern: string): string | null {
-  try {
-    alternativesOf(pattern);
-    return null;
-  } catch (error) {
-    if (error instanceof WatchError) return `Cannot use ${quoted(pattern)}: ${error.message}`;
-    throw error;
-  }
+  return syntaxMistake(pattern)?.message ?? null;
 }

@@ -1,4 +1,5 @@
 /** Paths with wildcards as they are written: which are patterns, and what the others name. */
+import { type PatternMistake, syntaxMistakeInPath } from "./pattern-syntax.ts";
 
 const wildcard = /(?<!\\)(?:\\\\)*[*?[{]/;
 
@@ -18,19 +19,14 @@ export function escapedPath(path: string): string {
 }
 
 /** What is wrong with a pattern, with its place; null if nothing is. */
-export function patternMistake(
-  path: string,
-): { at: number; length: number; message: string } | null {
+export function patternMistake(path: string): PatternMistake | null {
   const deep = path.indexOf("**");
   if (deep >= 0) {
     const message = 'Cannot use "**": write the directory above it, and recursive = true';
     return { at: deep, length: 2, message };
   }
-  const braces = /(?<!\\)\{[^}]*(\/|$)/.exec(path);
-  if (braces === null) return null;
-  const message =
-    braces[1] === "/"
-      ? 'Cannot use a slash inside "{...}": list the paths one by one in watch'
-      : 'Missing "}" in the pattern: close it, or write \\{ for a brace in a name';
+  const braces = /(?<!\\)\{[^}]*\//.exec(path);
+  if (braces === null) return syntaxMistakeInPath(path);
+  const message = 'Cannot use a slash inside "{...}": list the paths one by one in watch';
   return { at: braces.index, length: 1, message };
 }

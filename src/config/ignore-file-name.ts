@@ -1,5 +1,5 @@
 /** An ignore file as it is written: a name to be looked for in each directory, or one path. */
-import { latin1, utf8 } from "../../ffi/bytes.ts";
+import { latin1, pathBytes } from "../../ffi/bytes.ts";
 import { quoted } from "../log.ts";
 import { absolutePath } from "./watch-path.ts";
 
@@ -9,5 +9,6 @@ export function ignoreFileOf(text: string, cwd: string): Uint8Array | string {
     return "Unexpected NUL character: no path or argument can hold one; remove it";
   if (text === "." || text === ".." || text.endsWith("/"))
     return `Cannot use ${quoted(text)} as an ignore file: it is a directory; name a file`;
-  return text.includes("/") ? absolutePath(latin1(utf8(text)), latin1(utf8(cwd))) : utf8(text);
+  const bytes = pathBytes(text);
+  return text.includes("/") ? absolutePath(latin1(bytes), latin1(pathBytes(cwd))) : bytes;
 }

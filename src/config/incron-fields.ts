@@ -95,7 +95,7 @@ function readPath(line: string, start: number): Path | { readonly openAt: number
 
 /** A bracket that is never closed is one of a name. */
 function isWildcard(line: string, at: number): boolean {
-  if (line[at] === "[") return /^\[[^\]/\s]+\]/.test(line.slice(at, at + 256));
+  if (line[at] === "[") return /^\[(?![!^]\])[^\]/\s]+\]/.test(line.slice(at, at + 256));
   return line[at] === "*" || line[at] === "?";
 }
 

@@ -1,6 +1,6 @@
 /** incron's tables: `PATH MASK COMMAND` as incrontab(5) has them, with what 0.5.12 makes of them. */
-import { basename } from "node:path";
-import { latin1 } from "../../ffi/bytes.ts";
+import { basename } from "./odd-paths.ts";
+import { fromLatin1, latin1, lossyText } from "../../ffi/bytes.ts";
 import { eventBits, namesOf } from "../event.ts";
 import type { Alternative, WatchPath } from "../rule/rule.ts";
 import { Findings, quotedWord } from "./findings.ts";
@@ -9,6 +9,7 @@ import { readIncronCommand } from "./incron-command.ts";
 import { type Field, type IncronFields, type PathField, splitIncronLine } from "./incron-fields.ts";
 import { type IncronMask, readIncronMask } from "./incron-mask.ts";
 import { defaultPolicy, type Policy } from "../rule/policy.ts";
+import { syntaxMistakeInPath } from "./pattern-syntax.ts";
 import { Programs } from "./programs.ts";
 import type { Parsed, PlacedRule, Source } from "./source.ts";
 import { byteOrderMarkLength } from "./span.ts";
@@ -24,7 +25,7 @@ import { absolutePath } from "./watch-path.ts";
  */
 export function parseIncronTable(source: Source): Parsed {
   const table: Table = {
-    name: basename(source.file),
+    name: basename(source.file).toWellFormed(),
     programs: new Programs(source.cwd),
     findings: new Findings(source),
   };
@@ -107,6 +108,8 @@ function layoutMistake({ path, mask, command }: IncronFields): Mistake | null {
     const message = `Missing mask after ${quotedWord(path.text)}: name the events, e.g. IN_CLOSE_WRITE`;
     return { field: path, message };
   }
+  const option = optionAfterMask(command);
+  if (option !== null && option.length === command?.length) return unexpected(option);
   const masksLater = (command?.text ?? "").split(/[ \t]+/).some(looksLikeMask);
   if (masksLater && !/^(IN_|\d|[a-z]+=)/i.test(mask.text)) {
     const message = `Unknown event ${quotedWord(mask.text)}: a path with blanks needs quotes around it, or a backslash before each`;
@@ -119,8 +122,18 @@ function layoutMistake({ path, mask, command }: IncronFields): Mistake | null {
   if (!mask.text.endsWith(",") && !/^(,|IN_[A-Z_]+,|IN_[A-Z_]+[ \t])/.test(command.text))
     return null;
   const word = /^[^ \t]+/.exec(command.text)![0];
-  const message = `Unexpected ${quotedWord(word)} after the mask: no blanks inside a mask; write it as one word, like IN_CREATE,IN_DELETE`;
-  return { field: { ...command, text: word, length: word.length }, message };
+  return unexpected({ ...command, text: word, length: word.length });
+}
+
+function unexpected(field: Field): Mistake {
+  const message = `Unexpected ${quotedWord(field.text)} after the mask: no blanks inside a mask; write it as one word, like IN_CREATE,IN_DELETE`;
+  return { field, message };
+}
+
+/** An option of the mask that stands where the command starts: to the shell it is a variable of the command. */
+function optionAfterMask(command: Field | null): Field | null {
+  const word = /^(recursive|dotdirs|loopable)=(true|false)(?=[ \t]|$)/.exec(command?.text ?? "");
+  return word === null ? null : { ...command!, text: word[0], length: word[0].length };
 }
 
 function looksLikeMask(text: string): boolean {
@@ -138,6 +151,12 @@ function ruleFrom({ path, mask, command }: Fields, name: string, table: Table): 
   const { findings } = table;
   checkPath(path, findings);
   const what = readIncronMask(mask, findings);
+  const option = optionAfterMask(command);
+  if (option !== null) {
+    const meant = quotedWord(`${mask.text},${option.text}`);
+    const message = `Option ${option.text} after a blank is none: it sets a variable for the command, as in incron; write ${meant} without a blank`;
+    findings.warning(option, message);
+  }
   const run = readIncronCommand(command, table);
   if (run === null) return null;
   const watch = [watchOf(path, what)];
@@ -163,6 +182,9 @@ function checkPath(path: PathField, findings: Findings): void {
       path,
       'Cannot use "**": write the directory above it; what is below counts anyway',
     );
+  } else if (path.isGlob) {
+    const mistake = syntaxMistakeInPath(lossyText(fromLatin1(path.pattern)));
+    if (mistake !== null) findings.error(path, mistake.message);
   }
 }
 

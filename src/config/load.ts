@@ -1,10 +1,12 @@
 /** Configuration files become rules: each read once, in its dialect, with all that they include. */
 import { readdirSync, realpathSync, statSync } from "node:fs";
-import { basename, dirname, resolve } from "node:path";
+import { basename, dirname, resolve } from "./odd-paths.ts";
+import { pathBytes, pathText } from "../../ffi/bytes.ts";
 import { ConfigError, type ConfigProblem } from "../errors.ts";
 import { quoted } from "../log.ts";
 import type { Rule } from "../rule/rule.ts";
 import { type Format, formatNamed, formatOf } from "./format.ts";
+import { syntaxMistakeInPath } from "./pattern-syntax.ts";
 import { readConfiguration } from "./read.ts";
 import type { FormatName, Include, LoadedFile, Settings } from "./source.ts";
 import { Places, problemOfFile } from "./span.ts";
@@ -129,6 +131,8 @@ class Loading {
   #include(include: Include, { file, places, way, defaults }: Including): void {
     const { pattern, span } = include;
     const refuse = (message: string) => void this.#errors.push(places.problem(span, message));
+    const mistake = isPattern(pattern) ? syntaxMistakeInPath(pattern) : null;
+    if (mistake !== null) return refuse(mistake.message);
     const start = resolve(this.#options.cwd, dirname(file));
     const path = resolve(start, pattern);
     this.#dependsOn.add(path);
@@ -185,7 +189,7 @@ export function uniquelyNamed(loaded: readonly LoadedFile[]): Rule[] {
   return loaded.flatMap(({ file, rules }) =>
     rules.map(({ rule, isNamed }) => {
       if (isNamed || files.get(basename(file)) === 1) return rule;
-      return { ...rule, name: file + rule.name.slice(basename(file).length) };
+      return { ...rule, name: file.toWellFormed() + rule.name.slice(basename(file).length) };
     }),
   );
 }
@@ -206,9 +210,12 @@ function emptyDirectory(directory: string): string {
 /** The files of a directory that are meant to be read, in order; null if it is no directory. */
 export function filesIn(path: string): string[] | null {
   if (!isDirectory(path)) return null;
-  const names = readdirSync(path, { withFileTypes: true }).filter((entry) => !entry.isDirectory());
+  const names = readdirSync(Buffer.from(pathBytes(path)), {
+    withFileTypes: true,
+    encoding: "buffer",
+  }).filter((entry) => !entry.isDirectory());
   return names
-    .map(({ name }) => name)
+    .map(({ name }) => pathText(name))
     .filter(isMeant)
     .sort();
 }
@@ -216,7 +223,7 @@ export function filesIn(path: string): string[] | null {
 /** False also for what can't be looked at: reading it says why. */
 function isDirectory(path: string): boolean {
   try {
-    return statSync(path).isDirectory();
+    return statSync(Buffer.from(pathBytes(path))).isDirectory();
   } catch {
     return false;
   }
@@ -233,7 +240,7 @@ function matchesOf(pattern: string, start: string): string[] {
   if (!isPattern(pattern)) {
     const inDirectory = filesIn(path);
     if (inDirectory !== null) return inDirectory.map((name) => `${path}/${name}`);
-    return statSync(path, { throwIfNoEntry: false }) ? [path] : [];
+    return statSync(Buffer.from(pathBytes(path)), { throwIfNoEntry: false }) ? [path] : [];
   }
   const glob = new Bun.Glob(path.slice(1));
   const found = [...glob.scanSync({ cwd: "/", absolute: true, onlyFiles: true })];
@@ -246,7 +253,7 @@ function isPattern(pattern: string): boolean {
 
 function realOf(path: string): string {
   try {
-    return realpathSync(path);
+    return pathText(realpathSync(Buffer.from(pathBytes(path)), { encoding: "buffer" }));
   } catch {
     return path; // /dev/stdin, or not there: reading it says so
   }

@@ -1,6 +1,6 @@
 /** Whether programs can be run, as far as that shows before they are. */
 import { accessSync, constants, statSync, type Stats } from "node:fs";
-import { latin1, utf8 } from "../../ffi/bytes.ts";
+import { latin1, pathBytes } from "../../ffi/bytes.ts";
 import { absolutePath } from "./watch-path.ts";
 
 /** Remembers its answers: a table names the same few programs again and again. */
@@ -10,7 +10,7 @@ export class Programs {
 
   /** @param cwd where a relative program starts */
   constructor(cwd: string) {
-    this.#cwd = latin1(utf8(cwd));
+    this.#cwd = latin1(pathBytes(cwd));
   }
 
   /** Why `program` can't be run as things are, and the cure; null if it seems it can. */

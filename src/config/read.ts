@@ -1,6 +1,7 @@
 /** The bytes of a configuration file, and a sentence for each way in which they can't be had. */
 import { closeSync, constants, openSync, readSync, statSync } from "node:fs";
-import { resolve } from "node:path";
+import { resolve } from "./odd-paths.ts";
+import { pathBytes } from "../../ffi/bytes.ts";
 import { ConfigError } from "../errors.ts";
 import { quoted } from "../log.ts";
 import { problemOfFile } from "./span.ts";
@@ -46,13 +47,14 @@ function readDescriptor(fd: number): Uint8Array {
 }
 
 function readNamed(path: string): Uint8Array {
-  const status = statSync(path);
+  const name = Buffer.from(pathBytes(path));
+  const status = statSync(name);
   if (status.isDirectory()) throw new Refusal("it is a directory; name a file in it");
   if (!status.isFile() && !isNullDevice(status.rdev)) {
     throw new Refusal("it is not a regular file; name one, or /dev/stdin");
   }
   // Nonblocking, should it have become a FIFO in between: that reads as empty, or as an error.
-  const fd = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
+  const fd = openSync(name, constants.O_RDONLY | constants.O_NONBLOCK);
   try {
     return readAll(fd, readSync);
   } finally {

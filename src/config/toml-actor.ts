@@ -1,9 +1,9 @@
 /** The key `actor` of a `[[rule]]`: whether it tells who did it, and for whom it is. */
 import { utf8 } from "../../ffi/bytes.ts";
-import { WatchError } from "../errors.ts";
 import { quoted } from "../log.ts";
-import { ActorFilter, type ActorTraits, anybody, type WrittenActorWish } from "../rule/actor.ts";
-import { isPattern, patternMistake } from "./glob-path.ts";
+import { type ActorTraits, anybody, type WrittenActorWish } from "../rule/actor.ts";
+import { isPattern } from "./glob-path.ts";
+import { syntaxMistake, syntaxMistakeInPath } from "./pattern-syntax.ts";
 import type { TomlRule } from "./toml-schema.ts";
 
 type Given = TomlRule["actor"];
@@ -59,7 +59,7 @@ function mistakeInExe(text: string): string | null {
     return `Cannot use "**" for exe: write one * for each directory, or only the program's name`;
   if (/(?<!\\)\{[^}]*\//.test(text))
     return `Cannot use a slash inside "{...}": list the programs one by one in exe`;
-  return mistakeInPattern("exe", text);
+  return syntaxMistakeInPath(text)?.message ?? null;
 }
 
 function mistakeInComm(text: string): string | null {
@@ -67,7 +67,7 @@ function mistakeInComm(text: string): string | null {
   // Kernel workers, whose names are made up when somebody asks, are the exception.
   if (isLiteral && !text.startsWith("kworker/") && utf8(text).length > commBytesMax)
     return `Cannot use ${quoted(text)} for comm: the kernel keeps ${commBytesMax} bytes of it; write ${quoted(start(text))}, or use exe`;
-  return mistakeInPattern("comm", text);
+  return syntaxMistake(text)?.message ?? null;
 }
 
 /** As many whole characters as the kernel keeps bytes. */
@@ -78,17 +78,4 @@ function start(text: string): string {
     kept += character;
   }
   return kept;
-}
-
-function mistakeInPattern(key: "exe" | "comm", text: string): string | null {
-  const mistake = isPattern(text) ? patternMistake(text) : null;
-  if (mistake?.message.startsWith("Missing")) return mistake.message;
-  try {
-    new ActorFilter({ only: { [key]: [text] }, not: {} });
-    return null;
-  } catch (error) {
-    if (error instanceof WatchError)
-      return `Cannot use ${quoted(text)} for ${key}: ${error.message}`;
-    throw error;
-  }
 }

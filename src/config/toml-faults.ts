@@ -96,7 +96,7 @@ function tableOf(path: TomlPath): string {
   if (path.length === 1) return "top";
   const [above, key] = path[0] === "facron" ? ["facron", path[1]] : ["rule", path[2]];
   const isInside = path.length > (above === "facron" ? 2 : 3);
-  return isInside && String(key) in keysInTable ? String(key) : above;
+  return isInside && Object.hasOwn(keysInTable, String(key)) ? String(key) : above;
 }
 
 function isOfAnotherType(issue: Issue, value: unknown): boolean {
@@ -111,7 +111,8 @@ function isOfAnotherType(issue: Issue, value: unknown): boolean {
 function nameOf(path: TomlPath): string {
   const name = String(path.findLast((key) => typeof key === "string"));
   const table = tableOf(path);
-  if (path.includes("env") && name !== "env") return `env.${name}`;
+  if (path.includes("env") && name !== "env")
+    return /^\w+$/.test(name) ? `env.${name}` : `env.${quoted(name)}`;
   return table === "batch" || table === "retry" ? `${table}.${name}` : name;
 }
 
@@ -168,7 +169,7 @@ function wrongChoice(path: TomlPath, written: string, choices: readonly string[]
 
 function unknownKey(table: string, key: string): string {
   if (table === "top") return unknownTable(key);
-  if (table in keysInTable) return unknownKeyIn(table, key);
+  if (Object.hasOwn(keysInTable, table)) return unknownKeyIn(table, key);
   const known = table === "rule" ? ruleKeys : settingsKeys;
   const [other, place] = table === "rule" ? [settingsKeys, "[facron]"] : [ruleKeys, "a [[rule]]"];
   if (other.includes(key)) return `Key ${quoted(key)} does not belong here: put it under ${place}`;

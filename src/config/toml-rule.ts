@@ -1,5 +1,5 @@
 /** One `[[rule]]` becomes a rule. */
-import { latin1, utf8 } from "../../ffi/bytes.ts";
+import { latin1, pathBytes, utf8 } from "../../ffi/bytes.ts";
 import { missedByPolling, parsePollInterval } from "../rule/poll-limits.ts";
 import type { WrittenActorWish } from "../rule/actor.ts";
 import { defaultPolicy } from "../rule/policy.ts";
@@ -123,7 +123,7 @@ class RuleReader {
   }
 
   #pathOf(text: string): Pick<WatchPath, "path" | "isGlob"> {
-    const cwd = latin1(utf8(this.#context.cwd));
+    const cwd = latin1(pathBytes(this.#context.cwd));
     if (!isPattern(text)) return { path: absolutePath(latin1(utf8(withoutEscapes(text))), cwd) };
     return { path: absolutePath(latin1(utf8(text)), escapedPath(cwd)), isGlob: true };
   }
@@ -133,7 +133,9 @@ class RuleReader {
     const alternatives: NamedEvent[][] = [];
     for (const one of on) {
       // The names stand behind the quote.
-      const names = alternativesIn({ ...one, from: one.from + 1 }, this.#findings);
+      const names = alternativesIn({ ...one, from: one.from + 1 }, this.#findings, {
+        sparesLast: false,
+      });
       if (names.length === 0 && this.#findings.errorCount === before)
         this.#findings.error(one, "Missing event: name one, e.g. close_write");
       alternatives.push(...names);

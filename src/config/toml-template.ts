@@ -44,9 +44,10 @@ function mistake(written: string, name: string | undefined): string {
   if (name === undefined)
     return `Unexpected ${quoted(written)}: a brace of its own is written twice, ${written}${written}`;
   const meant = didYouMean(name, valueNames);
+  const isPrintable = quoted(name) === `"${name}"`;
   const cure =
     meant === null
-      ? `write {path}, {name}, {dir} or another of the manual's; for braces of its own {{${name}}}`
+      ? `write {path}, {name}, {dir} or another of the manual's; for braces of its own ${isPrintable ? `{{${name}}}` : "{{ and }}"}`
       : `did you mean {${meant}}?`;
   return `Unknown value ${quoted(written)}: ${cure}`;
 }

@@ -1,5 +1,5 @@
 /** TOML: `[facron]` and `[[rule]]`. */
-import { basename } from "node:path";
+import { basename } from "./odd-paths.ts";
 import { latin1, textOrNull } from "../../ffi/bytes.ts";
 import { Findings } from "./findings.ts";
 import { Programs } from "./programs.ts";
@@ -117,7 +117,7 @@ function rulesOf(
     const { data } = ruleSchema.safeParse(given);
     if (data === undefined) continue;
     const head = context.places.value(["rule", index]) ?? { from: 0, length: 1 };
-    const name = `${basename(file)}:${lineOf(head.from)}`;
+    const name = `${basename(file).toWellFormed()}:${lineOf(head.from)}`;
     const placed = ruleOf(data, { index, name }, { ...context, actionKeyNames });
     if (placed !== null) rules.push(placed);
   }

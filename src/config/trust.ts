@@ -1,6 +1,7 @@
 /** Whether root may follow what is in a file: nobody else may be able to change it. */
 import { lstatSync, readFileSync, readlinkSync, type Stats, statSync } from "node:fs";
-import { dirname, resolve } from "node:path";
+import { dirname, resolve } from "./odd-paths.ts";
+import { pathBytes, pathText } from "../../ffi/bytes.ts";
 import { quoted } from "../log.ts";
 
 export interface TrustOptions {
@@ -39,12 +40,12 @@ class Trust {
   whyNot(path: string, links = linksMax): string | null {
     const above = this.#directoryWhyNot(dirname(path));
     if (above !== null) return above;
-    const status = lstatSync(path, { throwIfNoEntry: false });
+    const status = lstatSync(fileName(path), { throwIfNoEntry: false });
     if (status === undefined || links === 0) return null; // reading it says what is wrong
     if (status.isSymbolicLink())
       return (
         this.#ownerWhyNot(path, status) ??
-        this.whyNot(resolve(dirname(path), readlinkSync(path)), links - 1)
+        this.whyNot(resolve(dirname(path), linkTarget(path)), links - 1)
       );
     return status.isFile() ? this.#whyNot(path, status, "it") : null;
   }
@@ -62,7 +63,7 @@ class Trust {
   #lookAtDirectory(directory: string): string | null {
     const above = directory === "/" ? null : this.#directoryWhyNot(dirname(directory));
     if (above !== null) return above;
-    const status = statSync(directory, { throwIfNoEntry: false });
+    const status = statSync(fileName(directory), { throwIfNoEntry: false });
     if (status === undefined) return null;
     // In a sticky directory only the owner of a file may rename or remove it (inode(7)).
     const isSticky = (status.mode & 0o1000) !== 0;
@@ -93,6 +94,14 @@ class Trust {
       return `${what} can be written by the group ${groupName(gid)}, ${danger}: run chmod g-w ${path}`;
     return null;
   }
+}
+
+function fileName(path: string): Buffer {
+  return Buffer.from(pathBytes(path));
+}
+
+function linkTarget(path: string): string {
+  return pathText(readlinkSync(fileName(path), { encoding: "buffer" }));
 }
 
 function userName(uid: number): string {

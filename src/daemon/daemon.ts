@@ -2,7 +2,11 @@
 import { forgetAccounts, uidOf } from "../action/account.ts";
 import { Runner } from "../action/runner.ts";
 import { prepareForCommands } from "../action/limits.ts";
-import { spawnCommand } from "../action/spawn.ts";
+import { OutputLog } from "../action/output-log.ts";
+import { spawnCommand, type Start } from "../action/spawn.ts";
+import type { Started } from "../action/started.ts";
+import type { Ending } from "../action/ending.ts";
+import { cgroupTroubles } from "./cgroup-troubles.ts";
 import { dependedNames } from "../config/depends.ts";
 import { ConfigError, type ConfigProblem, formatProblem } from "../errors.ts";
 import type { Log } from "../log.ts";
@@ -11,6 +15,7 @@ import type { Rule } from "../rule/rule.ts";
 import { Durable, type JournalSource } from "./durable.ts";
 import { HangWatch } from "./hang-watch.ts";
 import { unknownActors } from "./unknown-actors.ts";
+import { ConnectorEvents } from "./process-events.ts";
 import { Progress, type ShowStatus } from "./progress.ts";
 import { ReaderThread } from "./reader-thread.ts";
 import type { Signals, StopSignal } from "./signals.ts";
@@ -51,6 +56,8 @@ export interface DaemonOptions {
   readonly readerUrl: URL;
   /** Absent: no rule can be durable. */
   readonly journal?: JournalSource;
+  /** The output thread's file. */
+  readonly outputUrl: URL;
   readonly signals: Signals;
   /** Every watch is set. */
   readonly onReady: () => void;
@@ -70,7 +77,7 @@ const stderrFd = 2;
 const graceMs = 10_000;
 
 /** So many commands leave megabytes behind; collecting them takes some 10 ms. */
-const collectAfterTriggers = 10_000;
+const collectAfterTriggers = 1_000;
 
 /** A file that is saved, or a link that is swapped, is done with after so long without a change. */
 const configurationRestMs = 100;
@@ -91,6 +98,7 @@ class Daemon {
   readonly #end = Promise.withResolvers<DaemonEnd>();
   readonly #runner: Runner;
   readonly #durable: Durable | null;
+  readonly #outputLog: OutputLog;
   #reader: ReaderThread | null = null;
   #hangWatch: HangWatch | null = null;
   #progress: Progress | null = null;
@@ -113,18 +121,36 @@ class Daemon {
   constructor(options: DaemonOptions) {
     this.#options = options;
     this.#log = options.log;
-    const { cwd, log } = options;
+    const { log } = options;
+    this.#outputLog = new OutputLog({
+      url: options.outputUrl,
+      log,
+      onDeath: (reason) =>
+        this.#fail(`The output thread died, commands would wait for it for ever: ${reason}`),
+    });
     this.#runner = new Runner({
       maxRunning: options.maxRunning ?? defaultMaxRunning,
       log,
       dryRun: options.dryRun === true,
-      spawn: (start, onExit) => spawnCommand(start, { cwd, self: options.self, stderrFd, onExit }),
+      spawn: (start, onExit) => this.#spawn(start, onExit),
       readUp: (then) => this.#readUp(then),
+      loops: {
+        events: new ConnectorEvents({
+          reader: { commandsAct: (...act) => this.#reader?.commandsAct(...act) },
+          log,
+        }),
+        members: () => this.#reader?.familyMembers ?? 0,
+      },
       onStarted: (count) => this.#madeRoom(count),
       onFull: (isFull) => this.#reader?.holdBack(isFull),
       tickets: () => this.#durable?.tickets ?? null,
     });
     this.#durable = options.journal === undefined ? null : this.#durableRules(options.journal);
+  }
+
+  #spawn(start: Start, onExit: (ending: Ending) => void): Started {
+    const { cwd, self } = this.#options;
+    return spawnCommand(start, { cwd, self, stderrFd, outputLog: this.#outputLog, onExit });
   }
 
   get end(): Promise<DaemonEnd> {
@@ -223,7 +249,7 @@ class Daemon {
   #madeRoom(triggers: number): void {
     this.#reader?.madeRoom(triggers);
     this.#startedSinceCollected += triggers;
-    if (this.#runner.waiting > 0 || this.#startedSinceCollected < collectAfterTriggers) return;
+    if (this.#startedSinceCollected < collectAfterTriggers) return;
     this.#startedSinceCollected = 0;
     Bun.gc(true);
   }
@@ -236,6 +262,7 @@ class Daemon {
     for (const warning of warnings) this.#log.warn(formatProblem(warning));
     forgetAccounts();
     for (const warning of unknownActors(rules)) this.#log.warn(warning);
+    for (const trouble of cgroupTroubles(rules)) this.#log.error(trouble);
     this.#generation++;
     this.#rulesByGeneration.set(this.#generation, rules);
     const { everyPathMustWork } = this.#options;
@@ -353,7 +380,8 @@ class Daemon {
   }
 
   #finishAfterCommands(): void {
-    void this.#commandsEnded?.then(() => {
+    void this.#commandsEnded?.then(async () => {
+      await this.#outputLog.drain();
       const signal = this.#stopSignal === "SIGINT" ? "SIGINT" : null;
       this.#end.resolve({ isClean: true, signal });
     });

@@ -77,6 +77,22 @@ export class ReaderThread {
     return Atomics.load(this.#counters, sharedCounters.marks);
   }
 
+  /**
+   * Commands may act from now on, or no longer.
+   *
+   * @param fd of the socket that tells of their processes; null: there is none
+   */
+  commandsAct(act: boolean, fd: number | null): void {
+    Atomics.store(this.#counters, sharedCounters.processEventsFd, fd === null ? 0 : fd + 1);
+    Atomics.store(this.#counters, sharedCounters.commandsAct, act ? 1 : 0);
+    if (act) signalEventfd(this.#wakeFd.number); // to wait no longer than the socket holds
+  }
+
+  /** Processes of commands that run, as of the last answer to "read-up". */
+  get familyMembers(): number {
+    return Atomics.load(this.#counters, sharedCounters.familyMembers);
+  }
+
   /** Whether no more events are to be read for now, however few triggers wait. */
   holdBack(isWished: boolean): void {
     if (isWished === this.#isHeldBack) return;

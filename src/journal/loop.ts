@@ -12,14 +12,7 @@ import { type Add, Batch } from "./batch.ts";
 import { claimJournal } from "./claim.ts";
 import { changedAt, goneAt } from "./file-times.ts";
 import { faultText, isJournalFault, JournalError } from "./fault.ts";
-import type {
-  CatchUpWish,
-  FollowedRule,
-  FromJournal,
-  GaveUp,
-  RunNews,
-  ToJournal,
-} from "./messages.ts";
+import type { CatchUpWish, FollowedRule, FromJournal, RunNews, ToJournal } from "./messages.ts";
 import type { JournalPlace } from "./place.ts";
 import { Repeats } from "./repeats.ts";
 import { openJournal } from "./schema.ts";

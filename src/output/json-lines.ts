@@ -9,6 +9,7 @@ const fromStart = utf8('","from":"');
 const dirTrue = utf8(',"dir":true');
 const pidStart = utf8(',"pid":');
 const pathBytesStart = utf8(',"path_bytes":"');
+const fromBytesStart = utf8(',"from_bytes":"');
 const lost = utf8(',"lost":true');
 const syntheticText: Record<SyntheticReason, Uint8Array> = {
   "new-directory": utf8(',"synthetic":"new-directory"'),
@@ -122,7 +123,8 @@ export class JsonLines {
     }
     if (actor !== null) this.#copy(actor);
     if (synthetic !== null) this.#copy(syntheticText[synthetic]);
-    if (!isUtf8) this.#pathBytes(prefix.raw, name.subarray(start, end));
+    if (!isUtf8) this.#exactly(pathBytesStart, prefix.raw, name.subarray(start, end));
+    if (from !== null && !from.isUtf8) this.#exactly(fromBytesStart, from.raw);
     this.#finish();
     return this.#seq;
   }
@@ -151,11 +153,11 @@ export class JsonLines {
     this.#bytes[this.#end++] = 0x0a;
   }
 
-  /** Base64 of the exact path; names that are not UTF-8 are rare, so a string may be made. */
-  #pathBytes(directory: Uint8Array, name: Uint8Array): void {
-    const text = btoa(latin1(directory) + latin1(name));
+  /** Base64 of an exact path; names that are not UTF-8 are rare, so a string may be made. */
+  #exactly(start: Uint8Array, directory: Uint8Array, name?: Uint8Array): void {
+    const text = btoa(latin1(directory) + (name === undefined ? "" : latin1(name)));
     this.#reserve(fixedBytesMax + text.length);
-    this.#copy(pathBytesStart);
+    this.#copy(start);
     this.#copy(utf8(`${text}"`));
   }
 

@@ -14,10 +14,11 @@ import type {
 } from "../watch/backend.ts";
 import type { RealDisk } from "../watch/disk.ts";
 import { came, ended } from "../watch/recently-told.ts";
-import { isOwnOutput, type Mark, type Node, type Root } from "../watch/tree.ts";
+import { isOwnOutput, type Mark, type Node, noNodes, type Root } from "../watch/tree.ts";
 import { contentChanges } from "../watch/want.ts";
 import type { WatchTable } from "../watch/watch-table.ts";
 import { type ActorSource, noRecord } from "./actors.ts";
+import type { FamilySource } from "./families.ts";
 import { Meeting } from "./meeting.ts";
 import type { TriggerWriter } from "./trigger.ts";
 
@@ -41,12 +42,15 @@ export interface DispatchOptions extends DispatchHooks {
   readonly disk: RealDisk;
   /** Who did the records. */
   readonly actors: ActorSource;
+  /** Which commands of ours did them. */
+  readonly families: FamilySource;
 }
 
 export class Dispatch implements EventSink {
   readonly #hooks: DispatchHooks;
   readonly #disk: RealDisk;
   readonly #actors: ActorSource;
+  readonly #families: FamilySource;
   readonly #meeting: Meeting;
   /** The table that the records come from. */
   #table: WatchTable | null = null;
@@ -58,13 +62,14 @@ export class Dispatch implements EventSink {
   constructor(
     lines: JsonLines,
     triggers: TriggerWriter,
-    { disk, actors, ...hooks }: DispatchOptions,
+    { disk, actors, families, ...hooks }: DispatchOptions,
   ) {
     const linesAreMany = () => hooks.linesAreMany();
     this.#disk = disk;
     this.#actors = actors;
+    this.#families = families;
     this.#hooks = hooks;
-    this.#meeting = new Meeting({ lines, triggers, disk, actors, linesAreMany });
+    this.#meeting = new Meeting({ lines, triggers, disk, actors, families, linesAreMany });
   }
 
   /** From now on records meet these rules. */
@@ -76,6 +81,7 @@ export class Dispatch implements EventSink {
   read(table: WatchTable): number {
     this.#table = table;
     this.#disk.moment++;
+    this.#families.beginRead();
     const length = table.backend.read(this);
     table.afterRead();
     return length;
@@ -97,7 +103,8 @@ export class Dispatch implements EventSink {
     if (interests === null) return;
     if (!this.isMuted) {
       if (this.watchedEntries > 0) this.#hooks.entrySeen(node, events, noName, 0, 0);
-      const kind = events | viewSelf | (isDirectory ? viewDirectory : 0);
+      const told = node.standing === "replaced" ? events & eventBits.delete_self : events;
+      const kind = told | viewSelf | (isDirectory ? viewDirectory : 0);
       this.#meeting.record(interests, kind, node, node.self, noName, 0, 0, pid, null);
     }
     if (node !== node.root.node) return;
@@ -133,6 +140,8 @@ export class Dispatch implements EventSink {
       };
       if (this.#holdBack(node, tell)) return;
     }
+    if (node.closed !== null && (events & eventBits.attrib) !== 0)
+      table.noticeAccess(node, name.subarray(start, end));
     if ((events & namings) !== 0) table.noticeName(node, events, name, start, end);
     if (node.ownOutputs !== null && isOwnOutput(node, name, start, end)) return;
     if ((events & (came | ended)) !== 0) table.told.note(node.id, events, name, start, end);
@@ -147,6 +156,7 @@ export class Dispatch implements EventSink {
    *
    * @param events may have `viewRenamed`
    * @param interests who hears of it; absent: all that are there
+   * @param heardAt other watched paths by which the same is told: who hears of it there does not again
    */
   synthetic(
     place: Place,
@@ -154,6 +164,7 @@ export class Dispatch implements EventSink {
     isDirectory: boolean,
     reason: SyntheticReason,
     interests = place.node.interests,
+    heardAt = noNodes,
   ): void {
     const { node, name } = place;
     if (interests === null) return;
@@ -163,9 +174,11 @@ export class Dispatch implements EventSink {
     const prefix = isSelf ? node.self : node.prefix;
     const { length } = name;
     // The record in hand, by which this is told, may be of another process.
-    this.#actors.during(noRecord, () =>
-      this.#meeting.record(interests, kind, node, prefix, name, 0, length, 0, reason),
-    );
+    this.#actors.during(noRecord, () => {
+      const left =
+        heardAt.length === 0 ? interests : this.#meeting.unheard(interests, kind, name, heardAt);
+      if (left !== null) this.#meeting.record(left, kind, node, prefix, name, 0, length, 0, reason);
+    });
   }
 
   renamed(rename: Rename): void {

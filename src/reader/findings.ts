@@ -5,7 +5,6 @@ import type { Node } from "../watch/tree.ts";
 import type { Listing } from "../watch/walk.ts";
 import type { WatchTable } from "../watch/watch-table.ts";
 import type { Dispatch } from "./dispatch.ts";
-import type { MountWatch } from "./mount-watch.ts";
 import type { Recoveries } from "./recoveries.ts";
 import type { WatcherObserver } from "./watcher.ts";
 
@@ -13,7 +12,6 @@ export interface FindingOptions {
   readonly dispatch: Dispatch;
   readonly catchUp: CatchUp;
   readonly recoveries: Recoveries;
-  readonly mounts: MountWatch;
   /** A root has gone, or another may be at its path. */
   readonly onRootGone: () => void;
 }
@@ -22,7 +20,6 @@ export function findingsTo({
   dispatch,
   catchUp,
   recoveries,
-  mounts,
   onRootGone,
 }: FindingOptions): WatcherObserver {
   const lookInto = (
@@ -47,7 +44,6 @@ export function findingsTo({
     },
     compared: (node, table, listing) => recoveries.look(node, table, listing),
     placeDropped: (node) => catchUp.forget(node),
-    hasNewMounts: () => mounts.lookForNews(),
     rootGone: onRootGone,
   };
 }

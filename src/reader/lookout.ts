@@ -1,8 +1,8 @@
 /** Where the reader is asking a filesystem that may never answer: it writes, the main thread reads. */
 
 /** Behind `sharedCounters`, in the same memory: two words, and then the bytes of the path. */
-export const stepWord = 3;
-const pathBytesWord = 4;
+export const stepWord = 6;
+const pathBytesWord = 7;
 const pathStart = (pathBytesWord + 1) * Int32Array.BYTES_PER_ELEMENT;
 const pathBytesMax = 4096;
 

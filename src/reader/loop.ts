@@ -2,6 +2,7 @@
 import { clearEventfd } from "../../ffi/eventfd.ts";
 import { POLLIN, POLLPRI, PollSet } from "../../ffi/poll.ts";
 import { WatchError } from "../errors.ts";
+import { renameWaitMs } from "../watch/awaited.ts";
 import { ConfigurationWatch } from "../watch/configuration-watch.ts";
 import { followMounts } from "../watch/mounts.ts";
 import { type FromReader, type Plan, type ReaderStart, sharedCounters } from "./plan.ts";
@@ -19,9 +20,6 @@ const pollSlot = 5;
 const firstBackendSlot = 6;
 /** And one for the other: inotify and fanotify are all that there are. */
 const slots = firstBackendSlot + 2;
-
-/** How long the second half of a rename may be on its way; it is queued by the same system call. */
-const renameWaitMs = 20;
 
 export class ReaderLoop {
   readonly #start: ReaderStart;
@@ -50,7 +48,7 @@ export class ReaderLoop {
 
   /** Runs until the program ends. */
   run(): void {
-    const { outbox, mounts, watcher, rounds, unknownActors, readUntil } = this.#parts;
+    const { outbox, mounts, watcher, rounds, unknownActors, families, readUntil } = this.#parts;
     const { stdout } = outbox;
     this.#poll.set(controlSlot, this.#start.wakeFd, POLLIN);
     this.#poll.set(mountsSlot, mounts.pollFd, POLLPRI);
@@ -61,6 +59,7 @@ export class ReaderLoop {
       const happened = this.#poll.happened(stdoutSlot);
       if (happened !== 0) stdout.handlePoll(happened);
       this.#readAll();
+      families.look();
       if (this.#poll.happened(mountsSlot) !== 0) mounts.notice();
       if (mounts.hasNews) this.#followMounts();
       if (this.#poll.happened(arrivalsSlot) !== 0 && watcher.arrivals.read())
@@ -100,11 +99,13 @@ export class ReaderLoop {
   }
 
   #timeoutMs(): number {
-    const { watcher, rounds, mounts, recoveries, readUntil } = this.#parts;
+    const { watcher, rounds, mounts, recoveries, families, readUntil } = this.#parts;
     const { tables } = watcher;
     if (tables.isWalking || this.#looksAgain || this.#somethingCameOrWent) return 0;
     if (rounds.isDue || mounts.hasNews) return 0;
-    let timeoutMs = recoveries.isActive ? renameWaitMs : readUntil.timeoutMs;
+    let timeoutMs = recoveries.isActive
+      ? renameWaitMs
+      : soonest(families.timeoutMs, readUntil.timeoutMs);
     for (let i = 0; i < tables.list.length; i++) {
       const table = tables.list[i]!;
       if (table.backend.hasAhead && this.#mayRead) return 0;
@@ -197,13 +198,14 @@ export class ReaderLoop {
 
   /** After everything else of a round: what follows from the records has been handed over. */
   #answerReadUps(): void {
-    const { watcher, catchUp, recoveries, outbox } = this.#parts;
+    const { watcher, catchUp, recoveries, families, outbox } = this.#parts;
     for (;;) {
       const { list: tables, isWalking } = watcher.tables;
       const openLooks = catchUp.openLooks + (recoveries.isActive ? 1 : 0);
       const next = this.#readUps.next({ tables, isWalking, openLooks });
       this.#looksAgain = next === "look";
       if (next !== "answer") return;
+      families.lookNow();
       this.#port.send({ kind: "read", seq: outbox.lines.seq });
     }
   }
@@ -233,4 +235,9 @@ export class ReaderLoop {
     this.#port.send(message);
     this.#isOver = true;
   }
+}
+
+/** Of two timeouts of poll(2): -1 is none. */
+function soonest(a: number, b: number): number {
+  return a < 0 || b < 0 ? Math.max(a, b) : Math.min(a, b);
 }

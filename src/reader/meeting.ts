@@ -10,9 +10,10 @@ import { viewDirectory, viewSelf } from "../rule/view.ts";
 import type { Place, Rename } from "../watch/backend.ts";
 import { joined, type Node } from "../watch/tree.ts";
 import type { Actor, ActorSource } from "./actors.ts";
+import type { FamilySource } from "./families.ts";
 import { Sieve } from "./sieve.ts";
 import { mergedByPath, type Sighting } from "./sighting.ts";
-import type { TriggerWriter } from "./trigger.ts";
+import { type TriggerWriter, unknownFamily } from "./trigger.ts";
 
 const noName = new Uint8Array(0);
 
@@ -21,6 +22,7 @@ export interface MeetingOptions {
   readonly triggers: TriggerWriter;
   readonly disk: Disk;
   readonly actors: ActorSource;
+  readonly families: FamilySource;
   /** The buffer of lines is large: write it now. */
   readonly linesAreMany: () => void;
 }
@@ -32,6 +34,7 @@ export class Meeting {
   readonly #lines: JsonLines;
   readonly #triggers: TriggerWriter;
   readonly #actors: ActorSource;
+  readonly #families: FamilySource;
   readonly #linesAreMany: () => void;
   readonly #sieve: Sieve;
   #rules: RuleSet | null = null;
@@ -39,10 +42,11 @@ export class Meeting {
   /** Of groups and renames: null while what comes is from records, and not from looks. */
   reason: SyntheticReason | null = null;
 
-  constructor({ lines, triggers, disk, actors, linesAreMany }: MeetingOptions) {
+  constructor({ lines, triggers, disk, actors, families, linesAreMany }: MeetingOptions) {
     this.#lines = lines;
     this.#triggers = triggers;
     this.#actors = actors;
+    this.#families = families;
     this.#linesAreMany = linesAreMany;
     this.#sieve = new Sieve(disk, actors);
   }
@@ -101,6 +105,24 @@ export class Meeting {
     this.#see(sighting, synthetic);
   }
 
+  /** What is left of `interests` without the rules that hear of an entry at other places. */
+  unheard(
+    interests: Interests,
+    kind: number,
+    name: Uint8Array,
+    others: readonly Node[],
+  ): Interests | null {
+    const heard = new Set<number>();
+    for (const node of others) {
+      if (node.interests === null) continue;
+      const passed = this.#sieve.pass(node.interests, kind, node, name, 0, name.length);
+      const { met, partial } = passed.verdict(kind, name, 0, name.length);
+      for (const rule of met) heard.add(rule);
+      for (const { rule } of partial) heard.add(rule);
+    }
+    return interests.without(heard);
+  }
+
   /** The commands of a record that is told by itself. */
   #trigger(
     { running, events }: Verdict,
@@ -115,6 +137,7 @@ export class Meeting {
     synthetic: SyntheticReason | null,
   ): void {
     const seen = events | (kind & (viewSelf | viewDirectory));
+    const family = this.#familyOf(pid, synthetic);
     for (let i = 0; i < running.length; i++) {
       const rule = running[i]!;
       const packed = actor === null ? null : this.#packed(rule, actor);
@@ -130,6 +153,7 @@ export class Meeting {
         null,
         packed,
         synthetic,
+        family,
       );
     }
   }
@@ -185,7 +209,9 @@ export class Meeting {
       if (!runs) continue;
       const path = watch[0]!.path;
       const events = eventBits.q_overflow | viewSelf;
-      this.#triggers.add(rule, events, 0, this.#lines.seq, path, noName, 0, 0, null);
+      const { seq } = this.#lines;
+      const by = unknownFamily; // whoever filled it
+      this.#triggers.add(rule, events, 0, seq, path, noName, 0, 0, null, null, null, by);
     }
   }
 
@@ -219,8 +245,27 @@ export class Meeting {
     for (const rule of met) {
       if (!rules.rules[rule]!.runs) continue;
       const packed = actor === null ? null : this.#packed(rule, actor);
-      this.#triggers.add(rule, seen, pid, seq, prefix.raw, name, 0, length, old, packed, synthetic);
+      const family = this.#familyOf(pid, synthetic);
+      this.#triggers.add(
+        rule,
+        seen,
+        pid,
+        seq,
+        prefix.raw,
+        name,
+        0,
+        length,
+        old,
+        packed,
+        synthetic,
+        family,
+      );
     }
+  }
+
+  /** What a look found nobody is told to have done. */
+  #familyOf(pid: number, synthetic: SyntheticReason | null): number {
+    return synthetic === null ? this.#families.of(pid) : unknownFamily;
   }
 
   #actorFor(met: readonly number[]): Actor | null {

@@ -2,7 +2,6 @@
 import { cString, utf8 } from "../../ffi/bytes.ts";
 import { SyscallError } from "../../ffi/errno.ts";
 import { type Fd, O, openFd } from "../../ffi/fd.ts";
-import { POLLPRI, pollOne } from "../../ffi/poll.ts";
 import { MountTable } from "../watch/mount-table.ts";
 import { type MountsSeen, seeMounts } from "../watch/mounts.ts";
 import type { WatchTable } from "../watch/watch-table.ts";
@@ -25,12 +24,6 @@ export class MountWatch {
 
   /** Something was noticed, and is not followed yet. */
   get hasNews(): boolean {
-    return this.#hasNews;
-  }
-
-  /** Since poll(2) was asked, too: what it says here it does not say again. */
-  lookForNews(): boolean {
-    if (this.#fd !== null && pollOne(this.#fd.number, POLLPRI, 0) !== 0) this.#hasNews = true;
     return this.#hasNews;
   }
 

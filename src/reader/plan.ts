@@ -102,6 +102,12 @@ export const sharedCounters = {
   readerWaits: 1,
   /** Kernel marks and watches held, as of the last slice of a walk. */
   marks: 2,
+  /** 1 while commands, or what they left behind, may do something. */
+  commandsAct: 3,
+  /** The socket that tells of processes, plus 1; 0 if there is none. */
+  processEventsFd: 4,
+  /** Processes of commands that run, as of the last look at that socket. */
+  familyMembers: 5,
 } as const;
 
 export type ToReader =

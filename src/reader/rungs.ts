@@ -168,8 +168,9 @@ export class Rungs {
   /** @throws {SyscallError} about the path */
   #setRoot(backend: Backend, at: ClaimedPath, claims: readonly Claim[]): void {
     const { tables, warnings, onWatched } = this.#options;
-    const { path, isNew } = at;
+    const { path } = at;
     const table = tables.of(backend);
+    const isNew = at.isNew && !table.isUncovered(path);
     const nodeBefore = table.roots.get(latin1(path))?.node ?? null;
     const root = table.setRoot(path, { ...wantsOf(this.#rules!, claims), isNew });
     onWatched(root);

@@ -2,7 +2,7 @@
 import { type SyntheticReason, syntheticReasons } from "../event.ts";
 import type { ActorFacts } from "../rule/actor.ts";
 import { viewDirectory, viewSelf } from "../rule/view.ts";
-import { unpackActor } from "./packed-actor.ts";
+import { packActor, unpackActor } from "./packed-actor.ts";
 
 const viewBits = viewSelf | viewDirectory;
 
@@ -142,11 +142,13 @@ export class TriggerWriter {
 export class TriggerReader {
   readonly #bytes: Uint8Array;
   readonly #words: Int32Array;
-  #next = 0;
+  #next: number;
 
-  constructor(buffer: ArrayBuffer) {
+  /** @param start of a trigger, in bytes */
+  constructor(buffer: ArrayBuffer, start = 0) {
     this.#bytes = new Uint8Array(buffer);
     this.#words = new Int32Array(buffer);
+    this.#next = start;
   }
 
   /** The next trigger, or null at the end. Its paths are views into the buffer. */
@@ -294,6 +296,49 @@ export function onlyRuleIn(buffer: ArrayBuffer): number | null {
 function sizeAt(words: Int32Array, at: number): number {
   const texts = words[at + 5]! + words[at + 6]! + words[at + 7]!;
   return (headerBytes + texts + 3) & ~3;
+}
+
+/** A buffer with this one alone, as of rule 0. */
+export function bufferOf(trigger: Trigger): ArrayBuffer {
+  const { events, isSelf, isDirectory, pid, seq, path, from, actor, synthetic, family } = trigger;
+  const seen = events | (isSelf ? viewSelf : 0) | (isDirectory ? viewDirectory : 0);
+  const packed = actor === null ? null : packActor(actor);
+  const writer = new TriggerWriter();
+  writer.time = trigger.time;
+  writer.add(0, seen, pid, seq, path, path, 0, 0, from, packed, synthetic, family);
+  return writer.take();
+}
+
+export interface Sifting {
+  /** Whether a trigger of this family need not be looked at: it is kept. */
+  readonly isSure: (family: number) => boolean;
+  readonly keeps: (trigger: Trigger) => boolean;
+}
+
+/** Those of the triggers that are kept: the same object if all are. */
+export function sift(triggers: RuleTriggers, { isSure, keeps }: Sifting): RuleTriggers {
+  const { rule, buffer } = triggers;
+  const words = new Int32Array(buffer);
+  let kept = words;
+  let count = 0;
+  let end = 0;
+  for (let at = 0; at < words.length;) {
+    const size = sizeAt(words, at) >> 2;
+    if (isSure(words[at + familyWord]!) || keeps(triggerAt(buffer, at * 4))) {
+      if (kept !== words) kept.set(words.subarray(at, at + size), end);
+      end += size;
+      count++;
+    } else if (kept === words) {
+      kept = words.slice(); // those before stay where they are
+    }
+    at += size;
+  }
+  return kept === words ? triggers : { rule, buffer: kept.buffer.slice(0, end * 4), count };
+}
+
+/** The one that begins at this byte. */
+function triggerAt(buffer: ArrayBuffer, start: number): Trigger {
+  return new TriggerReader(buffer, start).take()!;
 }
 
 /** @returns a buffer with the first `count` of its triggers */

@@ -8,7 +8,7 @@ import type { ActorDesk } from "../watch/actor-desk.ts";
 import { Arrivals } from "../watch/arrivals.ts";
 import { type Ladder, whyNotFanotify } from "../watch/ladder.ts";
 import type { OwnOutputs } from "../watch/own-outputs.ts";
-import type { LookSink } from "../watch/poll-changes.ts";
+import type { LookSink } from "../watch/poll-found.ts";
 import { SharedFilesystems } from "../watch/shared-filesystems.ts";
 import type { Node, Root } from "../watch/tree.ts";
 import { type TableObserver, WatchTable } from "../watch/watch-table.ts";
@@ -179,7 +179,7 @@ export class Watcher {
       // A file's own records tell what becomes of it, and they may still be queued.
       const mayBeElsewhere =
         root.node?.isDirectory === true || isLinked || this.#footing.isLost(root);
-      if (mayBeElsewhere) table.checkRoot(root, "moved");
+      if (mayBeElsewhere) table.checkRootWhenRead(root);
       if (root.node === null) isAlive = false;
     }
     return isAlive;

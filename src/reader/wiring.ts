@@ -1,5 +1,6 @@
 /** Puts the reader's parts together: here it is seen who tells whom. */
 import type { Log } from "../log.ts";
+import type { Backend } from "../watch/backend.ts";
 import { CatchUp } from "../watch/catch-up.ts";
 import { RealDisk } from "../watch/disk.ts";
 import { Ladder } from "../watch/ladder.ts";
@@ -7,6 +8,7 @@ import { OwnOutputs } from "../watch/own-outputs.ts";
 import { Actors } from "./actors.ts";
 import { Backpressure } from "./backpressure.ts";
 import { Dispatch } from "./dispatch.ts";
+import { Families } from "./families.ts";
 import { findingsTo } from "./findings.ts";
 import { Lookout } from "./lookout.ts";
 import { MountWatch } from "./mount-watch.ts";
@@ -31,6 +33,7 @@ export interface Parts {
   readonly outbox: Outbox;
   readonly backpressure: Backpressure;
   readonly unknownActors: UnknownActors;
+  readonly families: Families;
   readonly catchUp: CatchUp;
   readonly recoveries: Recoveries;
   readonly lookout: Lookout;
@@ -57,6 +60,10 @@ export function wire(start: ReaderStart, port: ReaderPort, { onRootGone }: Wirin
   const lookout = new Lookout(start.shared);
   const unknownActors = new UnknownActors(log);
   const actors = new Actors(unknownActors);
+  const families = new Families({
+    ...{ counters, log, ownPid: process.pid },
+    allIsRead: () => tables.list.every(({ backend }) => isAllRead(backend)),
+  });
   const mounts = new MountWatch();
   const dispatch: Dispatch = new Dispatch(outbox.lines, outbox.triggers, {
     linesAreMany: () => outbox.writeLines(),
@@ -65,13 +72,14 @@ export function wire(start: ReaderStart, port: ReaderPort, { onRootGone }: Wirin
     ignoreFileChanged: (root, table) => queues.ignoreFileChanged(root, table),
     disk,
     actors,
+    families,
   });
   const catchUp = new CatchUp((...event) => dispatch.synthetic(...event));
   const recoveries = new Recoveries({ catchUp, log });
   const watcher = new Watcher(new Ladder(), {
     log,
     ownOutputs: new OwnOutputs([stdoutFd, stderrFd]),
-    observer: findingsTo({ dispatch, catchUp, recoveries, mounts, onRootGone }),
+    observer: findingsTo({ dispatch, catchUp, recoveries, onRootGone }),
     sink: dispatch,
     asking: (path) => lookout.at(path),
     actors,
@@ -84,5 +92,9 @@ export function wire(start: ReaderStart, port: ReaderPort, { onRootGone }: Wirin
   const rounds = new PollRounds({ table, backpressure, dispatch, outbox, lookout, log });
   const driven = { log, counters, outbox, backpressure, unknownActors, catchUp, recoveries };
   const readUntil = new ReadUntil({ port, tables, catchUp, recoveries });
-  return { ...driven, lookout, mounts, watcher, queues, swap, rounds, readUntil };
+  return { ...driven, families, lookout, mounts, watcher, queues, swap, rounds, readUntil };
+}
+
+function isAllRead({ queuedBytes, hasAhead }: Backend): boolean {
+  return queuedBytes === 0 && !hasAhead;
 }

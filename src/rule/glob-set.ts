@@ -62,6 +62,8 @@ interface FoundSet {
   /** The place behind it. */
   readonly end: number;
   readonly hasUnknownClass: boolean;
+  /** The first range that runs backwards: where it starts, and the place behind it. */
+  readonly backwards: readonly [number, number] | null;
 }
 
 /**
@@ -80,12 +82,14 @@ export function setAt(
   const first = start + (isNegated ? 2 : 1);
   const ranges: Range[] = [];
   let hasUnknownClass = false;
+  let backwards: readonly [number, number] | null = null;
   for (let at = first; at < pattern.length;) {
     if (pattern[at] === close && at > first)
-      return { set: { isNegated, ranges }, end: at + 1, hasUnknownClass };
+      return { set: { isNegated, ranges }, end: at + 1, hasUnknownClass, backwards };
     const named = classAt(pattern, at);
     hasUnknownClass ||= named?.isKnown === false;
     const part = named ?? rangeAt(pattern, at, isOfGit);
+    if (part.isBackwards === true) backwards ??= [at, part.end];
     ranges.push(...part.ranges);
     at = part.end;
   }
@@ -95,6 +99,7 @@ export function setAt(
 interface Part {
   readonly ranges: readonly Range[];
   readonly end: number;
+  readonly isBackwards?: true;
 }
 
 /** `[:digit:]`. A class that is not known has no members. */
@@ -124,7 +129,8 @@ function rangeAt(pattern: ArrayLike<number>, start: number, keepsFirst: boolean)
   const last = isRange ? memberAt(pattern, end + 1) : first;
   if (first.character <= last.character)
     return { ranges: [[first.character, last.character]], end: last.end };
-  return { ranges: keepsFirst ? [[first.character, first.character]] : [], end: last.end };
+  const ranges: Range[] = keepsFirst ? [[first.character, first.character]] : [];
+  return { ranges, end: last.end, isBackwards: true };
 }
 
 function memberAt(

@@ -121,6 +121,13 @@ export class Interests {
     return list.length === 0 ? null : new Interests(this.#rules, list);
   }
 
+  /** What the other rules here want; null if there are none. */
+  without(rules: ReadonlySet<number>): Interests | null {
+    const list = this.list.filter(({ rule }) => !rules.has(rule));
+    if (list.length === this.list.length) return this;
+    return list.length === 0 ? null : new Interests(this.#rules, list);
+  }
+
   /** Whether no rule here hears of a directory called so, nor of anything in it. */
   excludesAllIn(directory: DirectoryPath, rootLength: number, name: Uint8Array): boolean {
     if (this.hearings === null) return false;

@@ -75,7 +75,7 @@ export interface Surroundings {
   /** A name, or a gid in decimal: the primary group, in place of the user's. */
   readonly group?: string;
   readonly umask?: number;
-  /** As nice(2): -20 to 19. */
+  /** -20 to 19, whatever facron's own is (setpriority(2)). */
   readonly nice?: number;
   /** setsid(2); else only a process group of its own. */
   readonly session?: boolean;

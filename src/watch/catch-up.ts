@@ -1,5 +1,5 @@
 /** What happened in a new directory before it was watched: found by a look, told as synthetic events. */
-import { latin1 } from "../../ffi/bytes.ts";
+import { bytesEqual, latin1 } from "../../ffi/bytes.ts";
 import { SyscallError } from "../../ffi/errno.ts";
 import { DT_DIR, DT_REG, DT_UNKNOWN, type Entry, S_IFDIR, S_IFREG } from "../../ffi/files.ts";
 import { isBeingWritten } from "../../ffi/lease.ts";
@@ -8,7 +8,7 @@ import type { Interests } from "../rule/matcher.ts";
 import type { Place } from "./backend.ts";
 import { statusOrNull } from "./own-outputs.ts";
 import { OpenDirectory } from "./open-directory.ts";
-import { type Node, pathForCall } from "./tree.ts";
+import { type Node, noNodes, pathForCall } from "./tree.ts";
 import type { WatchedFile } from "./watched-file.ts";
 import type { Listing } from "./walk.ts";
 import type { WatchTable } from "./watch-table.ts";
@@ -44,13 +44,18 @@ interface Look {
   readonly until: number;
 }
 
-/** An event for `interests`, which need not be all that there are at the place. */
+/**
+ * An event for `interests`, which need not be all that there are at the place.
+ *
+ * @param heardAt other watched paths that it was told at, or would have been: who hears of it there has
+ */
 export type SyntheticEvent = (
   place: Place,
   events: number,
   isDirectory: boolean,
   reason: SyntheticReason,
   interests: Interests,
+  heardAt: readonly Node[],
 ) => void;
 
 /**
@@ -158,15 +163,16 @@ export class CatchUp {
   tellDue(): void {
     if (this.#ended.length > 0) this.#tellEnded();
     if (this.#looks.size === 0) return;
-    for (const [node, looks] of [...this.#looks]) {
-      const isDue = ({ table, until }: Look): boolean =>
-        table.backend.position >= until && !table.isUnderway(node);
-      const left = looks.filter((look) => !isDue(look));
-      if (left.length > 0) this.#looks.set(node, left);
-      else this.#looks.delete(node);
-      for (const look of looks.filter(isDue))
-        for (const entry of look.found.values()) this.#tellOne(look, entry);
+    for (const look of [...this.#looks.values()].flat().filter(isDue)) {
+      this.#remove(look); // first: another watched path is not to wait for it
+      for (const entry of look.found.values()) this.#tellOne(look, entry);
     }
+  }
+
+  #remove(look: Look): void {
+    const left = this.#looks.get(look.node)!.filter((one) => one !== look);
+    if (left.length > 0) this.#looks.set(look.node, left);
+    else this.#looks.delete(look.node);
   }
 
   #tellEnded(): void {
@@ -193,6 +199,7 @@ export class CatchUp {
       false,
       "appeared",
       passing.root.top,
+      noNodes,
     );
   }
 
@@ -210,25 +217,65 @@ export class CatchUp {
   }
 
   #tellOne(look: Look, entry: Found): void {
-    const { name, isDirectory, arrives, completes, wasToldCreated, wasToldClosed } = entry;
+    const { name, isDirectory, arrives, completes } = entry;
     if (name.length === 0) return this.#tellFile(look, entry);
-    const { interests, reason } = look;
-    const place = { node: look.node, name };
-    if (arrives !== 0 && !wasToldCreated) {
-      this.#tell(place, arrives, isDirectory, reason, interests);
-      look.table.told.note(look.node.id, arrives, name, 0, name.length);
+    const { node, interests, reason } = look;
+    const untold = untoldOf(look, entry);
+    const tell = (events: number): void =>
+      this.#tell(
+        { node, name },
+        events,
+        isDirectory,
+        reason,
+        interests,
+        this.#heardAt(look, entry, events),
+      );
+    if ((untold & arrives) !== 0) {
+      tell(arrives);
+      look.table.told.note(node.id, arrives, name, 0, name.length);
     }
-    // A file that came meanwhile by a record is closed by one, or is another name of a file. After lost
-    // records nothing is sure to follow.
-    const isTold = wasToldClosed || (wasToldCreated && reason !== "overflow");
-    if (completes !== 0 && !isTold) this.#tell(place, completes, isDirectory, reason, interests);
+    if ((untold & completes) !== 0) tell(completes);
+  }
+
+  /**
+   * If watched paths lie in each other, a directory is in the tree once below each of them, by one path.
+   * What is in it was told there as well, by a record or by the look, unless that look still has to tell.
+   */
+  #heardAt({ node }: Look, { name }: Found, events: number): readonly Node[] {
+    const { nodes } = node.mark;
+    if (nodes.length < 2) return noNodes;
+    const key = latin1(name);
+    const tellsLater = (look: Look): boolean => {
+      const same = look.found.get(key);
+      return same !== undefined && (untoldOf(look, same) & events) !== 0;
+    };
+    return nodes.filter(
+      (other) =>
+        other !== node &&
+        bytesEqual(other.path, node.path) &&
+        !(this.#looks.get(other) ?? []).some(tellsLater),
+    );
   }
 
   #tellFile({ node, interests, reason }: Look, found: Found): void {
     const { name, arrives, completes, wasToldClosed } = found;
     const events = wasToldClosed ? arrives : arrives | completes;
-    if (events !== 0) this.#tell({ node, name }, events, false, reason, interests);
+    if (events !== 0) this.#tell({ node, name }, events, false, reason, interests, noNodes);
   }
+}
+
+function isDue({ node, table, until }: Look): boolean {
+  return table.backend.position >= until && !table.isUnderway(node);
+}
+
+/**
+ * What no record told of an entry. A file that came meanwhile by a record is closed by one, or is another
+ * name of a file. After lost records nothing is sure to follow.
+ */
+function untoldOf({ reason }: Look, entry: Found): number {
+  const { arrives, completes, wasToldCreated, wasToldClosed } = entry;
+  const isClosed = wasToldClosed || (wasToldCreated && reason !== "overflow");
+  return (wasToldCreated ? 0 : arrives) | (isClosed ? 0 : completes);
 }
 
 function openOrNull(node: Node): OpenDirectory | null {

@@ -1,5 +1,5 @@
 /** The names on which the rules depend: says when one comes, goes or is written. */
-import { cString, fromLatin1, latin1, utf8 } from "../../ffi/bytes.ts";
+import { cString, fromLatin1, latin1, pathBytes } from "../../ffi/bytes.ts";
 import { S_IFDIR } from "../../ffi/files.ts";
 import { statusOrNull } from "./own-outputs.ts";
 import { contentsMask, SideWatch, type Wanted } from "./side-watch.ts";
@@ -33,7 +33,7 @@ export class ConfigurationWatch {
 
 /** In a directory that is not there yet: the first of those above it that has to come. */
 function wantedFor({ directory, name }: DependedName): Wanted {
-  const missing = firstMissing(latin1(utf8(directory)));
+  const missing = firstMissing(latin1(pathBytes(directory)));
   return missing ?? { directory: bare(directory), names: name === null ? anyName : bare(name) };
 }
 
@@ -49,7 +49,7 @@ function firstMissing(path: string): Wanted | null {
 
 /** One char for one byte, and "" for the root. */
 function bare(path: string): string {
-  return path === "/" ? "" : latin1(utf8(path));
+  return path === "/" ? "" : latin1(pathBytes(path));
 }
 
 function anyName(): boolean {

@@ -1,5 +1,5 @@
 /** The directories below the roots of one backend: found, followed when they move, given up. */
-import { bytesEqual, cString, utf8 } from "../../ffi/bytes.ts";
+import { bytesEqual, cString, latin1, utf8 } from "../../ffi/bytes.ts";
 import { Errno, SyscallError } from "../../ffi/errno.ts";
 import { identityBeside } from "../../ffi/fanotify/calls.ts";
 import { fileStatus, readLink } from "../../ffi/files.ts";
@@ -59,6 +59,16 @@ const noPath = new Uint8Array(1);
 /** <linux/limits.h>, the NUL included: the kernel takes no longer path in one call. */
 const PATH_MAX = 4096;
 
+/** A directory that a look has not found, or that a record says is deleted. */
+interface Gone {
+  readonly node: Node;
+  /** `Backend.end` by then. */
+  readonly at: number;
+  readonly isDeleted: boolean;
+  /** `Node.since` by then. */
+  readonly since: number;
+}
+
 /** How often a name is looked up again because records came in while it was. */
 const looksMax = 4;
 
@@ -79,7 +89,7 @@ export class Directories {
   #away: { readonly node: Node; readonly at: number }[] = [];
   #saidOpenFiles = false;
   /** Gone from the disk: each is given up when the records come to `at`, the lowest first. */
-  readonly #gone: { readonly node: Node; readonly at: number; readonly isDeleted: boolean }[] = [];
+  readonly #gone: Gone[] = [];
 
   constructor(backend: Backend, options: DirectoriesOptions) {
     this.backend = backend;
@@ -132,6 +142,11 @@ export class Directories {
     return this.#walk.isStuck;
   }
 
+  /** Whether a look, other than into directories that are lost themselves, may still find what has left. */
+  mayFind(isLost: (node: Node) => boolean): boolean {
+    return this.isInDoubt || this.#walk.mayFind(isLost);
+  }
+
   /** No record is queued that would say where they are: what could not be walked is looked for by a comparison. */
   giveUpLostWalks(): void {
     if (this.#walk.isStuck && this.#walk.giveUpLost().length > 0) this.isInDoubt = true;
@@ -168,7 +183,7 @@ export class Directories {
    */
   end(node: Node, { isDeleted = false } = {}): void {
     const at = this.backend.end;
-    if (at > this.backend.position) this.#gone.push({ node, at, isDeleted });
+    if (at > this.backend.position) this.#gone.push({ node, at, isDeleted, since: node.since });
     else this.drop(node, { isDeleted });
   }
 
@@ -176,7 +191,13 @@ export class Directories {
     const later = this.#gone.findIndex(({ at }) => at > position);
     if (later === 0) return;
     const due = this.#gone.splice(0, later < 0 ? this.#gone.length : later);
-    for (const { node, isDeleted } of due) if (isInTree(node)) this.drop(node, { isDeleted });
+    for (const gone of due) if (this.#isStillGone(gone)) this.drop(gone.node, gone);
+  }
+
+  /** One that a look did not find may have been moved to where that had looked already, as records say by now. */
+  #isStillGone({ node, isDeleted, since }: Gone): boolean {
+    if (!isInTree(node)) return false;
+    return isDeleted || (node.since === since && node.seen === null && !this.moves.isAway(node));
   }
 
   #dropAway(position: number): void {
@@ -306,9 +327,31 @@ export class Directories {
       return base.open(name);
     } catch (error) {
       if (!(error instanceof SyscallError)) throw error;
-      this.#sayCannot(joined(parent, name), error);
+      this.cannotOpen(parent, name, error);
       return null;
     }
+  }
+
+  /** If it is closed to us: that it is opened is a change of it, which the one that it is in tells. */
+  cannotOpen(parent: Node, name: Uint8Array, error: SyscallError): void {
+    if (error.errno === Errno.EACCES) {
+      const key = latin1(name);
+      if (parent.closed?.has(key) === true) return;
+      const isFirst = parent.closed === null;
+      (parent.closed ??= new Set()).add(key);
+      if (isFirst) this.refresh(parent);
+    }
+    this.#sayCannot(joined(parent, name), error);
+  }
+
+  /** Who may read a directory has changed. What is in it was there before. */
+  retryClosed(parent: Node, name: Uint8Array): void {
+    if (parent.closed?.delete(latin1(name)) !== true) return;
+    if (parent.closed.size === 0) {
+      parent.closed = null;
+      this.refresh(parent);
+    }
+    this.add(parent, { isNew: false });
   }
 
   /**
@@ -338,7 +381,7 @@ export class Directories {
       return { node, isNew: true };
     } catch (error) {
       if (!(error instanceof SyscallError)) throw error;
-      this.#sayCannot(joined(parent, name), error);
+      this.cannotOpen(parent, name, error);
       return null;
     }
   }

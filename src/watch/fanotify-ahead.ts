@@ -139,21 +139,30 @@ export class FanotifyAhead {
     return known?.find((leaving) => leaving.record > record) ?? null;
   }
 
-  /** The records that are next. @returns bytes taken, 0 if none were read ahead */
+  /**
+   * The records that are next, as many as fit: each look reads what has come since the one before it, often
+   * a single record, and what follows from a read must not be done for each.
+   *
+   * @param room for at least `readBytes`
+   * @returns bytes taken, 0 if none were read ahead
+   */
   take(room: Uint8Array): number {
-    const chunk = this.#chunks.shift();
-    if (chunk === undefined || this.#leavings.size > leavingsMax) this.#indexAnew(chunk);
-    if (chunk === undefined) return 0;
-    room.set(chunk.bytes);
-    this.#count -= chunk.count;
-    return chunk.bytes.length;
+    if (this.isEmpty || this.#leavings.size > leavingsMax) this.#indexAnew();
+    let taken = 0;
+    for (let chunk = this.#chunks[0]; chunk !== undefined; chunk = this.#chunks[0]) {
+      if (taken + chunk.bytes.length > room.length) break;
+      room.set(chunk.bytes, taken);
+      taken += chunk.bytes.length;
+      this.#count -= chunk.count;
+      this.#chunks.shift();
+    }
+    return taken;
   }
 
   /** Much of what was noted is of records that are delivered by now. */
-  #indexAnew(next: Chunk | undefined): void {
+  #indexAnew(): void {
     if (this.#leavings.size > 0) this.#leavings.clear();
-    for (const { bytes, first } of next === undefined ? [] : [next, ...this.#chunks])
-      this.index(bytes, { start: 0, first });
+    for (const { bytes, first } of this.#chunks) this.index(bytes, { start: 0, first });
   }
 
   /** The descriptors of those who did it are ours. */

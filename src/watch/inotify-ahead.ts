@@ -53,17 +53,28 @@ export class InotifyAhead {
     return (this.#leaving.get(`${wd}/${latin1(name)}`) ?? 0) > position;
   }
 
-  /** Whole records, as many as fit. @returns bytes taken */
+  /**
+   * Whole records, as many as fit: each look reads what has come since the one before it, often a single
+   * record, and what follows from a read must not be done for each.
+   *
+   * @returns bytes taken
+   */
   take(room: Uint8Array): number {
-    const chunk = this.#chunks[0];
-    if (chunk === undefined) return 0;
-    const length = chunk.length <= room.length ? chunk.length : wholeRecords(chunk, room.length);
-    room.set(chunk.subarray(0, length));
-    if (length === chunk.length) this.#chunks.shift();
-    else this.#chunks[0] = chunk.subarray(length);
-    this.byteLength -= length;
+    let taken = 0;
+    for (let chunk = this.#chunks[0]; chunk !== undefined; chunk = this.#chunks[0]) {
+      const left = room.subarray(taken);
+      const length = chunk.length <= left.length ? chunk.length : wholeRecords(chunk, left.length);
+      left.set(chunk.subarray(0, length));
+      taken += length;
+      if (length < chunk.length) {
+        this.#chunks[0] = chunk.subarray(length);
+        break;
+      }
+      this.#chunks.shift();
+    }
+    this.byteLength -= taken;
     if (this.byteLength === 0) this.#leaving.clear();
-    return length;
+    return taken;
   }
 }
 

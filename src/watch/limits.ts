@@ -1,6 +1,7 @@
 /** The kernel's limits on watching: which one is reached, and what would be enough. */
 import { readFileSync } from "node:fs";
 import { Errno, type SyscallError } from "../../ffi/errno.ts";
+import { openFilesText } from "../open-files.ts";
 import type { BackendName } from "../rule/rule.ts";
 
 /** A watch could not be made because there are too many, or no memory for one (inotify_add_watch(2)). */
@@ -39,7 +40,7 @@ export function limitText(error: SyscallError, backend: BackendName, needed = 0)
   if (errno === Errno.ENOMEM) return `the kernel has no memory left for it (${syscall})`;
   if (errno === Errno.ENFILE) return sysctlText("fs.file-max", sysctlValue("fs.file-max"), needed);
   const isQueue = errno === Errno.EMFILE;
-  if (isQueue && !(opensQueue(syscall) && canOpenMore())) return openFilesText();
+  if (isQueue && !(opensQueue(syscall) && canOpenMore())) return openFilesText;
   const names = sysctls[backend][isQueue ? "queues" : "watches"];
   const lowest = names
     .map((name) => ({ name, value: sysctlValue(name) }))
@@ -50,15 +51,6 @@ export function limitText(error: SyscallError, backend: BackendName, needed = 0)
 /** EMFILE stands for facron's own limit as well, and then not even /proc can be read. */
 function canOpenMore(): boolean {
   return sysctlValue("fs.inotify.max_user_instances") !== null;
-}
-
-/** RLIMIT_NOFILE is the one who starts facron's to set. */
-function openFilesText(): string {
-  return (
-    "facron has as many files open as it may (RLIMIT_NOFILE)\n" +
-    "  raise it before facron starts: ulimit -n 4096\n" +
-    "  for good: LimitNOFILE=4096 in its systemd unit"
-  );
 }
 
 /** Twice what there is or is needed, rounded up to a power of two: room to grow, and a number to paste. */

@@ -55,6 +55,11 @@ export class Moves {
     return this.#heldByNode.has(node);
   }
 
+  /** The same, by the rename of that key. */
+  isAwayBy(node: Node, key: MoveKey): boolean {
+    return this.#nodesByKey.get(key)?.includes(node) ?? false;
+  }
+
   /** It has arrived, maybe from a directory that is on its way. @returns what was held back about it */
   arrive(node: Node): Tell[] {
     if (this.isEmpty) return [];

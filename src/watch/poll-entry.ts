@@ -5,7 +5,8 @@ import { AT } from "../../ffi/fd.ts";
 import { RawStatus, S_IFDIR } from "../../ffi/files.ts";
 import { type Log, quoted } from "../log.ts";
 import type { Place } from "./backend.ts";
-import type { Appeared, PollChanges } from "./poll-changes.ts";
+import type { PollChanges } from "./poll-changes.ts";
+import type { Appeared } from "./poll-found.ts";
 import { lookInside, quietLooksNeeded } from "./poll-complete.ts";
 import type { PollFilesystem, PollFilesystems } from "./poll-filesystems.ts";
 import type { PathBuffer } from "./poll-path.ts";
@@ -27,7 +28,8 @@ import {
 import { joined, type Node, pathForCall } from "./tree.ts";
 import { follows, isLeftOut } from "./want.ts";
 
-export interface EntryLookOptions {
+/** What all looks of a round have in common. */
+export interface LookOptions {
   readonly log: Log;
   readonly changes: PollChanges;
   readonly filesystems: PollFilesystems;
@@ -35,6 +37,9 @@ export interface EntryLookOptions {
   readonly path: PathBuffer;
   /** What was just read of it. */
   readonly status: RawStatus;
+}
+
+export interface EntryLookOptions extends LookOptions {
   /** A directory to look into. */
   readonly lookLater: (node: Node) => void;
   /** Something else is mounted over a directory by now, or no longer: it is given up if it is nowhere else. */

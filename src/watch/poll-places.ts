@@ -1,7 +1,7 @@
 /** The directories that are polled below one root: where each is, and what is known of its entries. */
 import { eventBits } from "../event.ts";
-import type { Change } from "./poll-changes.ts";
-import { Snapshot } from "./poll-snapshot.ts";
+import type { Change } from "./poll-found.ts";
+import { hasLeft, Snapshot } from "./poll-snapshot.ts";
 import { addNode, childrenOf, type Mark, Node, type Root } from "./tree.ts";
 
 /** A root, and how it is looked at. */
@@ -152,6 +152,7 @@ function collect(node: Node, changes: Change[]): void {
   if (!node.isDirectory) return;
   const { snapshot } = markOf(node);
   for (let index = 0; index < snapshot.count; index++) {
+    if ((snapshot.state(index) & hasLeft) !== 0) continue; // it is elsewhere
     const name = snapshot.name(index).slice();
     const isDirectory = snapshot.isDirectory(index);
     const child = isDirectory ? node.latestChild(name) : null;

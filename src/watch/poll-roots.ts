@@ -4,10 +4,8 @@ import { Errno, errnoText } from "../../ffi/errno.ts";
 import { AT } from "../../ffi/fd.ts";
 import { RawStatus, S_IFDIR } from "../../ffi/files.ts";
 import { eventBits } from "../event.ts";
-import { type Log, quoted } from "../log.ts";
-import type { PollChanges } from "./poll-changes.ts";
-import type { EntryLook } from "./poll-entry.ts";
-import type { PollFilesystems } from "./poll-filesystems.ts";
+import { quoted } from "../log.ts";
+import type { EntryLook, LookOptions } from "./poll-entry.ts";
 import type { PathBuffer } from "./poll-path.ts";
 import { emptyTree, markOf, type PolledRoot, type PolledTree } from "./poll-places.ts";
 import { deviceIn, identityIn, inodeIn, kindIn, mountIn } from "./poll-snapshot.ts";
@@ -18,13 +16,8 @@ const slash = 0x2f;
 /** Trees that are kept while something else is mounted over them. */
 const awayMax = 4;
 
-export interface RootLookOptions {
-  readonly changes: PollChanges;
-  readonly filesystems: PollFilesystems;
-  readonly log: Log;
+export interface RootLookOptions extends LookOptions {
   readonly entry: EntryLook;
-  readonly path: PathBuffer;
-  readonly status: RawStatus;
   /** Whether what is at the path of a root now is what its rules want to watch. */
   readonly isWanted: (root: PolledRoot) => boolean;
   /** Nothing is at the path of a root any more, or nothing that its rules want. */

@@ -2,17 +2,14 @@
 import { Errno, SyscallError } from "../../ffi/errno.ts";
 import { AT } from "../../ffi/fd.ts";
 import { listSome, openDirectory, RawStatus } from "../../ffi/files.ts";
-import type { Log } from "../log.ts";
 import { cannotWatchBelow } from "./explain.ts";
 import type { OwnOutputs } from "./own-outputs.ts";
-import type { PollChanges } from "./poll-changes.ts";
 import { coarseTimeMs } from "./poll-complete.ts";
 import { EntryLook } from "./poll-entry.ts";
-import type { PollFilesystems } from "./poll-filesystems.ts";
 import { openIfDeep, PathBuffer } from "./poll-path.ts";
 import { markOf, type PolledRoot } from "./poll-places.ts";
 import { changeTimeIn, hasLeft, inodeIn, mountIn, Snapshot } from "./poll-snapshot.ts";
-import { RootLook } from "./poll-roots.ts";
+import { RootLook, type RootLookOptions } from "./poll-roots.ts";
 import { isGone } from "./side-watch.ts";
 import { joined, type Node } from "./tree.ts";
 
@@ -32,17 +29,10 @@ function hiddenError(): SyscallError {
   return new SyscallError("statx", Errno.ENOENT);
 }
 
-export interface RoundOptions {
-  readonly changes: PollChanges;
+export interface RoundOptions extends Omit<RootLookOptions, "entry" | "path" | "status"> {
   readonly ownOutputs: OwnOutputs;
-  readonly filesystems: PollFilesystems;
-  readonly log: Log;
   /** Told of the path of each root before it is looked at: its filesystem may not answer. */
   readonly asking: (path: Uint8Array) => void;
-  /** Whether what is at the path of a root now is what its rules want to watch. */
-  readonly isWanted: (root: PolledRoot) => boolean;
-  /** Nothing is at the path of a root any more, or nothing that its rules want. */
-  readonly rootGone: () => void;
 }
 
 export class PollRound {

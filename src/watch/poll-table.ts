@@ -8,7 +8,8 @@ import { eventBits } from "../event.ts";
 import type { Log } from "../log.ts";
 import type { Interests } from "../rule/matcher.ts";
 import type { OwnOutputs } from "./own-outputs.ts";
-import { type Appeared, type LookSink, PollChanges, type Vanished } from "./poll-changes.ts";
+import { PollChanges } from "./poll-changes.ts";
+import type { Appeared, LookSink, Vanished } from "./poll-found.ts";
 import { PollFilesystems } from "./poll-filesystems.ts";
 import { emptyTree, markOf, type PolledRoot } from "./poll-places.ts";
 import { aboutPath, PollRound } from "./poll-round.ts";
@@ -289,7 +290,8 @@ export class PollTable {
       cString(joined(node, name)),
       AT.SYMLINK_NOFOLLOW | AT.STATX_FORCE_SYNC,
     );
-    if (errno === 0 && snapshot.isSame(index, this.#status, false)) {
+    // The path of a directory that was not found any more may lead to another one.
+    if (isThere(node) && errno === 0 && snapshot.isSame(index, this.#status, false)) {
       // With one name it is the same name, seen on another way: through a bind mount, or by another root.
       if (linksIn(this.#status) > 1) found.set(entry, "link");
       return;
@@ -307,6 +309,12 @@ export class PollTable {
       isTold: false,
     });
   }
+}
+
+/** Whether a directory, and each that it is in, was found by the last look. */
+function isThere(node: Node): boolean {
+  for (let at = node; at.parent !== null; at = at.parent) if (!at.isAttached) return false;
+  return true;
 }
 
 function giveUpBelow({ node, tree }: PolledRoot): void {

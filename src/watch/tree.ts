@@ -59,9 +59,10 @@ export interface Sighting {
 /**
  * "outlived": another directory has its name by now, as a look has found, and its own leaving is still
  * queued; "leaves next": the next record of the name is about it, and not about the other; "deleted": given
- * up because it was deleted, so it never was anywhere else, and what happened in it did happen here.
+ * up because it was deleted, so it never was anywhere else, and what happened in it did happen here;
+ * "replaced": a file that had the path of a root until another one got it, of which only the end is told.
  */
-type Standing = "latest" | "outlived" | "leaves next" | "deleted";
+type Standing = "latest" | "outlived" | "leaves next" | "deleted" | "replaced";
 
 interface Known {
   isHidden: boolean | null;
@@ -92,6 +93,8 @@ export class Node {
   name: Uint8Array;
   /** Directories below that are in the tree too. */
   children: Map<string | number, Node> | null = null;
+  /** Names in this directory of those that are closed to us, one char for one byte; null for the many without. */
+  closed: Set<string> | null = null;
   /** Names in this directory under which facron's own output lies: their events are dropped. */
   ownOutputs: Uint8Array[] | null = null;
   /** What follows from the names on the way to it: null for the many of which nobody has asked. */
@@ -208,6 +211,12 @@ export class Node {
   #forgetPaths(): void {
     this.#known = null;
     if (this.children !== null) for (const child of this.children.values()) child.#forgetPaths();
+  }
+
+  /** For one that is in no list, or below such: nobody told it of moves above. */
+  refreshPath(): void {
+    for (let at: Node | null = this; at !== null; at = at.parent)
+      if (at.parent !== null && !at.isAttached) at.#forgetPaths();
   }
 }
 

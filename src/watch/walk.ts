@@ -71,6 +71,11 @@ export class Walk {
     return this.#frames.length === 0 && this.#lost.length > 0;
   }
 
+  /** Whether it may still come upon something, other than in directories that are lost themselves. */
+  mayFind(isLost: (node: Node) => boolean): boolean {
+    return this.#frames.length > 0 || this.#lost.some(({ visit }) => !isLost(visit.node));
+  }
+
   /**
    * Walk this next, before all that is still to be walked. A directory that is open is listed at once: it
    * may be elsewhere when its turn comes.

@@ -37,11 +37,13 @@ export interface PlaceKind {
   readonly isDirectory: boolean;
   /** One of facron's own outputs is in it, whose name another file may get. */
   readonly holdsOwnOutput: boolean;
+  /** A directory in it is closed to us, and may be opened. Absent: none is. */
+  readonly holdsClosed?: boolean;
 }
 
 /** What is asked for a place of this root. */
 export function wantAt(root: Root, kind: PlaceKind): Want {
-  const { isTop, isHidden, isDirectory, holdsOwnOutput } = kind;
+  const { isTop, isHidden, isDirectory, holdsOwnOutput, holdsClosed = false } = kind;
   const below = isHidden ? root.belowHidden : root.below;
   const interests = isTop ? root.top : below;
   const { isStrict } = root;
@@ -54,8 +56,10 @@ export function wantAt(root: Root, kind: PlaceKind): Want {
     // A file that is replaced by rename while somebody has it open: its link count changes at once,
     // delete_self comes only with the last close.
     (isTop && !isDirectory ? eventBits.attrib : 0) |
-    (holdsOwnOutput ? eventBits.create : 0);
-  return { ...want, events, directories: want.directories || isTop, isTop, isStrict };
+    (holdsOwnOutput ? eventBits.create : 0) |
+    (holdsClosed ? eventBits.attrib : 0);
+  const children = want.children || holdsClosed;
+  return { ...want, events, children, directories: want.directories || isTop, isTop, isStrict };
 }
 
 function directoryWant(root: Root, interests: Interests): Want {
@@ -146,6 +150,7 @@ export function wantOf(mark: Mark): Want {
           isHidden: node.isHidden,
           isDirectory: node.isDirectory,
           holdsOwnOutput: node.ownOutputs !== null,
+          holdsClosed: node.closed !== null,
         }),
       ),
     mark.names === null ? nothing : { ...nothing, events: nameUpkeep },

@@ -3,7 +3,7 @@ import { eventBits } from "../event.ts";
 import { cString, fromLatin1, latin1 } from "../../ffi/bytes.ts";
 import { nowMicroseconds } from "../../ffi/clock.ts";
 import { SyscallError } from "../../ffi/errno.ts";
-import { fileStatus, S_IFDIR, S_IFREG } from "../../ffi/files.ts";
+import { fileStatus, RawStatus, S_IFDIR, S_IFREG } from "../../ffi/files.ts";
 import { isBeingWritten } from "../../ffi/lease.ts";
 import { type Log, quoted } from "../log.ts";
 import type { Scope } from "../rule/rule.ts";
@@ -20,6 +20,7 @@ import { LossClock } from "./loss-clock.ts";
 import { mountsBelow } from "./mount-paths.ts";
 import { NameRecords } from "./name-records.ts";
 import { OpenPath } from "./open-path.ts";
+import { inodeIn, mountIn } from "./poll-snapshot.ts";
 import { RecentlyTold } from "./recently-told.ts";
 import type { WatchedFile } from "./watched-file.ts";
 import { WatchedFiles } from "./watched-files.ts";
@@ -39,7 +40,19 @@ import { exclusionsOf, follows, isLeftOut, marksFilesystem, wantAt } from "./wan
 /** How often the path of a root is looked at again because it was replaced meanwhile: a look takes 20 us. */
 const looksMax = 100;
 
+const nothingThere = "nothing ";
+const slash = 0x2f;
+
+/** So long a doubt waits for a moment in which no record is queued: milliseconds. */
+const doubtPatienceMs = 200;
+
 const fileKind = { isTop: true, isHidden: false, holdsOwnOutput: false } as const;
+
+interface Former {
+  readonly node: Node;
+  /** What happened to it may be queued up to there; "rest": until no record is queued. */
+  readonly until: number | "rest";
+}
 
 type FoundRoot = Pick<Node, "mark" | "inode" | "ownOutputs">;
 
@@ -69,8 +82,6 @@ export interface TableObserver {
   versionPassed(file: WatchedFile): void;
   /** Nothing is at the path of a root any more, or nothing that its rules want. */
   rootGone(): void;
-  /** Something was mounted or unmounted, and is not followed yet. */
-  hasNewMounts(): boolean;
   /** Whether what is at the path of a root now is what its rules want to watch. */
   isWanted(root: Root): boolean;
 }
@@ -91,8 +102,16 @@ export class WatchTable {
   readonly #scope: FilesystemScope | null;
   /** A record of a directory has come since the last comparison. */
   #isComparisonOld = true;
-  /** Files that were replaced, as a look has found: what happened to them until then may be queued still. */
-  #formers: { readonly node: Node; readonly until: number }[] = [];
+  /** Files that were replaced, as a look has found. */
+  #formers: Former[] = [];
+  /** Roots to be looked for when the records have come to there (`Backend.position`). */
+  readonly #toCheck = new Map<Root, number>();
+  /** By path: what was there, as `placeAt` has it, before something was mounted above, or unmounted. */
+  readonly #covered = new Map<string, string>();
+  /** The same of what is watched. */
+  readonly #places = new WeakMap<Root, string>();
+  /** performance.now() at the first read that found the tree in doubt. */
+  #doubtedAt: number | null = null;
   /** Roots of which the log says that they are no longer there. */
   readonly #gone = new WeakSet<Root>();
 
@@ -134,7 +153,7 @@ export class WatchTable {
 
   /** Something waits for a moment in which no records are queued. */
   get isUnsettled(): boolean {
-    return this.mayHoldBack || this.files.isUnsettled;
+    return this.mayHoldBack || this.files.isUnsettled || this.#formers.length > 0;
   }
 
   /** Records about what is in directories may have to wait. */
@@ -168,9 +187,16 @@ export class WatchTable {
 
   removeRoot(root: Root): void {
     this.roots.delete(latin1(root.path));
+    this.#toCheck.delete(root);
     this.files.forget(root);
     this.#dropFormers(({ node }) => node.root === root);
     this.#dropRoot(root);
+  }
+
+  /** Whether what is at a path now was watched there until something was mounted above. */
+  isUncovered(path: Uint8Array): boolean {
+    const place = this.#covered.get(latin1(path));
+    return place !== undefined && placeAt(path) === place;
   }
 
   #dropRoot(root: Root): void {
@@ -185,6 +211,11 @@ export class WatchTable {
   lookAgainIn(node: Node): void {
     if (marksFilesystem(node.root)) this.backend.filesystems?.lookAgain();
     else this.#directories.add(node, { isNew: false });
+  }
+
+  /** The mode or the owner of a directory has changed. */
+  noticeAccess(node: Node, name: Uint8Array): void {
+    this.#directories.retryClosed(node, name);
   }
 
   /** Another directory is at a place below a root, or none: a look will tell. */
@@ -265,6 +296,7 @@ export class WatchTable {
     this.#directories.dropLost();
     this.#sayUntold();
     this.files.settle();
+    this.#dropFormers(({ until }) => until === "rest");
     this.#sayLost();
   }
 
@@ -303,10 +335,27 @@ export class WatchTable {
 
   /** What has been read is told. */
   afterRead(): void {
-    if (this.#formers.length > 0) this.#dropFormers(({ until }) => until <= this.backend.position);
+    const { position } = this.backend;
+    for (const [root, until] of this.#toCheck)
+      if (until <= position && this.#toCheck.delete(root)) this.checkRoot(root, "moved");
+    if (this.#formers.length > 0)
+      this.#dropFormers(({ until }) => until !== "rest" && until <= position);
+    if (this.#directories.isInDoubt) this.#compareIfDue();
+    else this.#doubtedAt = null;
   }
 
-  #dropFormers(isOver: (former: { node: Node; until: number }) => boolean): void {
+  /** Where records never cease, the moment to settle does not come. */
+  #compareIfDue(): void {
+    const now = performance.now();
+    this.#doubtedAt ??= now;
+    const waits = this.isWalking && !this.#directories.isStuck;
+    if (waits || now - this.#doubtedAt < doubtPatienceMs) return;
+    this.#doubtedAt = null;
+    this.#directories.giveUpLostWalks();
+    this.#compare();
+  }
+
+  #dropFormers(isOver: (former: Former) => boolean): void {
     const over = this.#formers.filter(isOver);
     this.#formers = this.#formers.filter((one) => !over.includes(one));
     for (const { node } of over) if (isInTree(node)) this.#directories.drop(node);
@@ -322,7 +371,7 @@ export class WatchTable {
   compareAll(): void {
     this.#directories.isInDoubt = false;
     this.files.lost();
-    this.checkRoots();
+    for (const root of this.roots.values()) this.checkRootWhenRead(root);
     for (const root of this.roots.values()) this.#directories.compare(root);
   }
 
@@ -349,9 +398,15 @@ export class WatchTable {
     return node === null || statusOrNull(cString(path))?.inode === node.inode;
   }
 
-  /** Something was mounted or unmounted: fanotify says nothing of it, and marks go without a word. */
-  checkRoots(): void {
-    for (const root of this.roots.values()) this.checkRoot(root, "mounted");
+  /**
+   * A look says that the root's path may lead elsewhere, and no record of its own: what happened to it, and
+   * in it, until now may be queued still, its end included, and is read first.
+   */
+  checkRootWhenRead(root: Root): void {
+    if (this.isRootThere(root)) return;
+    const { end, position } = this.backend;
+    if (end > position) this.#toCheck.set(root, end);
+    else this.checkRoot(root, "moved");
   }
 
   /** Whether the root's path still leads to the watched file; if not, watch what is there now. */
@@ -363,12 +418,16 @@ export class WatchTable {
     if (status === null) this.#sayGone(root, reason);
     // Its name went: if that was the last, its end is the next that the kernel says.
     if (status === null && reason === "changed") return;
-    this.#dropRoot(root);
+    // What a mount shows or hides was there before.
+    const isElsewhere = mountOf(this.#placeOf(root)) !== mountOf(nearestTo(root.path));
+    if (isElsewhere && (reason === "mounted" || reason === "moved"))
+      this.#covered.set(latin1(root.path), this.#placeOf(root));
+    if (reason === "changed") this.#awaitEnd(root, root.node);
+    else this.#dropRoot(root);
     if (status === null || !this.#observer.isWanted(root)) return this.#observer.rootGone();
     try {
-      // What a mount shows or hides was there before.
       const isNew = reason === "deleted" || reason === "moved";
-      this.#placeRoot(root, isNew && !this.#observer.hasNewMounts());
+      this.#placeRoot(root, isNew && !isElsewhere);
       this.#sayReplaced(root);
       this.tellReplaced(root);
     } catch (error) {
@@ -379,6 +438,21 @@ export class WatchTable {
       }
       this.#sayCannot(root, error);
     }
+  }
+
+  /** As `placeAt` had it. */
+  #placeOf(root: Root): string {
+    return this.#places.get(root) ?? nothingThere;
+  }
+
+  /**
+   * One of its links went, and another file has its name. If it was the last, and nobody has it open, its
+   * `delete_self` is queued by the call that replaced it. Nothing else is told of it any more.
+   */
+  #awaitEnd(root: Root, node: Node): void {
+    node.standing = "replaced";
+    this.#formers.push({ node, until: "rest" });
+    root.node = null;
   }
 
   /** A record says that another file is there: it may be the one that is watched already. */
@@ -447,6 +521,10 @@ export class WatchTable {
     node.inode = inode;
     addNode(mark, node);
     root.node = node;
+    const place = placeAt(root.path);
+    this.#places.set(root, place);
+    if (this.#covered.get(latin1(root.path)) === place) this.#covered.delete(latin1(root.path));
+    this.#dropFormers((former) => former.node.root === root && former.node.mark === mark); // it is back
     this.#watchFilesystem(root);
     if (mark.isDirectory && marksFilesystem(root)) this.sayMountedBelow(root, mountsBelow(root));
     this.#gone.delete(root);
@@ -563,6 +641,27 @@ export class WatchTable {
     if (statusOrNull(cString(root.path))?.inode === root.node.inode) return;
     this.#dropRoot(root);
   }
+}
+
+/** What is at a path, and by which mount: the same filesystem that is mounted anew is another. */
+function placeAt(path: Uint8Array): string {
+  const status = new RawStatus();
+  return status.read(cString(path), 0) === 0
+    ? `${mountIn(status)} ${inodeIn(status)}`
+    : nothingThere;
+}
+
+/** The same for the nearest directory above that is there. */
+function nearestTo(path: Uint8Array): string {
+  for (let end = path.length; end > 0; end = path.lastIndexOf(slash, end - 1)) {
+    const place = placeAt(path.subarray(0, end));
+    if (place !== nothingThere) return place;
+  }
+  return placeAt(path.subarray(0, 1));
+}
+
+function mountOf(place: string): string {
+  return place.slice(0, place.indexOf(" "));
 }
 
 /** On which directories below a root there are marks: when it changes, they are looked for anew. */

@@ -11,7 +11,7 @@ test("short commands that start each other do not keep the event loop for themse
     path: cString(utf8("/bin/true")),
     argv: new StringVector().set([utf8("true")]),
     environment: new StringVector().set([]),
-    stderrFd,
+    spawnPlace: { stdinFd: null, outputFd: stderrFd, cwd: null, isSession: false },
   };
   let left = 3_000;
   const { promise, resolve } = Promise.withResolvers<void>();

@@ -1,6 +1,7 @@
 /** A small facron: prepares, runs a command, and says on stdout what the command inherited. */
 import { fromLatin1 } from "../../ffi/bytes.ts";
 import { fileLimitOf } from "../../ffi/limits.ts";
+import { restoreFileLimit } from "../../src/action/file-limit.ts";
 import { prepareForCommands } from "../../src/action/limits.ts";
 import { runToEnd } from "./support.ts";
 
@@ -26,6 +27,7 @@ const [outputPath] = process.argv.slice(2) as [string];
 const script = `ulimit -S -n; grep -E 'Sig(Blk|Ign)' /proc/self/status; base64 -w 0 /proc/$$/environ; echo; ls -m /proc/$$/fd; exit 3`;
 
 const limitAtStart = fileLimitOf(0)!;
+restoreFileLimit();
 prepareForCommands();
 const seen: Seen[] = [];
 for (const word of ["text", "\xff"]) {

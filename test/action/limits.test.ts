@@ -16,29 +16,29 @@ function inherit(prefix: string): Inherited {
 
 const { hard } = fileLimitOf(0)!;
 
-describe("prepareForCommands", () => {
-  test("undoes Bun's raising of the soft limit: commands get the one of facron's parent", () => {
+describe("restoreFileLimit and prepareForCommands", () => {
+  test("undo Bun's raising of the soft limit: commands get the one of facron's parent", () => {
     const { limitAtStart, seen } = inherit("ulimit -S -n 512;");
     expect(limitAtStart.soft).toBe(hard); // Bun 1.4.5; a change here makes the undoing unnecessary
     expect(seen.map((command) => command.softLimit)).toEqual([512, 512]);
   });
 
-  test("takes 1024 if the parent's hard limit is another one", () => {
+  test("take 1024 if the parent's hard limit is another one", () => {
     const { seen } = inherit(`ulimit -S -n 512; prlimit --nofile=:${hard - 1}`);
     expect(seen.map((command) => command.softLimit)).toEqual([1024, 1024]);
   });
 
-  test("takes the hard limit if that is below 1024", () => {
+  test("take the hard limit if that is below 1024", () => {
     const { seen } = inherit("ulimit -S -n 400; prlimit --nofile=600:600");
     expect(seen.map((command) => command.softLimit)).toEqual([600, 600]);
   });
 
-  test("closes to commands what the parent left open", () => {
+  test("close to commands what the parent left open", () => {
     for (const { descriptors } of inherit("exec 7</dev/null;").seen)
       expect(descriptors).toBe("0, 1, 2");
   });
 
-  test("undoes what a parent left behind: ignored SIGCHLD, blocked and ignored signals", () => {
+  test("undo what a parent left behind: ignored SIGCHLD, blocked and ignored signals", () => {
     const parent = "env --ignore-signal=CHLD,PIPE,HUP --block-signal=TERM,USR1";
     for (const { ending, signals } of inherit(parent).seen) {
       expect(ending).toEqual({ kind: "exited", code: 3 }); // without SIGCHLD there is no status
@@ -46,7 +46,7 @@ describe("prepareForCommands", () => {
     }
   });
 
-  test("leaves the environment alone, byte for byte", () => {
+  test("leave the environment alone, byte for byte", () => {
     const { seen } = inherit(`env -i A=1 E= B=$'\\xff\\xfe' C=$'two\\nlines' BUN_BE_BUN=0`);
     for (const { environment } of seen) {
       expect(environment.filter((entry) => !entry.startsWith("PWD="))).toEqual(

@@ -11,7 +11,6 @@ import {
 } from "node:fs";
 import { join } from "node:path";
 import { fromLatin1, utf8 } from "../../ffi/bytes.ts";
-import { setCloseOnExec } from "../../ffi/fd.ts";
 import { forgetAccounts } from "../../src/action/account.ts";
 import type { Ending } from "../../src/action/ending.ts";
 import { resetSignals } from "../../src/action/limits.ts";
@@ -19,7 +18,7 @@ import { spawnCommand } from "../../src/action/spawn.ts";
 import type { RunAs } from "../../src/rule/rule.ts";
 import { addAccount, leaveGroup, needsAccounts } from "../helpers/account.ts";
 import { type TempDir, tempDir } from "../helpers/temp-dir.ts";
-import { plainStart } from "./support.ts";
+import { closeOthersOnExec, plainStart, testOutputLog } from "./support.ts";
 
 const alice = addAccount({ groups: 3 });
 const bob = addAccount({ groups: 1 });
@@ -57,7 +56,9 @@ async function runAs(argv: readonly (string | Uint8Array)[], options: Options = 
   const stderrFd = openSync(dir.join("out"), "w+");
   try {
     const { promise, resolve } = Promise.withResolvers<Ending>();
-    spawnCommand(start, { cwd: "/", self: options.self ?? self, stderrFd, onExit: resolve });
+    const { self: ownSelf = self } = options;
+    const outputLog = testOutputLog();
+    spawnCommand(start, { cwd: "/", self: ownSelf, stderrFd, outputLog, onExit: resolve });
     const ending = await promise;
     const output = readFileSync(dir.join("out"), "latin1");
     if (ending.kind !== "not-started") return { ending, error: null, output };
@@ -71,11 +72,6 @@ async function runAs(argv: readonly (string | Uint8Array)[], options: Options = 
 
 const sh = (script: string, options: Options = {}): Promise<Ran> =>
   runAs(["/bin/sh", "-c", script], options);
-
-/** Other test files share this process, and Bun.spawn leaves a memfd that commands would inherit. */
-function closeOthersOnExec(): void {
-  for (const fd of readdirSync("/proc/self/fd").map(Number)) if (fd > 2) setCloseOnExec(fd);
-}
 
 /** By their inodes: what other test files left open in this process may close at any time. */
 function openPipes(): Set<string> {

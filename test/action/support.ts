@@ -1,15 +1,20 @@
 /** What the tests of the action room share: a log to look at, triggers to hand over, real commands. */
-import { closeSync, openSync, readFileSync } from "node:fs";
+import { closeSync, openSync, readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
 import { utf8 } from "../../ffi/bytes.ts";
+import { setCloseOnExec } from "../../ffi/fd.ts";
 import type { Ending } from "../../src/action/ending.ts";
-import type { Started } from "../../src/action/run.ts";
 import { Runner } from "../../src/action/runner.ts";
+import { OutputLog } from "../../src/action/output-log.ts";
 import { spawnCommand, type Start } from "../../src/action/spawn.ts";
+import type { Started } from "../../src/action/started.ts";
 import type { Log } from "../../src/log.ts";
 import { TriggerWriter } from "../../src/reader/trigger.ts";
-import type { Rule } from "../../src/rule/rule.ts";
+import type { Rule, RunAs } from "../../src/rule/rule.ts";
 import type { Word } from "../../src/rule/template.ts";
 import { atTestEnd } from "../helpers/at-test-end.ts";
+import { tempDir } from "../helpers/temp-dir.ts";
+import { waitFor } from "../helpers/wait-for.ts";
 
 /** Lines as "level: text". */
 export class MemoryLog implements Log {
@@ -26,13 +31,24 @@ export interface Ended {
   readonly output: string;
 }
 
-const self = [process.execPath, "src/main.ts"];
+const self = [process.execPath, join(import.meta.dir, "../../src/main.ts")];
 
 /** As facron itself, with nothing said of an event. */
 export function plainStart(argv: readonly Uint8Array[]): Start {
-  const plain = { variables: [], runAs: null, place: new Uint8Array(0) };
-  return { argv, ...plain, surroundings: null, stdin: null, rule: "test" };
+  const place = new Uint8Array(0);
+  return { argv, variables: [], runAs: null, place, surroundings: null, stdin: null, rule: "r" };
 }
+
+/** Its lines go to `log`; it may not die. */
+export function testOutputLog(log: Log = new MemoryLog()): OutputLog {
+  const onDeath = (reason: string): void => {
+    throw new Error(reason);
+  };
+  const url = new URL("../../src/action/worker.ts", import.meta.url);
+  return new OutputLog({ url, log, onDeath });
+}
+
+const outputLog = testOutputLog();
 
 /** Start a command, wait for its end. @throws {ActionError} as spawnCommand */
 export async function runToEnd(
@@ -43,12 +59,83 @@ export async function runToEnd(
   const stderrFd = openSync(outputPath, "w");
   try {
     const { promise, resolve } = Promise.withResolvers<Ending>();
-    const { pid } = spawnCommand(plainStart(argv), { cwd, self, stderrFd, onExit: resolve });
+    const options = { cwd, self, stderrFd, outputLog, onExit: resolve };
+    const { pid } = spawnCommand(plainStart(argv), options);
     const ending = await promise;
     return { pid, ending, output: readFileSync(outputPath, "utf8") };
   } finally {
     closeSync(stderrFd);
   }
+}
+
+/** Other test files share this process, and Bun.spawn leaves a memfd that commands would inherit. */
+export function closeOthersOnExec(): void {
+  for (const fd of readdirSync("/proc/self/fd").map(Number)) if (fd > 2) setCloseOnExec(fd);
+}
+
+export interface StartedTest {
+  readonly started: Started;
+  /** When it has ended. */
+  readonly ending: Promise<Ending>;
+}
+
+/** Start a command whose output goes to a file, and have all of it killed at the end of the test. */
+export function startTest(
+  argv: readonly (string | Uint8Array)[],
+  more: Partial<Start>,
+  { stderrFd = 2, log = outputLog }: { stderrFd?: number; log?: OutputLog } = {},
+): StartedTest {
+  const bytes = argv.map((word) => (typeof word === "string" ? utf8(word) : word));
+  const { promise, resolve } = Promise.withResolvers<Ending>();
+  const started = spawnCommand(
+    { ...plainStart(bytes), ...more },
+    { cwd: "/", self, stderrFd, outputLog: log, onExit: resolve },
+  );
+  atTestEnd(async () => {
+    started.signal(9);
+    await promise;
+    await waitFor(() => started.isGone(), { what: "the end of all that a command has started" });
+    started.release();
+  });
+  return { started, ending: promise };
+}
+
+export interface Ran {
+  /** Null: it was not started. */
+  readonly ending: Exclude<Ending, { kind: "not-started" }> | null;
+  /** Why it was not. */
+  readonly error: string | null;
+  /** Of stdout and stderr; one char for one byte. */
+  readonly output: string;
+}
+
+/** Run words to their end. */
+export async function run(
+  argv: readonly (string | Uint8Array)[],
+  more: Partial<Start> = {},
+): Promise<Ran> {
+  using dir = tempDir();
+  const stderrFd = openSync(dir.join("out"), "a");
+  try {
+    const { started, ending } = startTest(argv, more, { stderrFd });
+    const ended = await ending;
+    started.release();
+    const output = readFileSync(dir.join("out"), "latin1");
+    if (ended.kind !== "not-started") return { ending: ended, error: null, output };
+    return { ending: null, error: ended.error.message, output };
+  } catch (error) {
+    return { ending: null, error: (error as Error).message, output: "" };
+  } finally {
+    closeSync(stderrFd);
+  }
+}
+
+/** The same of a script. */
+export const sh = (script: string, more: Partial<Start> = {}): Promise<Ran> =>
+  run(["/bin/sh", "-c", script], more);
+
+export function as(user: string): RunAs {
+  return { user, clearsEnvironment: false, needsAccess: false };
 }
 
 /** The message of the error with which a command is not started. */
@@ -112,7 +199,7 @@ export function testRunner({ maxRunning = 16 } = {}): TestRunner {
     maxRunning,
     log,
     onStarted: (count) => (started += count),
-    spawn: (start, onExit) => spawnCommand(start, { cwd: "/", self, stderrFd, onExit }),
+    spawn: (start, onExit) => spawnCommand(start, { cwd: "/", self, stderrFd, outputLog, onExit }),
     readUp: () => {},
   });
   atTestEnd(async () => {

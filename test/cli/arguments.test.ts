@@ -200,6 +200,15 @@ describe("facron refuses", () => {
       ["watch", "-t", "file,fifo", "/"],
       /Unknown type "fifo": use file, dir or symlink/,
     ],
+    "watch with a range that runs backwards": [
+      ["watch", "-x", "[z-a]", "/"],
+      /the range "z-a": it runs/,
+    ],
+    "watch with a bracket that is open": [
+      ["watch", "-i", "*.[ch", "/"],
+      /Missing "]" in the pattern/,
+    ],
+    "watch with a comma too many": [["watch", "-e", "create,", "/"], /Missing event after ","/],
     "watch with a pattern that is none": [["watch", "-x", "!a", "/"], /Cannot use "!a": a pattern/],
     "watch with a directory for ignore file": [
       ["watch", "--ignore-file", "x/", "/"],

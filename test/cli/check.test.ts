@@ -27,7 +27,7 @@ describe("facron check", () => {
     dir.write("incron.d/c", "/h IN_CREATE eval $#\n");
     dir.write(
       "all.toml",
-      '[facron]\ninclude = ["a.toml", "b.conf", "incron.d/*", "gone.conf", "*.none"]\n',
+      '[facron]\ninclude = ["a.toml", "b.conf", "incron.d/*", "gone.conf", "*.none", "[c"]\n',
     );
     const { code, stdout } = await answerTo(["check", "all.toml"], { cwd: dir.path });
     expect(code).toBe(2);
@@ -39,8 +39,9 @@ describe("facron check", () => {
       'b.conf:2:4: Unknown event "IN_CREAT": did you mean IN_CREATE?',
       expect.stringMatching(/^incron\.d\/c:1:\d+: .*\beval\b/),
       'all.toml:2:46: Cannot include "gone.conf": no such file; create it, or correct the path',
+      'all.toml:2:69: Missing "]" in the pattern: close it, or write \\[ for a bracket in a name',
     ]);
-    expect(stdout).toEndWith("6 errors, 0 warnings\n");
+    expect(stdout).toEndWith("7 errors, 0 warnings\n");
   });
 
   test("warns of what is odd, and exits with 0", async () => {

@@ -98,6 +98,18 @@ describe("a daemon", () => {
     await end(pid);
   });
 
+  test("gives its commands the limit of open files that it was started with", async () => {
+    const dir = tempDir();
+    const script = dir.script("run", `ulimit -S -n >>${dir.join("ran")}`);
+    dir.write("facron.conf", `${dir.mkdir("in")} close_write ${script}\n`);
+    const start = by(`ulimit -S -n 512; "$0" "$@"; exit $?`);
+    expect(await answerTo(["-d", "-c", dir.join("facron.conf")], start)).toMatchObject({ code: 0 });
+    dir.write("in/a");
+    await waitFor(() => linesOf(dir.join("ran")).length > 0, { what: "the command" });
+    expect(linesOf(dir.join("ran"))).toEqual(["512"]);
+    await end(daemonOf(dir));
+  });
+
   test("keeps a stdout and a stderr that are files", async () => {
     const { dir, pid } = await daemon(["-d"], by(`exec "$0" "$@" >out 2>err`));
     await expectWorks(dir, "a");

@@ -9,6 +9,7 @@ import {
   writeFileSync,
 } from "node:fs";
 import { fromLatin1, utf8 } from "../../ffi/bytes.ts";
+import { encodeTask } from "../../src/action/exec-task.ts";
 import { addAccount, needsAccounts } from "../helpers/account.ts";
 import { needsRoot, requires } from "../helpers/requires.ts";
 import { binaryPath, runBinary, type RunningBinary } from "../helpers/run-binary.ts";
@@ -225,13 +226,31 @@ describe("the helper", () => {
       ])
         dir.write(name, "nonsense");
       const trace = dir.join("trace");
-      const words = ["__exec", "9,1024,65534,65534,65534", "", "/bin/true", "true"];
+      const task = dir.write(
+        "task",
+        encodeTask({
+          identity: { uid: 65_534, gid: 65_534, groups: [65_534] },
+          softFileLimit: 1024,
+          cwd: null,
+          umask: null,
+          nice: null,
+          cgroups: [],
+          place: new Uint8Array(0),
+          path: utf8("/bin/true"),
+          argv: [utf8("true")],
+          environment: [],
+        }),
+      );
+      const words = ["__exec", "8,9"];
       const command = ["strace", "-f", "-o", trace, "-e", "trace=%file", binaryPath, ...words];
       const environment = { PATH: process.env["PATH"], HOME: dir.path, XDG_CONFIG_HOME: dir.path };
-      const { exitCode } = Bun.spawnSync(["bash", "-c", '"$@" 9>&1', "bash", ...command], {
-        cwd: dir.path,
-        env: environment,
-      });
+      const { exitCode } = Bun.spawnSync(
+        ["bash", "-c", `"$@" 8<${task} 9>&1`, "bash", ...command],
+        {
+          cwd: dir.path,
+          env: environment,
+        },
+      );
       const calls = readFileSync(trace, "utf8").split("\n");
       expect(exitCode).toBe(0);
       expect(calls.some((call) => call.includes('execve("/bin/true"'))).toBe(true);
@@ -243,7 +262,7 @@ describe("the helper", () => {
     },
   );
 
-  for (const words of [[], ["x"], ["1,2,3", "", "/bin/true"]]) {
+  for (const words of [[], ["x"], ["0,1"], ["1,2,3", "", "/bin/true"]]) {
     requires({})(`is not for the command line: __exec ${words.join(" ")}`, async () => {
       const { code, stdout, stderr } = await answerTo(["__exec", ...words]);
       expect({ code, stdout }).toEqual({ code: 2, stdout: "" });

@@ -75,7 +75,7 @@ describe("a rule that skips while it is busy", () => {
             "run",
             `in=${dir.join("in")}; echo "$1" >>${dir.join("ran")}; ${act}`,
           );
-          const more = `order = "rule"\nwhen_busy = "skip"\nrecursive = true\nbackend = "${backend}"`;
+          const more = `order = "rule"\nwhen_busy = "skip"\nloop = "allow"\nrecursive = true\nbackend = "${backend}"`;
           await using facron = await facronFor(dir, { name: "x", run: script, more });
           const outside = Array.from({ length: 10 }, (_, index) => dir.join(`in/outside${index}`));
           for (const [index, path] of outside.entries()) {
@@ -98,7 +98,7 @@ describe("a rule that skips while it is busy", () => {
           "run",
           `kill -STOP $PPID; in=${dir.join("in")}; echo "$1" >>${dir.join("ran")}; ${act}`,
         );
-        const more = `order = "rule"\nwhen_busy = "skip"\nrecursive = true\nbackend = "${backend}"`;
+        const more = `order = "rule"\nwhen_busy = "skip"\nloop = "allow"\nrecursive = true\nbackend = "${backend}"`;
         await using facron = await facronFor(dir, { name: "x", run: script, more });
         for (const turn of [1, 2]) {
           arrive(dir, dir.join(`in/outside${turn}`));
@@ -123,7 +123,7 @@ describe("a rule that skips while it is busy", () => {
       name: "x",
       run: script,
       on,
-      more: 'order = "rule"\nwhen_busy = "skip"',
+      more: 'order = "rule"\nwhen_busy = "skip"\nloop = "allow"',
     });
     dir.write("in/first");
     await waitFor(() => ran(dir).length === 1, { what: "the command" });
@@ -144,7 +144,7 @@ describe("a rule that skips while it is busy", () => {
     const on = '["close_write"]';
     await using facron = await facronFor(
       dir,
-      { name: "busy", run: busy, on, more: 'order = "rule"\nwhen_busy = "skip"' },
+      { name: "busy", run: busy, on, more: 'order = "rule"\nwhen_busy = "skip"\nloop = "allow"' },
       { name: "other", run: other, on },
     );
     for (const name of ["a", "b", "c"]) dir.write(`in/${name}`);
@@ -155,7 +155,7 @@ describe("a rule that skips while it is busy", () => {
 
   test("is not kept busy by a command that cannot be started", async () => {
     const dir = tempDir();
-    const more = 'order = "rule"\nwhen_busy = "skip"';
+    const more = 'order = "rule"\nwhen_busy = "skip"\nloop = "allow"';
     await using facron = await facronFor(dir, {
       name: "x",
       run: "/no/such",
@@ -181,7 +181,7 @@ describe("a rule that skips while it is busy", () => {
       name: "x",
       run: script,
       on,
-      more: 'order = "rule"\nwhen_busy = "skip"',
+      more: 'order = "rule"\nwhen_busy = "skip"\nloop = "allow"',
     });
     dir.write("in/first");
     await waitFor(() => ran(dir).length === 1, { what: "the command" });

@@ -65,7 +65,6 @@ test.each([
   ["close_write", "close_write"],
   ["close_write,move", "close_write moved_from moved_to"],
   ["FAN_OPEN|in_create , delete", "open create delete"],
-  [",open,,", "open"],
   ["q_overflow", "q_overflow"],
 ])("parseEventList(%j) is any of %s", (list, names) => {
   expect(sortedNames(parseEventList(list))).toEqual(names.split(" ").sort());
@@ -81,6 +80,9 @@ test.each([
   ["FAN_OPEN_PERM", 'Cannot use "FAN_OPEN_PERM": permission events need gates'],
   ["open,FAN_ONDIR", 'Cannot use "FAN_ONDIR": it is no event; leave it out'],
   ["IN_ISDIR", 'Cannot use "IN_ISDIR": it is a mark on events and no event'],
+  ["create,", 'Missing event after ",": write one, or remove the ","'],
+  [",open", 'Missing event before ",": write one, or remove the ","'],
+  ["open, |close", 'Missing event before "|": write one, or remove the "|"'],
   ["", 'Missing event in "": write one or more, e.g. close_write,move'],
   [" , |", 'Missing event in " , |": write one or more'],
 ])("parseEventList(%j) is a UsageError that says what to write", (list, message) => {

@@ -18,7 +18,7 @@ export function linesTold(line: EventLine, base: string): Told[] {
     if (line.path !== undefined)
       words.push(pathText(rawPath(line), base) + (line["dir"] ? "/" : ""));
     if (typeof line["from"] === "string") {
-      words.push("from", pathText(utf8(line["from"]), base) + (line["dir"] ? "/" : ""));
+      words.push("from", pathText(rawFrom(line), base) + (line["dir"] ? "/" : ""));
     }
     if (line["lost"] === true) words.push("lost");
     const rules = rulesText(line["rules"] as string[] | undefined);
@@ -29,11 +29,19 @@ export function linesTold(line: EventLine, base: string): Told[] {
 
 /** The bytes of the path. @throws {Error} if `path` and `path_bytes` do not go together */
 export function rawPath(line: EventLine): Uint8Array {
-  const path = line.path!;
-  const encoded = line["path_bytes"];
+  return rawText(line, "path");
+}
+
+function rawFrom(line: EventLine): Uint8Array {
+  return rawText(line, "from");
+}
+
+function rawText(line: EventLine, field: "path" | "from"): Uint8Array {
+  const path = String(line[field]);
+  const encoded = line[`${field}_bytes`];
   if (encoded === undefined) return utf8(path);
   const raw = Uint8Array.from(Buffer.from(String(encoded), "base64"));
-  if (!path.includes("\ufffd")) throw new Error(`path_bytes of a path that is UTF-8: ${path}`);
+  if (!path.includes("\ufffd")) throw new Error(`${field}_bytes of one that is UTF-8: ${path}`);
   return raw;
 }
 

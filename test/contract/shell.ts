@@ -2,6 +2,20 @@
 import { collectLines, type Lines } from "../helpers/lines.ts";
 import { waitFor } from "../helpers/wait-for.ts";
 
+/**
+ * facron may look at a path on the filesystem just then, whatever the reason: any mount on the machine is
+ * one. That is a matter of milliseconds.
+ */
+const patientUmount = `umount() {
+  tries=0
+  until said=$(command umount "$@" 2>&1); do
+    tries=$((tries + 1))
+    case $said in *busy*) ;; *) tries=1000 ;; esac
+    if [ $tries -ge 1000 ]; then echo "$said" >&2; return 1; fi
+  done
+}
+`;
+
 export class Shell implements AsyncDisposable {
   readonly #process: Bun.Subprocess<"pipe", "pipe", "pipe">;
   readonly #stdout: Lines;
@@ -16,6 +30,7 @@ export class Shell implements AsyncDisposable {
       stdout: "pipe",
       stderr: "pipe",
     });
+    this.#process.stdin.write(patientUmount);
     this.#stdout = collectLines(this.#process.stdout, { strict: false });
     this.#stderr = collectLines(this.#process.stderr, { strict: false });
   }

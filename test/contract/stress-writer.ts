@@ -10,6 +10,7 @@ import {
   closeSync,
   mkdirSync,
   openSync,
+  readdirSync,
   renameSync,
   rmdirSync,
   unlinkSync,
@@ -45,6 +46,13 @@ const directoriesMax = 60;
 const filesMax = 400;
 /** So few that a name is soon in use again. */
 const directoryNames = ["a", "b", "c", "d", "e"];
+
+/** So long libfuse may keep a file that is unlinked: its last close is told to it later. */
+const hiddenMs = 5000;
+
+function isFuseHidden(name: string): boolean {
+  return name.startsWith(".fuse_hidden");
+}
 
 let lastDirectory = 0;
 
@@ -242,9 +250,26 @@ class Writer {
       this.#doneIn([directory], ["unlink", `${directory.path}/${name}`]);
     }
     directory.files.clear();
-    rmdirSync(directory.path);
+    this.#rmdir(directory.path);
     this.#done.push(["rmdir", directory.path]);
     directory.parent.directories.delete(directory.name);
+  }
+
+  /**
+   * libfuse (without its `hard_remove`) only renames a file that somebody has open when it is unlinked, as
+   * facron may for a moment to ask for its writers: the directory has a ".fuse_hidden" until it is closed.
+   * Nothing else is in it: whatever else is left makes this fail.
+   */
+  #rmdir(path: string): void {
+    for (const deadline = performance.now() + hiddenMs; ;) {
+      try {
+        return rmdirSync(path);
+      } catch (error) {
+        const isHidden = (error as NodeJS.ErrnoException).code === "ENOTEMPTY";
+        const isOver = performance.now() > deadline;
+        if (isOver || !isHidden || !readdirSync(path).every(isFuseHidden)) throw error;
+      }
+    }
   }
 
   #moveOut(): void {

@@ -175,7 +175,8 @@ describe("the example in TOML", () => {
     rootTest(`${index + 1} of the README is followed, and every rule of it fires`, async () => {
       const place = sandbox();
       place.write("facron.toml", `${lines.join("\n")}\n`);
-      place.write("/etc/passwd", "root:x:0:0:root:/root:/bin/sh\n");
+      const users = ["root:x:0:0:root:/root:/bin/sh", "www-data:x:33:33::/var/www:/bin/sh"];
+      place.write("/etc/passwd", `${users.join("\n")}\n`);
       const rules = lines.filter((line) => line === "[[rule]]").length;
       const paths = lines.flatMap((line) => /^watch = "(.*)"$/.exec(line)?.[1] ?? []);
       const programs = lines.flatMap((line) => /^run = \["([^"]*)"/.exec(line)?.[1] ?? []);
@@ -205,7 +206,7 @@ describe("the README", () => {
 
   inReadme("shows lines whose fields stand in the documented order", () => {
     const order = ["v", "seq", "time", "rules", "events", "path", "from", "dir", "pid"];
-    order.push("comm", "exe", "uid", "synthetic", "path_bytes", "lost");
+    order.push("comm", "exe", "uid", "synthetic", "path_bytes", "from_bytes", "lost");
     const lines = blocks
       .filter(({ language }) => language === "json")
       .flatMap(({ lines }) => lines);

@@ -6,6 +6,8 @@ import {
   fromLatin1,
   latin1,
   lossyText,
+  pathBytes,
+  pathText,
   textOrNull,
   utf8,
 } from "../../ffi/bytes.ts";
@@ -46,5 +48,22 @@ describe("bytes", () => {
     expect(bytesEqual(every, every.slice(0, 255))).toBe(false);
     expect(bytesEqual(Uint8Array.of(1, 2), Uint8Array.of(1, 3))).toBe(false);
     expect(bytesEqual(new Uint8Array(0), new Uint8Array(0))).toBe(true);
+  });
+
+  test("pathText keeps each byte that is no character, and pathBytes finds it", () => {
+    const odd = [
+      every,
+      Uint8Array.of(0x2f, 0xe9, 0x2f, 0xc3, 0xa9, 0xff),
+      Uint8Array.of(0xf0, 0x9f, 0x97, 0x80, 0xf0, 0x9f, 0x97), // a character, and most of another
+      Uint8Array.of(0xed, 0xb3, 0xbf), // U+DCFF as UTF-8 would have it, if it could
+      utf8("grüße 🗀 \ufffd"),
+    ];
+    for (const bytes of odd) expect(pathBytes(pathText(bytes))).toEqual(bytes);
+    expect(pathText(Uint8Array.of(0x61, 0xff, 0xc3, 0xa9))).toBe("a\udcffé");
+    expect(lossyText(utf8(pathText(Uint8Array.of(0x61, 0xff))))).toBe("a\ufffd");
+  });
+
+  test("pathBytes gives U+FFFD for what can have come from no bytes", () => {
+    expect(pathBytes("a\ud800b\udc41")).toEqual(utf8("a\ufffdb\ufffd"));
   });
 });

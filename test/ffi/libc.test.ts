@@ -3,7 +3,7 @@ import { describe, expect, test } from "bun:test";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { cPrelude, runC } from "../../scripts/c-program.ts";
-import { libc } from "../../ffi/libc.ts";
+import { laterLibc, libc } from "../../ffi/libc.ts";
 import { requires } from "../helpers/requires.ts";
 
 interface Symbol {
@@ -24,6 +24,7 @@ const declaredOtherwise: Readonly<Record<string, readonly [string, string]>> = {
   fcntl: ["int arg", "..."],
   ioctl: ["void *arg", "..."],
   prlimit: ["int resource", "__rlimit_resource_t resource"],
+  setpriority: ["int which", "__priority_which_t which"],
 };
 
 /** What FFI may call a C type, beside "ptr" and "buffer" for everything with a star. */
@@ -37,6 +38,7 @@ const ffiTypes: Readonly<Record<string, readonly string[]>> = {
   uint32_t: ["u32"],
   uid_t: ["u32"],
   gid_t: ["u32"],
+  id_t: ["u32"],
   mode_t: ["u32"],
   uint64_t: ["u64"],
   size_t: ["u64"],
@@ -48,11 +50,14 @@ const ffiTypes: Readonly<Record<string, readonly string[]>> = {
   sighandler_t: ["i64"],
   "int *": ["ptr"],
   "struct passwd *": ["ptr"],
+  "struct group *": ["ptr"],
+  cap_user_header_t: ["buffer"], // a pointer
+  "const cap_user_data_t": ["buffer"],
   "char *": ["cstring"],
 };
 
 test("a C prototype stands above every symbol", () => {
-  const names = Object.keys(libc);
+  const names = [...Object.keys(libc), ...Object.keys(laterLibc ?? {})];
   expect(symbols.map((symbol) => symbol.name).sort()).toEqual(names.sort());
 });
 

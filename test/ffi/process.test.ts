@@ -4,7 +4,7 @@ import { readFileSync } from "node:fs";
 import { utf8 } from "../../ffi/bytes.ts";
 import { SyscallError } from "../../ffi/errno.ts";
 import { O, openFd } from "../../ffi/fd.ts";
-import { posixSpawn, reapAny, StringVector, waitNow } from "../../ffi/process.ts";
+import { posixSpawn, reapAny, type SpawnPlace, StringVector, waitNow } from "../../ffi/process.ts";
 import { cPath } from "../helpers/c-path.ts";
 import { tempDir, type TempDir } from "../helpers/temp-dir.ts";
 import { waitFor } from "../helpers/wait-for.ts";
@@ -12,6 +12,11 @@ import { waitFor } from "../helpers/wait-for.ts";
 function vector(...strings: readonly (string | Uint8Array)[]): StringVector {
   const bytes = strings.map((one) => (typeof one === "string" ? utf8(one) : one));
   return new StringVector().set(bytes);
+}
+
+/** In our directory, with /dev/null. */
+function to(outputFd: number, more: Partial<SpawnPlace> = {}): SpawnPlace {
+  return { stdinFd: null, outputFd, cwd: null, isSession: false, ...more };
 }
 
 let outputs = 0;
@@ -25,7 +30,7 @@ async function run(
   const file = dir.write(`output-${outputs++}`);
   using output = openFd(cPath(file), O.WRONLY);
   const program = typeof argv[0] === "string" ? utf8(argv[0]) : argv[0]!;
-  const pid = posixSpawn(program, vector(...argv), vector(...environment), output.number);
+  const pid = posixSpawn(program, vector(...argv), vector(...environment), to(output.number));
   const status = await waitFor(() => waitNow(pid), { what: `the end of ${pid}` });
   return { pid, status, output: readFileSync(file) };
 }
@@ -79,7 +84,7 @@ describe("posixSpawn", () => {
     using dir = tempDir();
     const start = (path: string) => {
       try {
-        posixSpawn(utf8(path), vector(path), vector(), 2);
+        posixSpawn(utf8(path), vector(path), vector(), to(2));
       } catch (error) {
         return error instanceof SyscallError ? error.code : "another error";
       }
@@ -94,7 +99,7 @@ describe("posixSpawn", () => {
 
 describe("waitNow", () => {
   test("is null while it runs, and unknown when somebody took the status", async () => {
-    const pid = posixSpawn(utf8("/bin/sleep"), vector("sleep", "100"), vector(), 2);
+    const pid = posixSpawn(utf8("/bin/sleep"), vector("sleep", "100"), vector(), to(2));
     expect(waitNow(pid)).toBe(null);
     process.kill(pid, "SIGKILL");
     await waitFor(() => waitNow(pid), { what: "its end" });
@@ -102,7 +107,7 @@ describe("waitNow", () => {
   });
 
   test("reapAny takes one that has ended, and says when there is none", async () => {
-    posixSpawn(utf8("/bin/true"), vector("true"), vector(), 2);
+    posixSpawn(utf8("/bin/true"), vector("true"), vector(), to(2));
     await waitFor(() => reapAny(), { what: "the end of true" });
     expect(reapAny()).toBe(false);
   });
@@ -117,7 +122,7 @@ describe("StringVector", () => {
       strings.set(["/bin/echo", ...words].map(utf8));
       const file = dir.write(`output-${words.length}`);
       using output = openFd(cPath(file), O.WRONLY);
-      const pid = posixSpawn(utf8("/bin/echo"), strings, vector(), output.number);
+      const pid = posixSpawn(utf8("/bin/echo"), strings, vector(), to(output.number));
       await waitFor(() => waitNow(pid), { what: "echo" });
       expect(readFileSync(file, "utf8")).toBe(`${words.join(" ")}\n`);
     }

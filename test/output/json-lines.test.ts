@@ -154,6 +154,16 @@ describe("path_bytes", () => {
     expect(textOf(lines).split("\n")[1]).not.toContain("path_bytes");
   });
 
+  test("has from_bytes beside it for an old path that is not UTF-8, and only then", () => {
+    const old = prefix(Uint8Array.of(0x2f, 0xff, 0x61));
+    const { from, from_bytes, ...others } = JSON.parse(oneLine({ from: old }));
+    expect({ from, from_bytes }).toEqual({ from: "/\ufffda", from_bytes: btoa("/\xffa") });
+    expect(others).not.toHaveProperty("path_bytes");
+    expect(oneLine({ name: Uint8Array.of(0xff), from: prefix("/\ufffd") })).not.toContain(
+      "from_bytes",
+    );
+  });
+
   test("takes only the name's range of the read buffer", () => {
     const lines = linesAt(evening);
     const buffer = Uint8Array.of(0x78, 0xff, 0x61, 0x78);

@@ -1,0 +1,141 @@
+/** What the runner tells of its commands, so that what they do does not set off the rules that they are of. */
+import { latin1 } from "../../ffi/bytes.ts";
+import { nowMicroseconds } from "../../ffi/clock.ts";
+import type { Log } from "../log.ts";
+import { noFamily, type RuleTriggers, sift, type Trigger } from "../reader/trigger.ts";
+import type { Rule } from "../rule/rule.ts";
+import { FamilyWatch, type ProcessEvents } from "./family-watch.ts";
+import { LoopGuard } from "./loop-guard.ts";
+import type { ReadUp } from "./busy.ts";
+import type { Cause, RunId } from "./run-history.ts";
+
+export interface LoopWatchOptions {
+  readonly log: Log;
+  readonly events: ProcessEvents;
+  readonly readUp: ReadUp;
+  /** Processes of commands that run, as the reader knew them when it answered last. */
+  readonly members: () => number;
+  /** Run the rule for this trigger, which waited while the rule was suspended. */
+  readonly release: (rule: Rule, trigger: Trigger) => void;
+}
+
+/** Triggers that wait and were caused by runs: with more of them than this, the oldest count as from outside. */
+const causesMax = 100_000;
+/** What a command leaves in its group may do its work for so long after its end. */
+const lingerMs = 10_000;
+const lookEveryMs = 50;
+/** A question and its answer cost some 50 us on two threads: in a burst one serves for many ends. */
+const askEveryMs = 20;
+
+/** A command that is about to be started. */
+export interface Begin {
+  /** CLOCK_REALTIME in microseconds. */
+  readonly startedAt: number;
+}
+
+export class LoopWatch {
+  readonly #options: LoopWatchOptions;
+  readonly #guard: LoopGuard;
+  readonly #families: FamilyWatch;
+  /** By rule and line: of triggers that were caused by runs and have not been run. */
+  readonly #causes = new Map<string, readonly Cause[]>();
+  /** Runs that have ended, and whose records the reader may not have read. */
+  #over: RunId[] = [];
+  #isAsking = false;
+  /** performance.now() */
+  #askedAt = -Infinity;
+  #lastId = 0;
+
+  constructor(options: LoopWatchOptions) {
+    this.#options = options;
+    const later = (ms: number, then: () => void): void => void setTimeout(then, ms).unref();
+    const { log, release, events, members, readUp } = options;
+    this.#guard = new LoopGuard({ log, now: () => performance.now(), later, release });
+    this.#families = new FamilyWatch({ events, members, readUp: (then) => readUp(() => then()) });
+  }
+
+  /** Nothing waits for time to pass any longer. */
+  flush(): void {
+    this.#guard.flush();
+  }
+
+  /** The triggers that are to be followed: to be asked when they come, and not when their turn does. */
+  admit(rule: Rule, triggers: RuleTriggers): RuleTriggers {
+    if (this.#lastId === 0) return triggers; // no command has run yet
+    const { isSuspending } = this.#guard;
+    const isSure = (family: number): boolean => family === noFamily && !isSuspending;
+    return sift(triggers, { isSure, keeps: (trigger) => this.#keeps(rule, trigger) });
+  }
+
+  #keeps(rule: Rule, trigger: Trigger): boolean {
+    const judged = this.#guard.judge(rule, trigger, latin1(trigger.path));
+    if (judged.verdict !== "run") return false;
+    if (judged.causes.length > 0) {
+      if (this.#causes.size >= causesMax) this.#causes.delete(this.#causes.keys().next().value!);
+      this.#causes.set(`${trigger.seq} ${rule.name}`, judged.causes);
+    }
+    return true;
+  }
+
+  /** To be called right before a command is started; then `began` or `failed`. */
+  begin(): Begin {
+    this.#families.begin();
+    return { startedAt: nowMicroseconds() };
+  }
+
+  failed(): void {
+    this.#families.end();
+  }
+
+  /** @returns for `ended` */
+  began(rule: Rule, pid: number, triggers: Iterable<Trigger>, { startedAt }: Begin): RunId {
+    const id = ++this.#lastId;
+    const paths = new Set<string>();
+    const causes: Cause[] = [];
+    for (const { path, from, seq } of triggers) {
+      paths.add(latin1(path));
+      if (from.length > 0) paths.add(latin1(from));
+      const key = `${seq} ${rule.name}`;
+      const known = this.#causes.size === 0 ? undefined : this.#causes.get(key);
+      if (known !== undefined) causes.push(...known);
+    }
+    this.#guard.began({ id, rule: rule.name, paths: [...paths], pid, startedAt, causes });
+    return id;
+  }
+
+  /** The command's first process has ended. @param isGone nothing of its group is left */
+  ended(id: RunId, isGone: () => boolean): void {
+    this.#families.end();
+    this.#closeWhenGone(id, isGone, performance.now() + lingerMs);
+  }
+
+  #closeWhenGone(id: RunId, isGone: () => boolean, deadline: number): void {
+    if (isGone() || performance.now() > deadline) return this.#close(id);
+    setTimeout(() => this.#closeWhenGone(id, isGone, deadline), lookEveryMs).unref();
+  }
+
+  /** One question at a time serves for all that ended before it. */
+  #close(id: RunId): void {
+    this.#over.push(id);
+    if (!this.#isAsking) this.#askSoon();
+  }
+
+  #askSoon(): void {
+    if (this.#over.length === 0) return;
+    this.#isAsking = true;
+    const waitMs = this.#askedAt + askEveryMs - performance.now();
+    if (waitMs <= 0) this.#ask();
+    else setTimeout(() => this.#ask(), waitMs).unref();
+  }
+
+  #ask(): void {
+    const asked = this.#over;
+    this.#over = [];
+    this.#askedAt = performance.now();
+    this.#options.readUp((seq) => {
+      this.#isAsking = false;
+      for (const id of asked) this.#guard.readUpAfter(id, seq);
+      this.#askSoon();
+    });
+  }
+}
