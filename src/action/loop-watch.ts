@@ -17,6 +17,8 @@ export interface LoopWatchOptions {
   readonly members: () => number;
   /** Run the rule for this trigger, which waited while the rule was suspended. */
   readonly release: (rule: Rule, trigger: Trigger) => void;
+  /** A command of the rule did it itself: it is not run. */
+  readonly onOwn?: (trigger: Trigger) => void;
 }
 
 /** Triggers that wait and were caused by runs: with more of them than this, the oldest count as from outside. */
@@ -69,6 +71,7 @@ export class LoopWatch {
 
   #keeps(rule: Rule, trigger: Trigger): boolean {
     const judged = this.#guard.judge(rule, trigger, latin1(trigger.path));
+    if (judged.verdict === "own") this.#options.onOwn?.(trigger);
     if (judged.verdict !== "run") return false;
     if (judged.causes.length > 0) {
       if (this.#causes.size >= causesMax) this.#causes.delete(this.#causes.keys().next().value!);

@@ -188,7 +188,10 @@ export class Runner {
       onStarted(-1); // it had left the queue, and is in it again
       this.enqueue([rule], bufferOf(trigger), 1);
     };
-    return new LoopWatch({ ...loops, log, readUp, release });
+    const onOwn = ({ ticket }: Trigger): void => {
+      if (ticket !== 0) this.#tickets?.succeeded([ticket]);
+    };
+    return new LoopWatch({ ...loops, log, readUp, release, onOwn });
   }
 
   /** Start a command of a job, which is the rule's own or its `on_failure`. */

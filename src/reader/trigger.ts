@@ -301,12 +301,16 @@ function sizeAt(words: Int32Array, at: number): number {
 /** A buffer with this one alone, as of rule 0. */
 export function bufferOf(trigger: Trigger): ArrayBuffer {
   const { events, isSelf, isDirectory, pid, seq, path, from, actor, synthetic, family } = trigger;
+  const { ticket } = trigger;
   const seen = events | (isSelf ? viewSelf : 0) | (isDirectory ? viewDirectory : 0);
   const packed = actor === null ? null : packActor(actor);
   const writer = new TriggerWriter();
   writer.time = trigger.time;
   writer.add(0, seen, pid, seq, path, path, 0, 0, from, packed, synthetic, family);
-  return writer.take();
+  const buffer = writer.take();
+  const cursor = new TriggerCursor(buffer);
+  if (cursor.next()) cursor.ticket = ticket;
+  return buffer;
 }
 
 export interface Sifting {

@@ -232,6 +232,18 @@ describe("a stop", () => {
   });
 });
 
+test("what a durable rule's own command does is done with, and not run at the next start", async () => {
+  const dir = tempDir();
+  const config = configure(dir, { then: `echo again >${dir.join("in")}/$1` });
+  const first = await start(config);
+  dir.write("in/a");
+  await haveRun(dir, first, 1);
+  await queueHas(config, []);
+  await first.stop();
+  expect(await queueOf(config)).toEqual([]);
+  expect(ran(dir)).toEqual(["a"]);
+});
+
 describe("facron queue", () => {
   test("lists what died, and has a running facron try it again", async () => {
     const dir = tempDir();
