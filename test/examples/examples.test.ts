@@ -108,7 +108,7 @@ function prepared(command: string, place: Sandbox): string {
     "/etc/facron.conf",
     `[facron]\nstate_dir = "/srv/state"\n${rule}run = ["/bin/true"]\n`,
   );
-  return "facron 2>log & until grep -q ready log; do sleep 0.01; done; kill $!; wait; ";
+  return "facron 2>log & until grep -qs ready log; do sleep 0.01; done; kill $!; wait; ";
 }
 
 /** SIGTERM to the facron in a sandbox: what reads from it then comes to its end too. */
