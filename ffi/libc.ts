@@ -68,6 +68,10 @@ const prototypes = {
   epoll_create1: { args: ["i32"], returns: "i32" },
   // int epoll_ctl(int epfd, int op, int fd, struct epoll_event *event);
   epoll_ctl: { args: ["i32", "i32", "i32", "buffer"], returns: "i32" },
+  // int flock(int fd, int op);
+  flock: { args: ["i32", "i32"], returns: "i32" },
+  // int mkfifo(const char *pathname, mode_t mode);
+  mkfifo: { args: ["buffer", "u32"], returns: "i32" },
   // int pipe2(int pipefd[2], int flags);
   pipe2: { args: ["buffer", "i32"], returns: "i32" },
   // ssize_t readlink(const char *pathname, char *buf, size_t bufsiz);
@@ -77,6 +81,8 @@ const prototypes = {
 
   // int clock_gettime(clockid_t clockid, struct timespec *tp);
   clock_gettime: { args: ["i32", "buffer"], returns: "i32" },
+  // int clock_getres(clockid_t clockid, struct timespec *res);
+  clock_getres: { args: ["i32", "buffer"], returns: "i32" },
 
   // int execve(const char *pathname, char *const argv[], char *const envp[]);
   execve: { args: ["buffer", "buffer", "buffer"], returns: "i32" },

@@ -4,6 +4,10 @@ import { check } from "./errno.ts";
 
 export const statfsTypeLayout = { f_type: 0 } as const;
 
+export const EXT4_SUPER_MAGIC = 0xef53;
+export const XFS_SUPER_MAGIC = 0x5846_5342;
+export const BTRFS_SUPER_MAGIC = 0x9123_683e;
+export const TMPFS_MAGIC = 0x0102_1994;
 export const FUSE_SUPER_MAGIC = 0x6573_5546;
 export const NFS_SUPER_MAGIC = 0x6969;
 export const CIFS_SUPER_MAGIC = 0xff53_4d42;

@@ -7,6 +7,7 @@ import { claimsOf, renderClaims } from "./bench/claims.ts";
 import { cleanUp, cleanUpOnSignals } from "./bench/cleanup.ts";
 import { count } from "./bench/count.ts";
 import { drain } from "./bench/drain.ts";
+import { durable } from "./bench/durable.ts";
 import { latency } from "./bench/latency.ts";
 import { type Options, parseOptions, usage, UsageError } from "./bench/options.ts";
 import type { Bench, Section } from "./bench/section.ts";
@@ -36,7 +37,7 @@ const usual: readonly Section[] = [
 ];
 
 /** Tests with large numbers: for those who ask. */
-const sections: readonly Section[] = [...usual, proofs, stress];
+const sections: readonly Section[] = [...usual, durable, proofs, stress];
 
 const names = namesOf(sections);
 

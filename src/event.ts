@@ -63,5 +63,11 @@ export function namesOf(events: number): EventName[] {
 }
 
 /** Why facron itself made an event that the kernel did not deliver. */
-export const syntheticReasons = ["new-directory", "appeared", "overflow", "poll"] as const;
+export const syntheticReasons = [
+  "new-directory",
+  "appeared",
+  "overflow",
+  "poll",
+  "restart",
+] as const;
 export type SyntheticReason = (typeof syntheticReasons)[number];

@@ -18,6 +18,7 @@ process.exit(
     // Compiled, the program is its own executable; else Bun runs this file.
     self: Bun.isStandaloneExecutable ? [process.execPath] : [process.execPath, import.meta.path],
     readerUrl: new URL("./reader/worker.ts", import.meta.url),
+    journalUrl: new URL("./journal/worker.ts", import.meta.url),
     outputUrl: new URL("./action/worker.ts", import.meta.url),
   }),
 );

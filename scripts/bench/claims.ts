@@ -58,6 +58,11 @@ const claimsById: Readonly<Record<string, ClaimsOf>> = {
         nothing(table, { row, key: "lost", what: `of ${burstFiles} not run` }),
       ]),
     ),
+  "durable-kill": (table) => [
+    nothing(table, { row: "facron", key: "missing", what: "triggers not run" }),
+    nothing(table, { row: "facron", key: "damaged", what: "journals damaged" }),
+    value(table, { row: "facron", key: "repeats", target: "told" }),
+  ],
   count: (table) => table.rows.flatMap(({ name }) => countClaims(table, name)),
   start: (table) => bothBackends((row) => [value(table, { row, key: "ms", target: "< 40 ms" })]),
   "tree-tmpfs": treeClaims,

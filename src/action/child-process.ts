@@ -40,7 +40,22 @@ let listens = false;
 function listenForEnds(): void {
   if (listens) return;
   listens = true;
-  process.on("SIGCHLD", reap);
+  process.on("SIGCHLD", reapSoon);
+}
+
+let reapsSoon = false;
+
+/**
+ * Bun 1.4.5 hands signals over before anything else. With short commands the next SIGCHLD has come before
+ * all of one are seen to: messages, timers and other signals would have no turn until the last command.
+ */
+function reapSoon(): void {
+  if (reapsSoon) return;
+  reapsSoon = true;
+  setImmediate(() => {
+    reapsSoon = false;
+    reap();
+  });
 }
 
 /**
@@ -48,7 +63,9 @@ function listenForEnds(): void {
  * other children is not ours to take. A call that finds a running process costs 0.2 us.
  */
 function reap(): void {
-  for (const [pid, onExit] of onExitByPid) {
+  // Not those that are started meanwhile, in the places of those that have ended: that could go on for as
+  // long as there is something to start.
+  for (const [pid, onExit] of [...onExitByPid]) {
     const status = waitNow(pid);
     if (status === null) continue;
     onExitByPid.delete(pid);

@@ -17,8 +17,8 @@ export interface LoopWatchOptions {
   readonly members: () => number;
   /** Run the rule for this trigger, which waited while the rule was suspended. */
   readonly release: (rule: Rule, trigger: Trigger) => void;
-  /** A command of the rule has done it: it is not followed. */
-  readonly onOwn: (rule: Rule) => void;
+  /** A command of the rule did it itself: it is not followed. */
+  readonly onOwn: (rule: Rule, trigger: Trigger) => void;
 }
 
 /** Triggers that wait and were caused by runs: with more of them than this, the oldest count as from outside. */
@@ -76,7 +76,7 @@ export class LoopWatch {
 
   #keeps(rule: Rule, trigger: Trigger): boolean {
     const judged = this.#guard.judge(rule, trigger, latin1(trigger.path));
-    if (judged.verdict === "own") this.#options.onOwn(rule);
+    if (judged.verdict === "own") this.#options.onOwn(rule, trigger);
     if (judged.verdict !== "run") return false;
     if (judged.causes.length > 0) {
       if (this.#causes.size >= causesMax) this.#causes.delete(this.#causes.keys().next().value!);

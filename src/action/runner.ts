@@ -37,8 +37,25 @@ export interface RunnerOptions {
   readonly loops?: { readonly events: ProcessEvents; readonly members: () => number };
   /** So many triggers have left the queue since the last call: the reader may hand over as many. */
   readonly onStarted: (count: number) => void;
+  /** What becomes of triggers that are in the journal; null: no rule is durable. */
+  readonly tickets?: () => Tickets | null;
   /** A queue whose rule wants nothing dropped is full, or none is any more. */
   readonly onFull?: (isFull: boolean) => void;
+}
+
+/** The journal, as far as runs are its business. */
+export interface Tickets {
+  /** A run for these begins. */
+  started(tickets: readonly number[]): void;
+  /** They are done with. */
+  succeeded(tickets: readonly number[]): void;
+  /** They will not be tried again. */
+  gaveUp(
+    tickets: readonly number[],
+    why: { readonly error: string; readonly attempts: number },
+  ): void;
+  /** Whether it was taken out meanwhile, and is not to be run. It is asked once. */
+  wasDropped(ticket: number): boolean;
 }
 
 /** A start takes 0.2 ms: signals and the log get a turn after 32, even if none of them succeeds. */
@@ -182,7 +199,10 @@ export class Runner {
       onStarted(-1); // it had left the queue, and is in it again
       this.enqueue([rule], bufferOf(trigger), 1);
     };
-    const onOwn = (rule: Rule): void => this.#runsOf(rule).stats.isOwn();
+    const onOwn = (rule: Rule, { ticket }: Trigger): void => {
+      this.#runsOf(rule).stats.isOwn();
+      if (ticket !== 0) this.#tickets?.succeeded([ticket]);
+    };
     return new LoopWatch({ ...loops, log, readUp, release, onOwn });
   }
 
@@ -213,7 +233,7 @@ export class Runner {
       log: this.#options.log,
       busy: this.#busy,
       onLeft: (count) => void (this.#left += count),
-      onSettled: () => {},
+      onSettled: (job) => this.#tickets?.succeeded(job.tickets),
       onWork: (one) => {
         this.#turns.add(one);
         if (!this.#isActing) this.#startSoon();
@@ -270,7 +290,9 @@ export class Runner {
       this.#starter.sayDryRun(job);
       return runs.finished(job);
     }
+    if (this.#wasDropped(job)) return runs.finished(job);
     job.attempts++;
+    this.#tickets?.started(job.tickets);
     if (job.attempts === 1) runs.stats.waited.add((nowMicroseconds() - job.trigger.time) / 1000);
     const onOver = (run: Run, ending: Ending) =>
       this.#act(() => this.#over(runs, job, run, ending));
@@ -282,11 +304,27 @@ export class Runner {
     if (job.policy.whenBusy === "skip") this.#busy.begin(runs.name, job.keys[0] ?? "");
   }
 
+  get #tickets(): Tickets | null {
+    return this.#options.tickets?.() ?? null;
+  }
+
+  /** Of several events those that are left are reason enough to run. */
+  #wasDropped({ tickets }: Job): boolean {
+    const all = this.#tickets;
+    if (all === null || tickets.length === 0) return false;
+    return tickets.filter((ticket) => all.wasDropped(ticket)).length === tickets.length;
+  }
+
+  #succeeded(runs: RuleRuns, job: Job): void {
+    this.#tickets?.succeeded(job.tickets);
+    runs.finished(job);
+  }
+
   #notStarted(runs: RuleRuns, job: Job, error: Error): void {
     this.#reports.notStarted(job.rule, error);
     runs.stats.ended(endingText({ kind: "not-started", error }));
     const failed = failureOf({ kind: "not-started", error }, null);
-    if (failed === null) runs.finished(job);
+    if (failed === null) this.#succeeded(runs, job);
     else this.#failed(runs, job, failed);
   }
 
@@ -295,8 +333,8 @@ export class Runner {
     runs.stats.ran.add(performance.now() - run.startedAt);
     if (job.policy.whenBusy === "skip") this.#busy.end(runs.name, job.keys[0] ?? "");
     const failed = failureOf(ending, run.stopReason);
-    if (failed === null) runs.finished(job);
-    else this.#failed(runs, job, failed);
+    if (failed !== null) this.#failed(runs, job, failed);
+    else this.#succeeded(runs, job);
     this.#startMore(); // before the log: the next command need not wait for it
     runs.stats.ended(this.#reports.ended(run, ending));
   }
@@ -318,6 +356,12 @@ export class Runner {
     }
   }
 
+  /** It was not given up but by our own end: if it is durable, it is run again at the next start. */
+  #isCutShort({ policy: { retry }, attempts }: Job, failed: Failed): boolean {
+    if (this.#stop === null) return false;
+    return !this.#stop.starts || (retry !== null && isTriedAgain(retry, failed, attempts));
+  }
+
   #retry(runs: RuleRuns, job: Job): void {
     clearTimeout(this.#retries.get(job));
     this.#retries.delete(job);
@@ -325,8 +369,11 @@ export class Runner {
   }
 
   /** `on_failure` has the place and the lane of what failed. */
-  #giveUp(runs: RuleRuns, job: Job, { text }: Failed): void {
+  #giveUp(runs: RuleRuns, job: Job, failed: Failed): void {
+    const { text } = failed;
     const { onFailure, retry } = job.policy;
+    if (!this.#isCutShort(job, failed))
+      this.#tickets?.gaveUp(job.tickets, { error: text, attempts: job.attempts });
     if (retry !== null) this.#reports.gaveUp(job, text);
     if (onFailure === null) return runs.finished(job);
     const onOver = (run: Run, ending: Ending) =>

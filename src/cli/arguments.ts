@@ -5,7 +5,15 @@ import { UsageError } from "../errors.ts";
 import { quoted } from "../log.ts";
 
 /** The first words that mean a command; without one, facron follows its configuration. */
-export const commandNames = ["watch", "check", "explain", "convert", "schema", "status"] as const;
+export const commandNames = [
+  "watch",
+  "check",
+  "explain",
+  "convert",
+  "schema",
+  "status",
+  "queue",
+] as const;
 
 /** Kinds of words that a command takes. */
 export interface Shape {

@@ -1,7 +1,9 @@
 /** The options by which every command is told where the rules are. */
 import type { ArgsDef } from "citty";
+import { resolve } from "node:path";
 import { accountNames, findAccount } from "../../ffi/users.ts";
 import { formatNames } from "../config/format.ts";
+import { defaultConf } from "../config/incron-conf.ts";
 import { loadIncron } from "../config/incron-installation.ts";
 import { type Configuration, loadConfiguration } from "../config/load.ts";
 import { merged } from "../config/merge.ts";
@@ -38,11 +40,10 @@ export function configurationLoader(
   given: Given,
   { cwd, words = [] }: { readonly cwd: string; readonly words?: readonly string[] },
 ): () => Configuration {
-  const named = [...(given.config?.split(betweenWords) ?? []), ...words];
+  const files = namedFiles(given, words);
   const format = formatGiven(given.format);
   const incronConf = given["incron-conf"];
-  const usesIncron = given.incron === true || incronConf !== undefined;
-  const files = named.length > 0 || usesIncron ? named : [defaultConfiguration];
+  const usesIncron = givesIncron(given);
   let before: Configuration | null = null;
   return () => {
     const parts: Configuration[] = [];
@@ -59,6 +60,21 @@ export function configurationLoader(
     }
     return merged(parts);
   };
+}
+
+/** What tells this configuration from others: the files that are named, absolute. */
+export function configurationFiles(given: Given, { cwd }: { readonly cwd: string }): string[] {
+  const incron = givesIncron(given) ? [given["incron-conf"] ?? defaultConf] : [];
+  return [...namedFiles(given, []), ...incron].map((file) => resolve(cwd, file));
+}
+
+function namedFiles(given: Given, words: readonly string[]): readonly string[] {
+  const named = [...(given.config?.split(betweenWords) ?? []), ...words];
+  return named.length > 0 || givesIncron(given) ? named : [defaultConfiguration];
+}
+
+function givesIncron({ incron, "incron-conf": incronConf }: Given): boolean {
+  return incron === true || incronConf !== undefined;
 }
 
 function uidOf(user: string): number | null {

@@ -24,7 +24,7 @@ export interface DaemonContext extends Context {
     | "self"
     | "signals"
     | "onReady"
-  >;
+  > & { readonly journalUrl: URL };
 }
 
 /** @throws {UsageError} unless `text` is a whole number from 1 on */

@@ -14,6 +14,7 @@ Usage:
   facron convert FILE                         a facron or incron table as TOML
   facron schema                               the JSON Schema of the TOML
   facron status [--json] [--pid N]            what running facrons do
+  facron queue [list|retry|drop] [ID...]      what of durable rules waits, runs and died
 
 Options:
   -c, --config FILE    rules to follow: a file, or a directory of files; may be given more than
@@ -179,6 +180,30 @@ Examples:
   facron status --json | jq '.rules[] | select(.failed > 0) | .name'
 `;
 
+const queueHelp = `facron queue: what of durable rules waits, runs and died
+
+Usage:
+  facron queue [list] [--json] [--rule NAME] [--dead]
+  facron queue retry ID... | --rule NAME | --all     what died is run again
+  facron queue drop ID... | --rule NAME | --all      it is not run any more; what runs, runs on
+
+A facron that runs is told at once.
+
+Options:
+${sources.replace("the same as FILE", "whose queue")}
+      --state-dir DIR  where journals are (default: state_dir of the configuration)
+      --rule NAME      only of this rule
+      --dead           only what died
+      --all            everything: for drop also what waits
+      --json           one JSON object a line
+  -h, --help           this help
+
+Examples:
+  facron queue --config /etc/facron.toml
+  facron queue retry --rule import
+  facron queue drop 17 18
+`;
+
 const helps: Readonly<Record<(typeof commandNames)[number] | "run", string>> = {
   run: mainHelp,
   watch: watchHelp,
@@ -187,6 +212,7 @@ const helps: Readonly<Record<(typeof commandNames)[number] | "run", string>> = {
   convert: convertHelp,
   schema: schemaHelp,
   status: statusHelp,
+  queue: queueHelp,
 };
 
 export function helpOf(command: keyof typeof helps): string {

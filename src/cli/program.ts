@@ -21,6 +21,8 @@ export interface Program {
   readonly self: readonly string[];
   /** The reader thread's file, which lies elsewhere in the compiled binary. */
   readonly readerUrl: URL;
+  /** The same of the journal's. */
+  readonly journalUrl: URL;
   /** The output thread's. */
   readonly outputUrl: URL;
 }
@@ -37,6 +39,7 @@ const questions: Readonly<Partial<Record<CommandName, () => Promise<Question>>>>
   convert: async () => (await import("./convert.ts")).convert,
   schema: async () => (await import("./schema.ts")).schema,
   status: async () => (await import("./status.ts")).status,
+  queue: async () => (await import("./queue.ts")).queue,
 };
 
 export async function runProgram(typed: readonly string[], program: Program): Promise<ExitCode> {
@@ -74,7 +77,7 @@ async function answer(question: Question, context: Context): Promise<ExitCode> {
 async function start(
   command: CommandName,
   words: readonly string[],
-  { readerUrl, outputUrl, self }: Program,
+  { readerUrl, journalUrl, outputUrl, self }: Program,
   { isDaemon }: { readonly isDaemon: boolean },
 ): Promise<ExitCode> {
   const cwd = workingDirectory();
@@ -89,6 +92,7 @@ async function start(
       version,
       cwd,
       readerUrl,
+      journalUrl,
       outputUrl,
       self,
       signals: new Signals(),

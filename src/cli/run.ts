@@ -2,7 +2,12 @@
 import { type ArgsDef, parseArgs } from "citty";
 import { type DaemonEnd, runDaemon } from "../daemon/daemon.ts";
 import { type Shape, strictArguments } from "./arguments.ts";
-import { configurationArgs, configurationLists, configurationLoader } from "./configuration.ts";
+import {
+  configurationArgs,
+  configurationFiles,
+  configurationLists,
+  configurationLoader,
+} from "./configuration.ts";
 import { type DaemonContext, positiveNumber } from "./context.ts";
 
 const args = {
@@ -17,13 +22,17 @@ export const runShape: Shape = { args, words: null, lists: configurationLists };
 
 export function run(context: DaemonContext): Promise<DaemonEnd> {
   const given = parseArgs<typeof args>(strictArguments(context.words, runShape), args);
+  const { journalUrl, ...daemon } = context.daemon;
   const maxRunning = given["max-running"];
+  const dryRun = given["dry-run"] === true;
+  const configuration = configurationFiles(given, context);
   return runDaemon({
-    ...context.daemon,
+    ...daemon,
     load: configurationLoader(given, { cwd: context.cwd }),
+    ...(dryRun ? {} : { journal: { url: journalUrl, configuration } }),
     everyPathMustWork: false,
     maxRunning: maxRunning === undefined ? null : positiveNumber("--max-running", maxRunning),
-    dryRun: given["dry-run"] === true,
+    dryRun,
     // incrontab(1) counts on a table being read as soon as it is saved.
     watchesConfiguration:
       given["watch-config"] === true || given.incron === true || given["incron-conf"] !== undefined,

@@ -199,6 +199,9 @@ class RuleReader {
     refuseTogether(this.#given, { ...defaultPolicy, ...all.policy }, command, this.#table);
     if (this.#given.require_access === true && all.identity.user === undefined)
       this.#table.needs("require_access", "user");
+    // Else it would be FILE:LINE, and another after each line that is put above.
+    if (all.policy.durable === true && this.#given.name === undefined)
+      this.#table.needs("durable", "name, by which the rule finds its events again");
     return ruleActions(all);
   }
 

@@ -10,8 +10,9 @@ import { cgroupTroubles } from "./cgroup-troubles.ts";
 import { dependedNames } from "../config/depends.ts";
 import { ConfigError, type ConfigProblem, formatProblem } from "../errors.ts";
 import type { Log } from "../log.ts";
-import { type FromReader, planOf, type WatchReport } from "../reader/plan.ts";
+import { type FromReader, type Plan, planOf, type WatchReport } from "../reader/plan.ts";
 import type { Rule } from "../rule/rule.ts";
+import { Durable, type JournalSource } from "./durable.ts";
 import { HangWatch } from "./hang-watch.ts";
 import { unknownActors } from "./unknown-actors.ts";
 import { ConnectorEvents } from "./process-events.ts";
@@ -27,7 +28,11 @@ export interface Loaded {
   readonly warnings: readonly ConfigProblem[];
   /** What they came from. */
   readonly files?: readonly { readonly file: string }[];
-  readonly settings?: { readonly maxRunning?: number; readonly runtimeDir?: string };
+  readonly settings?: {
+    readonly maxRunning?: number;
+    readonly runtimeDir?: string;
+    readonly stateDir?: string;
+  };
   /** Absolute paths and patterns; when one of them changes, the rules may. */
   readonly dependsOn?: readonly string[];
   /** Errors of files without which the others go on. */
@@ -57,6 +62,8 @@ export interface DaemonOptions {
   /** Where relative programs start; a daemon's own working directory is "/". */
   readonly cwd: string;
   readonly readerUrl: URL;
+  /** Absent: no rule can be durable. */
+  readonly journal?: JournalSource;
   /** The output thread's file. */
   readonly outputUrl: URL;
   readonly signals: Signals;
@@ -98,6 +105,7 @@ class Daemon {
   readonly #log: Log;
   readonly #end = Promise.withResolvers<DaemonEnd>();
   readonly #runner: Runner;
+  readonly #durable: Durable | null;
   readonly #outputLog: OutputLog;
   #reader: ReaderThread | null = null;
   #hangWatch: HangWatch | null = null;
@@ -144,7 +152,9 @@ class Daemon {
       },
       onStarted: (count) => this.#madeRoom(count),
       onFull: (isFull) => this.#reader?.holdBack(isFull),
+      tickets: () => this.#durable?.tickets ?? null,
     });
+    this.#durable = options.journal === undefined ? null : this.#durableRules(options.journal);
   }
 
   #spawn(start: Start, onExit: (ending: Ending) => void): Started {
@@ -191,6 +201,17 @@ class Daemon {
     });
   }
 
+  #durableRules(source: JournalSource): Durable {
+    return new Durable({
+      source,
+      log: this.#log,
+      run: (rules, buffer, count) => this.#runner.enqueue(rules, buffer, count),
+      onMore: (count) => this.#reader!.tookRoom(count),
+      onFewer: (count) => this.#madeRoom(count),
+      onDeath: (reason) => this.#fail(`The journal thread died: ${reason}`),
+    });
+  }
+
   #showProgress(reader: ReaderThread): void {
     const { showStatus } = this.#options;
     if (showStatus === undefined) return;
@@ -203,8 +224,11 @@ class Daemon {
     switch (message.kind) {
       case "triggers": {
         const rules = this.#rulesByGeneration.get(message.generation)!;
+        if (this.#durable !== null) return this.#durable.take(rules, message.buffer, message.count);
         return this.#runner.enqueue(rules, message.buffer, message.count);
       }
+      case "read-until":
+        return this.#durable?.allIsReadUntil(message.microseconds);
       case "log":
         return this.#log[message.level](message.text);
       case "configuration-changed":
@@ -272,8 +296,25 @@ class Daemon {
     this.#rulesByGeneration.set(this.#generation, rules);
     const { everyPathMustWork } = this.#options;
     const plan = planOf(rules, { generation: this.#generation, everyPathMustWork, uidOf });
+    const durable = this.#durable?.isNeededFor(rules) === true ? this.#durable : null;
+    if (durable === null) return this.#sendPlan(plan);
+    durable.follow(rules, settings?.stateDir).then(
+      (catchUp) => this.#sendPlan({ ...plan, tellsReadUntil: true, ...(catchUp && { catchUp }) }),
+      (error: Error) => this.#withoutJournal(plan, error),
+    );
+  }
+
+  #sendPlan(plan: Plan): void {
+    if (this.#isStopping) return;
     this.#hangWatch!.start();
     this.#reader!.send({ kind: "plan", plan });
+  }
+
+  /** What cannot be begun is not begun; what is under way goes on. */
+  #withoutJournal(plan: Plan, { message }: Error): void {
+    if (!this.#isReady) return this.#fail(message);
+    this.#log.error(`${message}; until then no rule is durable`);
+    this.#sendPlan(plan);
   }
 
   /** The reader follows the plan; it sends no more triggers of older ones. */
@@ -358,10 +399,13 @@ class Daemon {
 
   #letCommandsEnd(): void {
     const spent = this.#stoppedAt === 0 ? 0 : performance.now() - this.#stoppedAt;
-    this.#commandsEnded ??= this.#runner.stop({
-      graceMs: Math.max(graceMs - spent, 0),
-      killAfterMs,
-    });
+    this.#commandsEnded ??= this.#endCommands(Math.max(graceMs - spent, 0));
+  }
+
+  async #endCommands(graceLeftMs: number): Promise<void> {
+    await within(graceLeftMs, this.#durable?.stored());
+    await this.#runner.stop({ graceMs: graceLeftMs, killAfterMs });
+    await within(killAfterMs, this.#durable?.close());
   }
 
   #finishAfterCommands(): void {
@@ -376,4 +420,13 @@ class Daemon {
     this.#log.error(text);
     this.#end.resolve({ isClean: false, signal: null });
   }
+}
+
+/** Wait for it, but no longer: a disk may not answer. */
+async function within(milliseconds: number, promise: Promise<void> | undefined): Promise<void> {
+  if (promise === undefined) return;
+  const { promise: over, resolve } = Promise.withResolvers<void>();
+  const timer = setTimeout(resolve, milliseconds);
+  await Promise.race([promise, over]);
+  clearTimeout(timer);
 }

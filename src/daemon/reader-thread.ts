@@ -102,6 +102,11 @@ export class ReaderThread {
     Atomics.add(this.#counters, sharedCounters.triggersWaiting, triggersWaitingMax);
   }
 
+  /** So many triggers wait that it has not sent. */
+  tookRoom(triggers: number): void {
+    Atomics.add(this.#counters, sharedCounters.triggersWaiting, triggers);
+  }
+
   /** So many triggers no longer wait. */
   madeRoom(triggers: number): void {
     const before = Atomics.sub(this.#counters, sharedCounters.triggersWaiting, triggers);

@@ -16,6 +16,7 @@ const syntheticText: Record<SyntheticReason, Uint8Array> = {
   appeared: utf8(',"synthetic":"appeared"'),
   overflow: utf8(',"synthetic":"overflow"'),
   poll: utf8(',"synthetic":"poll"'),
+  restart: utf8(',"synthetic":"restart"'),
 };
 const quoteByte = 0x22;
 

@@ -48,7 +48,7 @@ export class ReaderLoop {
 
   /** Runs until the program ends. */
   run(): void {
-    const { outbox, mounts, watcher, rounds, unknownActors, families } = this.#parts;
+    const { outbox, mounts, watcher, rounds, unknownActors, families, readUntil } = this.#parts;
     const { stdout } = outbox;
     this.#poll.set(controlSlot, this.#start.wakeFd, POLLIN);
     this.#poll.set(mountsSlot, mounts.pollFd, POLLPRI);
@@ -71,6 +71,7 @@ export class ReaderLoop {
       this.#walkOn();
       this.#answerReadUps();
       unknownActors.sayIfDue();
+      readUntil.afterRound({ hasTriggers: outbox.takeHasSent() });
       if (stdout.isGone) this.#finish({ kind: "stdout-gone" });
     }
   }
@@ -98,11 +99,13 @@ export class ReaderLoop {
   }
 
   #timeoutMs(): number {
-    const { watcher, rounds, mounts, recoveries, families } = this.#parts;
+    const { watcher, rounds, mounts, recoveries, families, readUntil } = this.#parts;
     const { tables } = watcher;
     if (tables.isWalking || this.#looksAgain || this.#somethingCameOrWent) return 0;
     if (rounds.isDue || mounts.hasNews) return 0;
-    let timeoutMs = recoveries.isActive ? renameWaitMs : families.timeoutMs;
+    let timeoutMs = recoveries.isActive
+      ? renameWaitMs
+      : soonest(families.timeoutMs, readUntil.timeoutMs);
     for (let i = 0; i < tables.list.length; i++) {
       const table = tables.list[i]!;
       if (table.backend.hasAhead && this.#mayRead) return 0;
@@ -129,7 +132,10 @@ export class ReaderLoop {
 
   #apply(plan: Plan): void {
     try {
-      this.#parts.swap.apply(plan);
+      const { swap, readUntil, recoveries, watcher } = this.#parts;
+      swap.apply(plan);
+      if (plan.catchUp !== undefined) recoveries.lookBack(watcher.tables.list, plan.catchUp);
+      readUntil.follow(plan);
       this.#unreported = plan;
     } catch (error) {
       if (!(error instanceof WatchError)) throw error;
@@ -212,11 +218,12 @@ export class ReaderLoop {
 
   /** What is queued now is told, and nothing that comes later. */
   #drain(flushMs: number): void {
-    const { queues, rounds, unknownActors, outbox } = this.#parts;
+    const { queues, rounds, unknownActors, outbox, readUntil } = this.#parts;
     queues.readWhatIsQueued();
     this.#recoverWithin(flushMs);
     rounds.lookOnceMore();
     unknownActors.say();
+    readUntil.tell();
     this.#port.send({ kind: "all-read" });
     const linesLost = outbox.stdout.flushWithin(flushMs);
     this.#finish({ kind: "drained", linesLost });
@@ -234,4 +241,9 @@ export class ReaderLoop {
     this.#port.send(message);
     this.#isOver = true;
   }
+}
+
+/** Of two timeouts of poll(2): -1 is none. */
+function soonest(a: number, b: number): number {
+  return a < 0 || b < 0 ? Math.max(a, b) : Math.min(a, b);
 }

@@ -32,6 +32,7 @@ export class Outbox {
   readonly #log: Log;
   readonly #counters: Int32Array;
   #triggersSinceCollected = 0;
+  #hasSent = false;
 
   constructor({ port, log, counters }: OutboxOptions) {
     this.#port = port;
@@ -66,8 +67,16 @@ export class Outbox {
     const buffer = this.triggers.take();
     const { generation } = this;
     this.#triggersSinceCollected += count;
+    this.#hasSent = true;
     Atomics.add(this.#counters, sharedCounters.triggersWaiting, count);
     this.#port.send({ kind: "triggers", generation, count, buffer }, [buffer]);
+  }
+
+  /** Whether triggers were sent since this was asked last. */
+  takeHasSent(): boolean {
+    const hasSent = this.#hasSent;
+    this.#hasSent = false;
+    return hasSent;
   }
 
   get hasGarbage(): boolean {

@@ -18,6 +18,18 @@ export interface Plan {
   readonly rules: readonly PlannedRule[];
   /** At the start, or for `watch`: a path that cannot be watched is an error and not a warning. */
   readonly everyPathMustWork: boolean;
+  /** The main thread wants to know up to which moment all is read: `FromReader` "read-until". */
+  readonly tellsReadUntil?: boolean;
+  /** For the first plan only. */
+  readonly catchUp?: CatchUpPlan;
+}
+
+/** Files that have changed since are told as synthetic events: they changed while facron was down. */
+export interface CatchUpPlan {
+  /** Microseconds since 1970, in the time of files. */
+  readonly since: number;
+  /** For which rules. */
+  readonly rules: readonly number[];
 }
 
 export interface PlannedRule {
@@ -119,6 +131,13 @@ export type FromReader =
     }
   | { readonly kind: "log"; readonly level: "info" | "warn" | "error"; readonly text: string }
   | { readonly kind: "configuration-changed" }
+  /**
+   * No record is missing of what happened before: its triggers were sent before this. Sent now and then,
+   * if the plan asks for it.
+   *
+   * @param microseconds since 1970, in the time of files
+   */
+  | { readonly kind: "read-until"; readonly microseconds: number }
   /** @param seq of the last line until then */
   | { readonly kind: "read"; readonly seq: number }
   | { readonly kind: "counted"; readonly status: ReaderStatus }

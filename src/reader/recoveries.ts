@@ -4,6 +4,7 @@ import type { Log } from "../log.ts";
 import type { CatchUp } from "../watch/catch-up.ts";
 import { overflowText } from "../watch/explain.ts";
 import { Recovery } from "../watch/recovery.ts";
+import type { CatchUpPlan } from "./plan.ts";
 import type { Node } from "../watch/tree.ts";
 import type { Listing } from "../watch/walk.ts";
 import type { WatchTable } from "../watch/watch-table.ts";
@@ -42,6 +43,11 @@ export class Recoveries {
   lost(table: WatchTable): void {
     this.#log.warn(overflowText(table.backend.name));
     this.of(table).lost(nowMicroseconds());
+  }
+
+  /** Facron was not there: what has changed meanwhile is told to some rules. */
+  lookBack(tables: readonly WatchTable[], { since, rules }: CatchUpPlan): void {
+    for (const table of tables) this.of(table).lookBack(since, new Set(rules));
   }
 
   /** All that is in a directory, which is compared with the disk. */

@@ -42,6 +42,7 @@ export const unknownFamily = -1;
 //   seq (two words, the lower one first: it may pass 2^32), rule, events,
 //   pid, length of path, length of from, length of the actor,
 //   time (two words), reason, family, ticket (two words)
+// The journal keeps triggers as they are here: what changes the layout raises its `formatVersion`.
 // The events carry the matcher's `viewSelf` and `viewDirectory` above their own bits.
 const headerWords = 14;
 const headerBytes = headerWords * 4;
@@ -179,6 +180,67 @@ export class TriggerReader {
   }
 }
 
+/** Goes over the triggers of a buffer where they lie: for a thread that needs a few words of each. */
+export class TriggerCursor {
+  readonly #bytes: Uint8Array;
+  readonly #words: Int32Array;
+  #start = 0;
+  #end = 0;
+
+  constructor(buffer: ArrayBuffer) {
+    this.#bytes = new Uint8Array(buffer);
+    this.#words = new Int32Array(buffer);
+  }
+
+  /** Go to the next, or first to the first. @returns false at the end */
+  next(): boolean {
+    this.#start = this.#end;
+    if (this.#start === this.#bytes.length) return false;
+    this.#end = this.#start + sizeAt(this.#words, this.#start >> 2);
+    return true;
+  }
+
+  get rule(): number {
+    return this.#words[(this.#start >> 2) + ruleWord]!;
+  }
+
+  set rule(index: number) {
+    this.#words[(this.#start >> 2) + ruleWord] = index;
+  }
+
+  get events(): number {
+    return this.#words[(this.#start >> 2) + 3]! & ~viewBits;
+  }
+
+  /** Microseconds since 1970. */
+  get time(): number {
+    return longAt(this.#words, (this.#start >> 2) + timeWord);
+  }
+
+  get synthetic(): SyntheticReason | null {
+    return syntheticReasons[this.#words[(this.#start >> 2) + reasonWord]! - 1] ?? null;
+  }
+
+  get ticket(): number {
+    return longAt(this.#words, (this.#start >> 2) + ticketWord);
+  }
+
+  set ticket(ticket: number) {
+    setLong(this.#words, (this.#start >> 2) + ticketWord, ticket);
+  }
+
+  /** A view. */
+  get path(): Uint8Array {
+    const start = this.#start + headerBytes;
+    return this.#bytes.subarray(start, start + this.#words[(this.#start >> 2) + 5]!);
+  }
+
+  /** All of it, as a view: triggers may follow one another in any buffer. */
+  get bytes(): Uint8Array {
+    return this.#bytes.subarray(this.#start, this.#end);
+  }
+}
+
 /** Triggers of one rule, in order. */
 export interface RuleTriggers {
   /** Index into the plan's rules. */
@@ -239,12 +301,16 @@ function sizeAt(words: Int32Array, at: number): number {
 /** A buffer with this one alone, as of rule 0. */
 export function bufferOf(trigger: Trigger): ArrayBuffer {
   const { events, isSelf, isDirectory, pid, seq, path, from, actor, synthetic, family } = trigger;
+  const { ticket } = trigger;
   const seen = events | (isSelf ? viewSelf : 0) | (isDirectory ? viewDirectory : 0);
   const packed = actor === null ? null : packActor(actor);
   const writer = new TriggerWriter();
   writer.time = trigger.time;
   writer.add(0, seen, pid, seq, path, path, 0, 0, from, packed, synthetic, family);
-  return writer.take();
+  const buffer = writer.take();
+  const cursor = new TriggerCursor(buffer);
+  if (cursor.next()) cursor.ticket = ticket;
+  return buffer;
 }
 
 export interface Sifting {

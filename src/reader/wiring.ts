@@ -18,6 +18,7 @@ import { PlanSwap } from "./plan-swap.ts";
 import { PollRounds } from "./poll-rounds.ts";
 import { logOver, type ReaderPort } from "./port.ts";
 import { Queues } from "./queues.ts";
+import { ReadUntil } from "./read-until.ts";
 import { Recoveries } from "./recoveries.ts";
 import { UnknownActors } from "./unknown-actors.ts";
 import { Watcher } from "./watcher.ts";
@@ -41,6 +42,7 @@ export interface Parts {
   readonly queues: Queues;
   readonly swap: PlanSwap;
   readonly rounds: PollRounds;
+  readonly readUntil: ReadUntil;
 }
 
 export interface WiringHooks {
@@ -89,7 +91,8 @@ export function wire(start: ReaderStart, port: ReaderPort, { onRootGone }: Wirin
   const swap = new PlanSwap({ ...telling, watcher, queues, disk, lookout, log });
   const rounds = new PollRounds({ table, backpressure, dispatch, outbox, lookout, log });
   const driven = { log, counters, outbox, backpressure, unknownActors, catchUp, recoveries };
-  return { ...driven, families, lookout, mounts, watcher, queues, swap, rounds };
+  const readUntil = new ReadUntil({ port, tables, catchUp, recoveries });
+  return { ...driven, families, lookout, mounts, watcher, queues, swap, rounds, readUntil };
 }
 
 function isAllRead({ queuedBytes, hasAhead }: Backend): boolean {

@@ -115,6 +115,12 @@ export class Interests {
     return new Interests(this.#rules, list);
   }
 
+  /** Only what these rules want, or null. */
+  ofRules(rules: ReadonlySet<number>): Interests | null {
+    const list = this.list.filter(({ rule }) => rules.has(rule));
+    return list.length === 0 ? null : new Interests(this.#rules, list);
+  }
+
   /** What the other rules here want; null if there are none. */
   without(rules: ReadonlySet<number>): Interests | null {
     const list = this.list.filter(({ rule }) => !rules.has(rule));

@@ -1,5 +1,5 @@
 /**
- * After the kernel's queue was full: which files have changed meanwhile, as far as a look can tell.
+ * After the kernel's queue was full, or facron was not there: which files have changed meanwhile, as far as a look can tell.
  *
  * Records are missing of a stretch of time. It began after the last moment of which everything is read
  * (`LossClock`), so what has no later time of change did not change. All others are looked at while the
@@ -19,7 +19,10 @@ import { isOwnOutput, type Node } from "./tree.ts";
 import type { Listing } from "./walk.ts";
 import type { WatchTable } from "./watch-table.ts";
 
-const { create, modify, close_write } = eventBits;
+const { create, modify, close_write, moved_to } = eventBits;
+
+/** A look tells these, and none of the others. */
+const content = create | modify | close_write;
 
 /** So long the comparison waits for a moment in which no record is queued: milliseconds. */
 const patienceMs = 200;
@@ -32,6 +35,8 @@ interface Search {
   readonly firstLoss: number;
   lastLoss: number;
   readonly asked: number;
+  /** Who is told what changed before the start; null: who is told what was lost. */
+  readonly rules: ReadonlySet<number> | null;
 }
 
 interface FoundPlace {
@@ -61,6 +66,8 @@ export class Recovery {
   #lostBy = Infinity;
   /** Time of change of what a look has found, by `keyOf`: it is told again only if it changes again. */
   readonly #handled = new Map<string, number>();
+  /** What the rules of a search want. */
+  #interests = new WeakMap<Interests, Interests | null>();
   #endedAt = 0;
   #count = 0;
 
@@ -82,16 +89,30 @@ export class Recovery {
     lossClock.lost(wall, backend);
     this.#told.open();
     const order = this.#told.nextOrder;
-    const search = this.#isLooking ? this.#next : this.#search;
+    const isOther = this.#isLooking || (this.#search?.rules ?? null) !== null;
+    const search = isOther ? this.#next : this.#search;
     if (search !== null) {
       search.since = Math.min(search.since, since);
       search.lastLoss = order;
       return;
     }
     const asked = performance.now();
-    const fresh = { since, firstLoss: order, lastLoss: order, asked };
+    const fresh = { since, firstLoss: order, lastLoss: order, asked, rules: null };
     if (this.#search === null) this.#search = fresh;
     else this.#next = fresh;
+  }
+
+  /**
+   * Look for what happened before the start, as after a loss. To be called once, when all is watched.
+   *
+   * @param since microseconds since 1970
+   * @param rules who is told
+   */
+  lookBack(since: number, rules: ReadonlySet<number>): void {
+    this.#told.open();
+    const order = this.#told.nextOrder;
+    const asked = performance.now();
+    this.#search = { since, firstLoss: order, lastLoss: order, asked, rules };
   }
 
   /** Go on, between two reads. */
@@ -101,6 +122,7 @@ export class Recovery {
     if (!this.#isLooking) {
       const isPatient = performance.now() - this.#search.asked < patienceMs;
       if (isPatient && backend.end > backend.position) return;
+      if (this.#search.rules !== null && this.#table.isWalking) return;
       this.#begin();
     }
     if (this.#table.isComparing || this.#catchUp.isLookingIn(this.#table)) return;
@@ -117,9 +139,9 @@ export class Recovery {
 
   /** All that is in a directory of the tree. What is in a new one is told by the look into that. */
   look(node: Node, { directory, entries }: Listing): void {
-    const { interests } = node;
-    if (!this.#isLooking || interests === null) return;
-    if ((interests.events & (create | modify | close_write)) === 0) return;
+    if (!this.#isLooking) return;
+    const interests = this.#interestsOf(node);
+    if (interests === null) return;
     const found: Found[] = [];
     for (const { name, type } of entries) {
       if (type === DT_DIR && !interests.directories) continue;
@@ -131,16 +153,30 @@ export class Recovery {
   }
 
   #lookAtFile(node: Node): void {
-    const { interests } = node;
+    const interests = this.#interestsOf(node);
     if (interests === null) return;
     const name = new Uint8Array(0);
     const one = this.#find({ node, name, interests }, cString(node.path), { followSymlink: true });
     if (one !== null) this.#add(node, interests, [{ ...one, arrives: 0 }]);
   }
 
+  /** Those who are told of what is found; null: nobody. */
+  #interestsOf({ interests }: Node): Interests | null {
+    if (interests === null) return null;
+    const { rules } = this.#search!;
+    if (rules === null) return (interests.events & content) === 0 ? null : interests;
+    let some = this.#interests.get(interests);
+    if (some === undefined) {
+      some = interests.ofRules(rules);
+      this.#interests.set(interests, some);
+    }
+    return some !== null && (some.events & (content | moved_to)) !== 0 ? some : null;
+  }
+
   #add(node: Node, interests: Interests, found: readonly Found[]): void {
     this.#count += found.length;
-    this.#catchUp.add(node, this.#table, { interests, found, reason: "overflow" });
+    const reason = this.#search!.rules === null ? "overflow" : "restart";
+    this.#catchUp.add(node, this.#table, { interests, found, reason });
   }
 
   #find(place: FoundPlace, path: Uint8Array, options = { followSymlink: false }): Found | null {
@@ -162,9 +198,11 @@ export class Recovery {
   }
 
   #foundAs(name: Uint8Array, status: FileStatus, path: Uint8Array): Found {
-    const { since } = this.#search!;
+    const { since, rules } = this.#search!;
     const isComplete = status.kind === S_IFREG && !isBeingWritten(path);
-    const completes = close_write | (status.modified >= since ? modify : 0);
+    // Whether it was written there or moved there nobody knows: after a loss another record may say it.
+    const moved = rules === null ? 0 : moved_to;
+    const completes = close_write | moved | (status.modified >= since ? modify : 0);
     return {
       name,
       isDirectory: status.kind === S_IFDIR,
@@ -202,8 +240,9 @@ export class Recovery {
   }
 
   #end(): void {
+    const when = this.#search!.rules === null ? "After the overflow" : "Since facron ended";
     this.#log.info(
-      `After the overflow: ${this.#count} changes were found by a look and told as synthetic events; ` +
+      `${when}: ${this.#count} changes were found by a look and told as synthetic events; ` +
         "what was deleted, renamed, opened or read meanwhile is not known",
     );
     this.#search = this.#next;

@@ -6,7 +6,7 @@ import { parseToml } from "../../src/config/toml.ts";
 
 /** What stands in parentheses behind the command, clause by clause. */
 function clausesOf(keys: string): string[] {
-  const text = `[[rule]]\nwatch = "/a"\non = "create"\nrun = ["/bin/x"]\n${keys}`;
+  const text = `[[rule]]\nname = "a"\nwatch = "/a"\non = "create"\nrun = ["/bin/x"]\n${keys}`;
   const { rules } = parseToml({ file: "t.toml", bytes: utf8(text), cwd: "/cwd" });
   const sentence = describeRule(rules[0]!.rule);
   return /runs \/bin\/x(?: as \w+)? ?\(?(.*?)\)?$/.exec(sentence)![1]!.split("; ");

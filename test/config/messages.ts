@@ -114,6 +114,7 @@ export const messages: Readonly<Record<Exclude<FormatName, "incron">, readonly R
     /Cannot use when_busy = "restart" with order = "none"/,
     /Cannot use throttle with order = "none"/,
     /Cannot use when_full = "drop_oldest" with durable = true/,
+    /Cannot use durable without name, by which/,
     /Cannot use "SIGTREM" as stop_signal: there is no such signal; did you mean "SIGTERM"\?/,
     /Cannot use "WHATEVER" as stop_signal: there is no such signal; write one like/,
     /Cannot use "15" as stop_signal: signals are written by name; write "TERM"/,

@@ -38,7 +38,7 @@ const commands = new Set([
 ]);
 /** They answer and end. */
 const answers = [...commands].filter((command) =>
-  /^facron (check|explain|convert|schema)\b/.test(command),
+  /^facron (check|explain|convert|schema|queue)\b/.test(command),
 );
 /** They ask a facron that runs. */
 const questions = [...commands].filter((command) => command.startsWith("facron status"));
@@ -93,7 +93,8 @@ describe("it works as an example says:", () => {
 
   for (const command of answers) {
     rootTest(command, async () => {
-      const running = sandbox().run(command);
+      const place = sandbox();
+      const running = place.run(`${prepared(command, place)}${command}`);
       expect(await running.exit()).toEqual({ code: 0, signal: null });
       expect(running.log).toBe("");
       if (!command.includes(">")) expect(running.lines).not.toBeEmpty();
@@ -122,6 +123,17 @@ describe("it works as an example says:", () => {
     });
   }
 });
+
+/** A queue is there when a facron with a durable rule has been. @returns what goes before the command */
+function prepared(command: string, place: Sandbox): string {
+  if (!command.startsWith("facron queue")) return "";
+  const rule = '[[rule]]\nname = "ingest"\nwatch = "/srv/in"\non = "create"\ndurable = true\n';
+  place.write(
+    "/etc/facron.conf",
+    `[facron]\nstate_dir = "/srv/state"\n${rule}run = ["/bin/true"]\n`,
+  );
+  return "facron 2>log & until grep -qs ready log; do sleep 0.01; done; kill $!; wait; ";
+}
 
 /** SIGTERM to the facron in a sandbox: what reads from it then comes to its end too. */
 function endFacron({ pid }: RunningBinary): void {

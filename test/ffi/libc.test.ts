@@ -42,7 +42,6 @@ const ffiTypes: Readonly<Record<string, readonly string[]>> = {
   id_t: ["u32"],
   mode_t: ["u32"],
   uint64_t: ["u64"],
-  socklen_t: ["u32"],
   size_t: ["u64"],
   nfds_t: ["u64"],
   "unsigned long": ["u64"],

@@ -2,7 +2,13 @@
 import { describe, expect, test } from "bun:test";
 import { utf8 } from "../../ffi/bytes.ts";
 import { packActor } from "../../src/reader/packed-actor.ts";
-import { noFamily, type Trigger, TriggerReader, TriggerWriter } from "../../src/reader/trigger.ts";
+import {
+  noFamily,
+  type Trigger,
+  TriggerCursor,
+  TriggerReader,
+  TriggerWriter,
+} from "../../src/reader/trigger.ts";
 import { viewDirectory, viewSelf } from "../../src/rule/view.ts";
 import { randomBytes, seededRandom } from "../contract/random.ts";
 
@@ -125,5 +131,43 @@ describe("TriggerWriter", () => {
     for (const one of triggers) put(writer, one);
     expect(writer.count).toBe(20_000);
     expect(plain(takeAll(writer.take()))).toEqual(plain(triggers));
+  });
+});
+
+describe("TriggerCursor", () => {
+  test("sets ticket and rule of each trigger and leaves the rest as it was", () => {
+    const writer = new TriggerWriter();
+    const given = [
+      trigger({ path: bytes255, time: 2 ** 50 }),
+      trigger({ seq: 2, path: utf8("/b"), from: utf8("/a"), actor: lone, synthetic: "restart" }),
+      trigger({ seq: 3 }),
+    ];
+    for (const one of given) put(writer, one);
+    const buffer = writer.take();
+    const cursor = new TriggerCursor(buffer);
+    const seen: unknown[] = [];
+    for (let ticket = 2 ** 40; cursor.next(); ticket++) {
+      seen.push([cursor.rule, cursor.time, cursor.synthetic, [...cursor.path]]);
+      cursor.ticket = ticket;
+      cursor.rule = 7;
+      expect(cursor.ticket).toBe(ticket);
+    }
+    expect(seen).toEqual(
+      given.map(({ rule, time, synthetic, path }) => [rule, time, synthetic, [...path]]),
+    );
+    const expected = given.map((one, at) => ({ ...one, rule: 7, ticket: 2 ** 40 + at }));
+    expect(plain(takeAll(buffer))).toEqual(plain(expected));
+  });
+
+  test("gives the bytes of a trigger, which are one in any buffer", () => {
+    const writer = new TriggerWriter();
+    put(writer, trigger({ path: utf8("/first") }));
+    put(writer, trigger({ path: utf8("/second!"), seq: 9 }));
+    const cursor = new TriggerCursor(writer.take());
+    cursor.next();
+    cursor.next();
+    const [alone] = takeAll(cursor.bytes.slice().buffer);
+    expect(plain([alone!])).toEqual(plain([trigger({ path: utf8("/second!"), seq: 9 })]));
+    expect(cursor.next()).toBe(false);
   });
 });

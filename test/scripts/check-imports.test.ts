@@ -5,7 +5,18 @@ import { checkImports } from "../../scripts/check-imports.ts";
 import { tempDir } from "../helpers/temp-dir.ts";
 
 /** Every room with a file that imports nothing, and then `files`. */
-const rooms = ["cli", "daemon", "reader", "watch", "config", "action", "gate", "output", "rule"];
+const rooms = [
+  "cli",
+  "daemon",
+  "reader",
+  "watch",
+  "config",
+  "action",
+  "journal",
+  "gate",
+  "output",
+  "rule",
+];
 const ownFile = "export const own = 1;\n";
 
 function faultsIn(files: Readonly<Record<string, string>>): string[] {
