@@ -5,7 +5,8 @@ import type { BackendName } from "../rule/rule.ts";
 import type { ActorDesk } from "./actor-desk.ts";
 import type { Backend } from "./backend.ts";
 import { causeOf } from "./explain.ts";
-import { FanotifyBackend, type FanotifyOptions, isCopyRefused, KnownMarks } from "./fanotify.ts";
+import { FanotifyBackend, type FanotifyOptions } from "./fanotify.ts";
+import { isCopyRefused, KnownMarks } from "./group-marks.ts";
 import { InotifyBackend } from "./inotify.ts";
 import { JointBackend, type Spares } from "./joint-backend.ts";
 
