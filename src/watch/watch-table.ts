@@ -43,9 +43,6 @@ const looksMax = 100;
 const nothingThere = "nothing ";
 const slash = 0x2f;
 
-/** So long a doubt waits for a moment in which no record is queued: milliseconds. */
-const doubtPatienceMs = 200;
-
 const fileKind = { isTop: true, isHidden: false, holdsOwnOutput: false } as const;
 
 interface Former {
@@ -100,8 +97,6 @@ export class WatchTable {
   readonly #names: NameRecords;
   /** Roots whose filesystem is watched as a whole; null where that can't be. */
   readonly #scope: FilesystemScope | null;
-  /** A record of a directory has come since the last comparison. */
-  #isComparisonOld = true;
   /** Files that were replaced, as a look has found. */
   #formers: Former[] = [];
   /** Roots to be looked for when the records have come to there (`Backend.position`). */
@@ -110,8 +105,6 @@ export class WatchTable {
   readonly #covered = new Map<string, string>();
   /** The same of what is watched. */
   readonly #places = new WeakMap<Root, string>();
-  /** performance.now() at the first read that found the tree in doubt. */
-  #doubtedAt: number | null = null;
   /** Roots of which the log says that they are no longer there. */
   readonly #gone = new WeakSet<Root>();
 
@@ -158,9 +151,10 @@ export class WatchTable {
 
   /** Records about what is in directories may have to wait. */
   get mayHoldBack(): boolean {
-    const { moves, isAhead, isInDoubt, isStuck, hasUntold } = this.#directories;
+    const { places, doubt, isStuck } = this.#directories;
+    const { isAhead, hasUntold, moves } = places;
     const waits =
-      isInDoubt || isStuck || isAhead || hasUntold || this.#scope?.finder.hasLost === true;
+      doubt.exists || isStuck || isAhead || hasUntold || this.#scope?.finder.hasLost === true;
     return waits || !moves.isEmpty || this.#names.isUnsettled;
   }
 
@@ -202,7 +196,7 @@ export class WatchTable {
   #dropRoot(root: Root): void {
     if (root.node === null) return;
     const { mark } = root.node;
-    this.#directories.drop(root.node);
+    this.#directories.places.drop(root.node);
     root.node = null;
     this.#scope?.remove(root, mark.identity);
   }
@@ -220,7 +214,7 @@ export class WatchTable {
 
   /** Another directory is at a place below a root, or none: a look will tell. */
   giveUp(node: Node, { isUnmounted = false } = {}): void {
-    this.#directories.drop(node, { isDeleted: isUnmounted });
+    this.#directories.places.drop(node, { isDeleted: isUnmounted });
   }
 
   /** Whether it is the directory of a place that is at its path. */
@@ -241,8 +235,8 @@ export class WatchTable {
 
   directoryEntry(node: Node, entry: DirectoryEntry): void {
     if (!follows(node.root)) return;
-    this.#isComparisonOld = true;
-    this.#directories.advance({ inHand: true });
+    this.#directories.doubt.noticeRecord();
+    this.#directories.places.advance({ inHand: true });
     if (entry.isUnsure === true) this.doubt();
     // In a tree of several queues some may say handles, and some names.
     if (node.mark.identity === null) this.#names.entry(node, entry);
@@ -250,15 +244,15 @@ export class WatchTable {
   }
 
   directoryMoved(move: DirectoryMove): void {
-    this.#isComparisonOld = true;
-    this.#directories.advance({ inHand: true });
+    this.#directories.doubt.noticeRecord();
+    this.#directories.places.advance({ inHand: true });
     if (move.isUnsure === true) this.doubt();
     this.#handles.moved(move);
   }
 
   /** Whether it, or a directory that it is in, is not where the tree has it: what is told of it waits. */
   isUnderway(node: Node): boolean {
-    return this.#directories.isUnderway(node);
+    return this.#directories.places.isUnderway(node);
   }
 
   /**
@@ -267,8 +261,8 @@ export class WatchTable {
    * @param tell makes what is called when it has arrived, and never if that was somewhere that is not watched
    */
   holdBack(node: Node, tell: () => Tell): boolean {
-    if (this.#directories.isAhead) this.#directories.advance({ inHand: true });
-    return this.#directories.holdBack(node, tell);
+    if (this.#directories.places.isAhead) this.#directories.places.advance({ inHand: true });
+    return this.#directories.places.holdBack(node, tell);
   }
 
   /**
@@ -281,19 +275,19 @@ export class WatchTable {
     if (!isMoved && !isOwnOutput(node, name, start, end)) return;
     const held = node.ownOutputs !== null;
     this.#ownOutputs.noticeNewName(node, name.slice(start, end));
-    if ((node.ownOutputs !== null) !== held) this.#directories.refresh(node);
+    if ((node.ownOutputs !== null) !== held) this.#directories.marks.refresh(node);
   }
 
   /** The kernel has no more records: what left and did not arrive went somewhere that is not watched. */
   settle(): void {
-    this.#directories.advance({ inHand: false });
+    this.#directories.places.advance({ inHand: false });
     // What a walk is about to find is not new, as it would be for a comparison.
     this.#directories.giveUpLostWalks();
-    if (this.#directories.isInDoubt && !this.isWalking) this.#compare();
+    if (this.#directories.doubt.exists && !this.isWalking) this.#compare();
     if (this.isWalking) return; // it may be found
     this.#names.settle();
     if (this.isWalking || this.backend.hasAhead) return;
-    this.#directories.dropLost();
+    this.#directories.places.dropLost();
     this.#sayUntold();
     this.files.settle();
     this.#dropFormers(({ until }) => until === "rest");
@@ -311,7 +305,7 @@ export class WatchTable {
   }
 
   #sayUntold(): void {
-    const count = this.#directories.takeUntold();
+    const count = this.#directories.places.takeUntold();
     if (count === 0) return;
     this.#log.warn(
       `${count} events are not told: they happened in directories that were moved, and deleted before ` +
@@ -319,14 +313,8 @@ export class WatchTable {
     );
   }
 
-  /**
-   * Once for what has been read of directories: if one cannot be found then, it will not be by the next
-   * look. Looks leave records of their own behind, which are no reason to look again.
-   */
   #compare(): void {
-    this.#directories.isInDoubt = false;
-    if (!this.#isComparisonOld) return;
-    this.#isComparisonOld = false;
+    if (!this.#directories.doubt.take()) return;
     for (const root of this.roots.values()) {
       if (marksFilesystem(root) && root.node !== null) this.#directories.forgetBelow(root.node);
       else if (follows(root)) this.#directories.compare(root);
@@ -340,17 +328,8 @@ export class WatchTable {
       if (until <= position && this.#toCheck.delete(root)) this.checkRoot(root, "moved");
     if (this.#formers.length > 0)
       this.#dropFormers(({ until }) => until !== "rest" && until <= position);
-    if (this.#directories.isInDoubt) this.#compareIfDue();
-    else this.#doubtedAt = null;
-  }
-
-  /** Where records never cease, the moment to settle does not come. */
-  #compareIfDue(): void {
-    const now = performance.now();
-    this.#doubtedAt ??= now;
-    const waits = this.isWalking && !this.#directories.isStuck;
-    if (waits || now - this.#doubtedAt < doubtPatienceMs) return;
-    this.#doubtedAt = null;
+    const waits = (): boolean => this.isWalking && !this.#directories.isStuck;
+    if (!this.#directories.doubt.isOverdue(waits)) return;
     this.#directories.giveUpLostWalks();
     this.#compare();
   }
@@ -358,18 +337,19 @@ export class WatchTable {
   #dropFormers(isOver: (former: Former) => boolean): void {
     const over = this.#formers.filter(isOver);
     this.#formers = this.#formers.filter((one) => !over.includes(one));
-    for (const { node } of over) if (isInTree(node)) this.#directories.drop(node);
+    for (const { node } of over) if (isInTree(node)) this.#directories.places.drop(node);
   }
 
   /** Records do not tell where directories are: the tree has to be compared with what is there. */
   doubt(): void {
-    this.#isComparisonOld = true;
-    this.#directories.isInDoubt = true;
+    const { doubt } = this.#directories;
+    doubt.noticeRecord();
+    doubt.raise();
   }
 
   /** Look at all that is watched. */
   compareAll(): void {
-    this.#directories.isInDoubt = false;
+    this.#directories.doubt.clear();
     this.files.lost();
     for (const root of this.roots.values()) this.checkRootWhenRead(root);
     for (const root of this.roots.values()) this.#directories.compare(root);
@@ -380,15 +360,15 @@ export class WatchTable {
   }
 
   markGone(mark: Mark, reason: GoneReason): void {
-    this.#isComparisonOld = true;
+    this.#directories.doubt.noticeRecord();
     for (const node of [...mark.nodes]) {
       const { parent } = node;
       if (parent === null) {
         if (node === node.root.node) this.checkRoot(node.root, reason);
-        else this.#directories.drop(node);
+        else this.#directories.places.drop(node);
         continue;
       }
-      this.#directories.drop(node, { isDeleted: true });
+      this.#directories.places.drop(node, { isDeleted: true });
       if (reason === "unmounted") this.lookAgainIn(parent); // what it hid is there again
     }
   }
@@ -459,7 +439,7 @@ export class WatchTable {
   #lookAtFile(root: Root): "another" | "the same" | "none" {
     const { node } = root;
     if (!this.#observer.isWanted(root)) {
-      if (node !== null) this.#directories.drop(node);
+      if (node !== null) this.#directories.places.drop(node);
       root.node = null;
       this.#observer.rootGone();
       return "none";
@@ -617,7 +597,7 @@ export class WatchTable {
     const changes = reachOf(root) !== before;
     this.#scope?.set(root);
     if (changes) this.#directories.forgetBelow(root.node);
-    this.#directories.refreshBelow(root.node);
+    this.#directories.marks.refreshBelow(root.node);
     if (marksFilesystem(root))
       return void (exclusionsOf(root) !== exclusions && this.reconsider(root.node));
     if (changes && root.node.isDirectory && follows(root))
@@ -629,7 +609,7 @@ export class WatchTable {
   reconsider(node: Node): void {
     if (!node.isDirectory || !follows(node.root)) return;
     for (const child of childrenOf(node))
-      if (isLeftOut(node, child.name)) this.#directories.drop(child);
+      if (isLeftOut(node, child.name)) this.#directories.places.drop(child);
       else this.reconsider(child);
     if (marksFilesystem(node.root)) this.backend.filesystems?.lookAgain();
     else this.#directories.add(node, { isNew: false });
