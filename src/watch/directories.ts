@@ -103,6 +103,21 @@ export class Directories {
     this.#walk.add({ node, isNew, comparison: null }, directory ?? null);
   }
 
+  /** Look for directories in `node` that are not in the tree. They were there before: nothing is told. */
+  lookAgainIn(node: Node): void {
+    if (marksFilesystem(node.root)) this.backend.filesystems?.lookAgain();
+    else this.add(node, { isNew: false });
+  }
+
+  /** Other directories are left out than before: what is still wanted stays watched. */
+  reconsider(node: Node): void {
+    if (!node.isDirectory || !follows(node.root)) return;
+    for (const child of childrenOf(node))
+      if (isLeftOut(node, child.name)) this.places.drop(child);
+      else this.reconsider(child);
+    this.lookAgainIn(node);
+  }
+
   /** Go on finding for a while. @param directories are listed at most */
   walk(directories: number): void {
     this.#walk.run(directories);

@@ -43,7 +43,7 @@ async function watched(dir: TempDir, top: string) {
   const all = new Interests(rules, [{ rule: 0, self: false, children: true }]);
   const { backend } = table;
   const root = utf8(dir.join(top));
-  table.setRoot(root, { top: all, below: all, belowHidden: all, isStrict: true });
+  table.roots.set(root, { top: all, below: all, belowHidden: all, isStrict: true });
   const sink: EventSink = {
     self: nothing,
     child: nothing,
