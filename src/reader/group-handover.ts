@@ -10,6 +10,8 @@ export interface Group {
   read(): number;
   /** Directories are still to be found. */
   readonly isWalking: boolean;
+  /** `walk` finds more of them, whatever the records say. */
+  readonly walksOn: boolean;
   walk(): void;
   /** Something waits for a moment in which no records are queued. */
   readonly isUnsettled: boolean;
@@ -20,6 +22,7 @@ export const nothingWatched: Group = {
   queuedBytes: 0,
   read: () => 0,
   isWalking: false,
+  walksOn: false,
   walk: () => {},
   isUnsettled: false,
   settle: () => {},
@@ -40,6 +43,9 @@ export function groupOf(
     },
     get isWalking() {
       return table.needsWalk;
+    },
+    get walksOn() {
+      return table.walksOn;
     },
     walk: () => table.walk(directoriesPerSlice),
     get isUnsettled() {
@@ -78,11 +84,12 @@ function isSettled({ isWalking, isUnsettled }: Group): boolean {
   return !isWalking && !isUnsettled;
 }
 
+/** What is lost, or expected where nobody can look, is not waited for: `settle` tells what becomes of it. */
 function findAll(group: Group, groups: readonly Group[]): void {
   do {
     if (group.isWalking) group.walk();
     for (const one of groups) readAll(one);
-  } while (group.isWalking);
+  } while (group.walksOn);
 }
 
 function readAll(group: Group): void {

@@ -114,7 +114,12 @@ export class WatchTable {
     return this.#directories.isWalking;
   }
 
-  /** `walk` has something to do. */
+  /** `walk` finds more, whatever the records say. */
+  get walksOn(): boolean {
+    return this.#directories.isWalking && !this.#directories.isStuck;
+  }
+
+  /** `walk` has something to do: it may be that only records, or `settle`, can tell more. */
   get needsWalk(): boolean {
     return this.#directories.isWalking || this.#names.isUnsettled;
   }
