@@ -37,10 +37,9 @@ export class DirectoryOpener {
   find(node: Node): OpenDirectory | "elsewhere" | null {
     const { identity } = node.mark;
     try {
-      const directory = this.#openAtPath(node);
-      if (directory !== null && this.#backend.recognizes(node.mark, directory.path))
-        return directory;
-      directory?.[Symbol.dispose]();
+      const isIt = ({ path }: OpenDirectory): boolean => this.#backend.recognizes(node.mark, path);
+      const directory = this.#openAtPath(node)?.keepIf(isIt) ?? null;
+      if (directory !== null) return directory;
     } catch (error) {
       if (!(error instanceof SyscallError)) throw error;
       if (error.errno === Errno.EACCES || error.errno === Errno.EMFILE) {

@@ -18,7 +18,7 @@ import type { FanotifyMark, FilesystemMarks } from "./filesystem-marks.ts";
 import { type GroupMarks, sharedBits } from "./group-marks.ts";
 import type { HandleTable } from "./handle-table.ts";
 import { isNamed, type LeadingNames } from "./leading-names.ts";
-import { renamePlaces } from "./rename-places.ts";
+import { asksForRename, renamePlaces } from "./rename-places.ts";
 import type { Mark, Node } from "./tree.ts";
 
 /** Those that are about an inode, whatever happens to its names: one record may have both. */
@@ -170,10 +170,6 @@ export class FanotifyDelivery {
   #lose(sink: EventSink, mark: FanotifyMark): void {
     if (this.#marks.lose(mark)) sink.markGone(mark, "deleted");
   }
-}
-
-function asksForRename(node: Node): boolean {
-  return ((node.interests?.events ?? 0) & eventBits.rename) !== 0;
 }
 
 const nowhere: Side = { nodes: [], name: new Uint8Array(0) };

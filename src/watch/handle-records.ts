@@ -109,10 +109,11 @@ export class HandleRecords {
   /** By its path; or by its handle, if it has another one by now. */
   #open(parent: Node, name: Uint8Array, identity: Uint8Array): OpenDirectory | null {
     try {
-      const directory = OpenDirectory.at(cString(joined(parent, name)));
-      const found = this.#directories.backend.identityOf(directory.path);
-      if (found !== null && bytesEqual(found, identity)) return directory;
-      directory[Symbol.dispose]();
+      const directory = OpenDirectory.at(cString(joined(parent, name))).keepIf(({ path }) => {
+        const found = this.#directories.backend.identityOf(path);
+        return found !== null && bytesEqual(found, identity);
+      });
+      if (directory !== null) return directory;
     } catch (error) {
       if (!(error instanceof SyscallError)) throw error;
     }

@@ -20,7 +20,7 @@ import { viewRenamed } from "../rule/view.ts";
 import type { Backend, EventSink, Rename, Side, Want } from "./backend.ts";
 import { InotifyAhead } from "./inotify-ahead.ts";
 import { isNamed, type LeadingNames } from "./leading-names.ts";
-import { renamePlaces } from "./rename-places.ts";
+import { asksForRename, renamePlaces } from "./rename-places.ts";
 import { type Mark, type Node, noNodes } from "./tree.ts";
 import { WdTable } from "./wd-table.ts";
 
@@ -309,10 +309,6 @@ export class InotifyBackend implements Backend {
     this.#markByWd.delete(mark.wd);
     sink.markGone(mark, mark.unmounted ? "unmounted" : "deleted");
   }
-}
-
-function asksForRename(node: Node): boolean {
-  return ((node.interests?.events ?? 0) & eventBits.rename) !== 0;
 }
 
 function kernelMask(want: Want): number {
