@@ -5,7 +5,7 @@ import type { Backend } from "./backend.ts";
  * A change gets the time of the last clock tick: 10 ms at most (CONFIG_HZ=100). Since Linux 6.13 it is
  * finer where somebody looks (multigrain timestamps).
  */
-export const tickMicroseconds = 10_000;
+const tickMicroseconds = 10_000;
 
 export class LossClock {
   /** At this time nothing was missing: all that was queued then is read. */

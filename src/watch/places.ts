@@ -59,14 +59,6 @@ export class Places {
     return this.#sighted.size > 0 || this.#gone.length > 0 || this.#away.length > 0;
   }
 
-  /** Whether a directory, or one that it is in, is on its way. */
-  isAway(node: Node): boolean {
-    if (this.moves.isEmpty) return false;
-    for (let at: Node | null = node; at !== null; at = at.parent)
-      if (this.moves.isAway(at)) return true;
-    return false;
-  }
-
   /** Whether it, or a directory that it is in, has no place now, or not the one that it has in the tree. */
   isUnderway(node: Node): boolean {
     for (let at: Node | null = node; at !== null; at = at.parent)
@@ -186,8 +178,8 @@ export class Places {
   /** Keep a record of what happened in a directory that is on its way. @returns whether it is */
   holdBack(node: Node, tell: () => Tell): boolean {
     if (!isInTree(node) && node.standing !== "deleted") return true; // since a moment ago: this is from elsewhere
-    if (!this.isAway(node)) return false;
-    const answer = this.moves.hold(node, tell());
+    if (this.moves.isEmpty) return false;
+    const answer = this.moves.hold(node, tell);
     if (typeof answer !== "object") return answer === "held";
     this.drop(answer.nowhere);
     this.#doubt.raise(); // if it went to where something is watched, a look at everything finds it
