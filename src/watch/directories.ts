@@ -12,16 +12,7 @@ import type { OpenDirectory } from "./open-directory.ts";
 import type { OwnOutputs } from "./own-outputs.ts";
 import { PlaceMarks } from "./place-marks.ts";
 import { Places } from "./places.ts";
-import {
-  addNode,
-  childrenOf,
-  isHiddenIn,
-  joined,
-  type Mark,
-  Node,
-  pathForCall,
-  type Root,
-} from "./tree.ts";
+import { addNode, childrenOf, isHiddenIn, joined, type Mark, Node, type Root } from "./tree.ts";
 import { type Listing, type Step, type Visit, Walk } from "./walk.ts";
 import { follows, isLeftOut, marksFilesystem, wantAt } from "./want.ts";
 
@@ -288,12 +279,7 @@ export class Directories {
   #isStillAt(known: Node, parent: Node, name: Uint8Array): boolean {
     const isHere = known.parent === parent && bytesEqual(known.name, name);
     if (isHere || known.seen !== null || this.places.moves.isAway(known)) return false;
-    try {
-      return this.backend.recognizes(known.mark, pathForCall(known));
-    } catch (error) {
-      if (error instanceof SyscallError) return false;
-      throw error;
-    }
+    return this.opener.isStillThere(known);
   }
 
   /** A new place takes the name from the directory that still has it in the tree. */

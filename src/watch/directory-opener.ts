@@ -75,6 +75,16 @@ export class DirectoryOpener {
     return null;
   }
 
+  /** Whether it is the directory of a place that is at its path. */
+  isStillThere(node: Node): boolean {
+    try {
+      return this.#backend.recognizes(node.mark, pathForCall(node));
+    } catch (error) {
+      if (error instanceof SyscallError) return false;
+      throw error;
+    }
+  }
+
   /** Whether it is what an identity names that is where the tree has a directory. */
   isAtItsPath(node: Node, identity: Uint8Array): boolean {
     try {

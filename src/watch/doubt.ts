@@ -47,14 +47,14 @@ export class Doubt {
    *
    * @param waits something else is to be looked for first
    */
-  isOverdue(waits: () => boolean): boolean {
+  isOverdue({ waits }: { readonly waits: boolean }): boolean {
     if (!this.#exists) {
       this.#foundAt = null;
       return false;
     }
     const now = performance.now();
     this.#foundAt ??= now;
-    if (now - this.#foundAt < patienceMs || waits()) return false;
+    if (now - this.#foundAt < patienceMs || waits) return false;
     this.#foundAt = null;
     return true;
   }

@@ -1,6 +1,8 @@
-/** The roots, places and marks of one backend, kept true while directories come, go and are renamed. */
+/**
+ * All that one backend watches. Records of directories go to those who keep the tree true by them, and
+ * what could not be told by a record waits here for a moment in which none is queued.
+ */
 import { nowMicroseconds } from "../../ffi/clock.ts";
-import { SyscallError } from "../../ffi/errno.ts";
 import { eventBits } from "../event.ts";
 import type { Log } from "../log.ts";
 import type { Backend, DirectoryEntry, DirectoryMove, GoneReason } from "./backend.ts";
@@ -14,18 +16,18 @@ import type { Tell } from "./moves.ts";
 import { NameRecords } from "./name-records.ts";
 import type { OwnOutputs } from "./own-outputs.ts";
 import { RecentlyTold } from "./recently-told.ts";
-import { RootChecks } from "./root-checks.ts";
+import { RootChecks, type RootObserver } from "./root-checks.ts";
 import { RootMounts } from "./root-mounts.ts";
 import { RootReports } from "./root-reports.ts";
 import { Roots } from "./roots.ts";
-import { isOwnOutput, type Mark, type Node, pathForCall, type Root } from "./tree.ts";
+import { isOwnOutput, type Mark, type Node, type Root } from "./tree.ts";
 import type { Listing } from "./walk.ts";
 import { follows, marksFilesystem } from "./want.ts";
 import type { WatchedFile } from "./watched-file.ts";
 import { WatchedFiles } from "./watched-files.ts";
 
 /** What the table tells of things that no kernel record says. */
-export interface TableObserver {
+export interface TableObserver extends Pick<RootObserver, "rootGone" | "isWanted"> {
   /** The directory is new, and watched since a moment ago: what is in it already has to be told. */
   newDirectory(node: Node, table: WatchTable, listing: Listing | null): void;
   /** All that is in a directory of the tree, which is compared with the disk. */
@@ -40,10 +42,6 @@ export interface TableObserver {
   rootReplaced(root: Root, table: WatchTable, isBeingWritten: boolean): void;
   /** A file was at the path of a root, and is not any more: nothing was known of it. */
   versionPassed(file: WatchedFile): void;
-  /** Nothing is at the path of a root any more, or nothing that its rules want. */
-  rootGone(): void;
-  /** Whether what is at the path of a root now is what its rules want to watch. */
-  isWanted(root: Root): boolean;
 }
 
 export class WatchTable {
@@ -160,12 +158,7 @@ export class WatchTable {
 
   /** Whether it is the directory of a place that is at its path. */
   isStillThere(node: Node): boolean {
-    try {
-      return this.backend.recognizes(node.mark, pathForCall(node));
-    } catch (error) {
-      if (error instanceof SyscallError) return false;
-      throw error;
-    }
+    return this.#directories.opener.isStillThere(node);
   }
 
   /** Find sub-directories for a while: at most `directories` are listed, then others get their turn. */
@@ -219,7 +212,7 @@ export class WatchTable {
     if ((node.ownOutputs !== null) !== held) this.#directories.marks.refresh(node);
   }
 
-  /** The kernel has no more records: what left and did not arrive went somewhere that is not watched. */
+  /** The kernel has had no more records for a while (`renameWaitMs`): what left and did not arrive went somewhere that is not watched. */
   settle(): void {
     this.#directories.places.advance({ inHand: false });
     // What a walk is about to find is not new, as it would be for a comparison.
@@ -266,8 +259,7 @@ export class WatchTable {
   afterRead(): void {
     this.checks.afterRead();
     this.#formers.afterRead();
-    const waits = (): boolean => this.isWalking && !this.#directories.isStuck;
-    if (!this.#directories.doubt.isOverdue(waits)) return;
+    if (!this.#directories.doubt.isOverdue({ waits: this.walksOn })) return;
     this.#directories.giveUpLostWalks();
     this.#compare();
   }
