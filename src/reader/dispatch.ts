@@ -109,9 +109,9 @@ export class Dispatch implements EventSink {
     }
     if (node !== node.root.node) return;
     // A look is ahead of the records that are still queued: none where the kernel will say more.
-    if ((events & selfEvents) !== 0) this.#table!.checkRoot(node.root, "moved");
+    if ((events & selfEvents) !== 0) this.#table!.checks.check(node.root, "moved");
     else if ((events & eventBits.attrib) !== 0 && !node.isDirectory)
-      this.#table!.checkRoot(node.root, "changed");
+      this.#table!.checks.check(node.root, "changed");
   }
 
   child(

@@ -1,4 +1,6 @@
 /** From one fanotify group to another, where the same is watched: no record is lost, and none is told twice. */
+import { POLLIN, pollOne } from "../../ffi/poll.ts";
+import { renameWaitMs } from "../watch/awaited.ts";
 import type { WatchTable } from "../watch/watch-table.ts";
 import { directoriesPerSlice } from "./tables.ts";
 
@@ -10,22 +12,27 @@ export interface Group {
   read(): number;
   /** Directories are still to be found. */
   readonly isWalking: boolean;
+  /** `walk` finds more of them, whatever the records say. */
+  readonly walksOn: boolean;
   walk(): void;
   /** Something waits for a moment in which no records are queued. */
   readonly isUnsettled: boolean;
-  settle(): void;
+  /** @param restMs only if nothing comes for so long */
+  settle(restMs: number): void;
 }
 
 export const nothingWatched: Group = {
   queuedBytes: 0,
   read: () => 0,
   isWalking: false,
+  walksOn: false,
   walk: () => {},
   isUnsettled: false,
   settle: () => {},
 };
 
-interface GroupOptions extends Pick<Group, "read" | "settle"> {
+interface GroupOptions extends Pick<Group, "read"> {
+  readonly settle: () => void;
   /** What was lost is still looked for. */
   readonly isRecovering?: () => boolean;
 }
@@ -41,19 +48,25 @@ export function groupOf(
     get isWalking() {
       return table.needsWalk;
     },
+    get walksOn() {
+      return table.walksOn;
+    },
     walk: () => table.walk(directoriesPerSlice),
     get isUnsettled() {
       return table.isUnsettled || isRecovering();
     },
     read,
-    settle: () => {
-      if (table.backend.queuedBytes === 0) settle();
+    settle: (restMs) => {
+      if (pollOne(table.backend.fd, POLLIN, restMs) === 0) settle();
     },
   };
 }
 
 /** Each takes microseconds; only somebody who never pauses for one of them makes us try again. */
 const triesMax = 10_000;
+
+/** So long a group that has to settle may rest before; after that, any moment without a record will do: milliseconds. */
+const patienceMs = 200;
 
 /**
  * Reads `from`, and tells what it says, up to a moment from which on `to` can be told; until then
@@ -65,10 +78,11 @@ const triesMax = 10_000;
  * @returns false if there was no such moment: then some records may be told twice
  */
 export function handOver(from: Group, to: Group): boolean {
+  const impatientFrom = performance.now() + patienceMs;
   for (let tries = 0; tries < triesMax; tries++) {
     for (const group of [from, to]) findAll(group, [to, from]);
-    if (from.isUnsettled) from.settle();
-    if (to.isUnsettled) to.settle();
+    for (const group of [from, to])
+      if (group.isUnsettled) group.settle(performance.now() < impatientFrom ? renameWaitMs : 0);
     if (isSettled(from) && isSettled(to) && to.queuedBytes === 0 && from.read() === 0) return true;
   }
   return false;
@@ -78,11 +92,12 @@ function isSettled({ isWalking, isUnsettled }: Group): boolean {
   return !isWalking && !isUnsettled;
 }
 
+/** What is lost, or expected where nobody can look, is not waited for: `settle` tells what becomes of it. */
 function findAll(group: Group, groups: readonly Group[]): void {
   do {
     if (group.isWalking) group.walk();
     for (const one of groups) readAll(one);
-  } while (group.isWalking);
+  } while (group.walksOn);
 }
 
 function readAll(group: Group): void {

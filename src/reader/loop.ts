@@ -2,7 +2,6 @@
 import { clearEventfd } from "../../ffi/eventfd.ts";
 import { POLLIN, POLLPRI, PollSet } from "../../ffi/poll.ts";
 import { WatchError } from "../errors.ts";
-import { renameWaitMs } from "../watch/awaited.ts";
 import { ConfigurationWatch } from "../watch/configuration-watch.ts";
 import { followMounts } from "../watch/mounts.ts";
 import { type FromReader, type Plan, type ReaderStart, sharedCounters } from "./plan.ts";
@@ -20,6 +19,9 @@ const pollSlot = 5;
 const firstBackendSlot = 6;
 /** And one for the other: inotify and fanotify are all that there are. */
 const slots = firstBackendSlot + 2;
+
+/** How soon it is seen whether a recovery from lost records can go on. */
+const recoveryStepMs = 20;
 
 export class ReaderLoop {
   readonly #start: ReaderStart;
@@ -99,19 +101,18 @@ export class ReaderLoop {
   }
 
   #timeoutMs(): number {
-    const { watcher, rounds, mounts, recoveries, families, readUntil } = this.#parts;
+    const { watcher, rounds, mounts, recoveries, families, readUntil, queues } = this.#parts;
     const { tables } = watcher;
-    if (tables.isWalking || this.#looksAgain || this.#somethingCameOrWent) return 0;
+    if (tables.walksOn || this.#looksAgain || this.#somethingCameOrWent) return 0;
     if (rounds.isDue || mounts.hasNews) return 0;
-    let timeoutMs = recoveries.isActive
-      ? renameWaitMs
-      : soonest(families.timeoutMs, readUntil.timeoutMs);
+    const idleMs = soonest(families.timeoutMs, readUntil.timeoutMs);
+    let timeoutMs = recoveries.isActive ? recoveryStepMs : idleMs < 0 ? Infinity : idleMs;
     for (let i = 0; i < tables.list.length; i++) {
       const table = tables.list[i]!;
       if (table.backend.hasAhead && this.#mayRead) return 0;
-      if (table.isUnsettled) timeoutMs = renameWaitMs;
+      timeoutMs = Math.min(timeoutMs, queues.restsForMs(table) ?? Infinity);
     }
-    return timeoutMs;
+    return timeoutMs === Infinity ? -1 : timeoutMs;
   }
 
   #takeMessages(): void {
@@ -151,7 +152,7 @@ export class ReaderLoop {
       const hasAhead = table.backend.hasAhead && this.#mayRead;
       const isReady = hasAhead || this.#poll.happened(firstBackendSlot + i) !== 0;
       if (isReady) queues.readAndTell(table);
-      else if (table.isUnsettled && table.backend.queuedBytes === 0) queues.settle(table);
+      else queues.settleIfRested(table);
     }
   }
 

@@ -6,7 +6,7 @@ import { durationText } from "../rule/duration.ts";
 import { defaultPollIntervalMs } from "../rule/rule.ts";
 import type { Interests } from "../rule/matcher.ts";
 import { PollTable, type PollTableOptions } from "../watch/poll-table.ts";
-import type { RootWants } from "../watch/watch-table.ts";
+import type { RootWants } from "../watch/roots.ts";
 import type { Claim } from "./claims.ts";
 import type { Plan, PlannedRule } from "./plan.ts";
 

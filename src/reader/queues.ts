@@ -6,6 +6,7 @@ import type { WatchTable } from "../watch/watch-table.ts";
 import type { Dispatch } from "./dispatch.ts";
 import type { Outbox } from "./outbox.ts";
 import type { Recoveries } from "./recoveries.ts";
+import { Rests } from "./rests.ts";
 import type { Tables } from "./tables.ts";
 
 export interface QueueOptions {
@@ -24,6 +25,7 @@ export class Queues {
   readonly #outbox: Outbox;
   /** Roots whose ignore files are no longer what they were. */
   readonly #ignoreChanged = new Map<Root, WatchTable>();
+  readonly #rests = new Rests();
 
   constructor({ tables, dispatch, catchUp, recoveries, outbox }: QueueOptions) {
     this.#tables = tables;
@@ -44,6 +46,7 @@ export class Queues {
   /** One read(2); what follows from it is not handed over yet. @returns bytes read */
   read(table: WatchTable): number {
     const now = nowMicroseconds();
+    this.#rests.end(table);
     this.#outbox.beginBatch(now);
     this.#recoveries.of(table).beforeRead(now);
     this.#dispatch.watchedEntries = this.#catchUp.openLooks;
@@ -56,6 +59,19 @@ export class Queues {
       const until = table.backend.end;
       while (table.backend.position < until && this.readAndTell(table) > 0);
     }
+  }
+
+  /** How long a table that waits for a rest has to rest still, in milliseconds; null if it does not wait. */
+  restsForMs(table: WatchTable): number | null {
+    return table.isUnsettled ? this.#rests.leftMs(table) : null;
+  }
+
+  /** To be called whenever there is nothing to read of a table: what has waited for a rest comes then. */
+  settleIfRested(table: WatchTable): void {
+    const leftMs = this.restsForMs(table);
+    if (leftMs !== null && leftMs > 0) return;
+    this.#rests.end(table);
+    if (leftMs === 0 && table.backend.queuedBytes === 0) this.settle(table);
   }
 
   /** The queue of a table is empty: what has waited for that comes now. */

@@ -1,7 +1,7 @@
 /** The claims on one path become what its table has to want there. */
 import { Interests } from "../rule/matcher.ts";
 import type { RuleSet } from "../rule/rule-set.ts";
-import type { RootWants } from "../watch/watch-table.ts";
+import type { RootWants } from "../watch/roots.ts";
 import type { Claim } from "./claims.ts";
 
 export function wantsOf(rules: RuleSet, claims: readonly Claim[]): RootWants {

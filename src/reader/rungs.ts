@@ -13,7 +13,8 @@ import { type Ladder, whyNotFanotify } from "../watch/ladder.ts";
 import { isLimit } from "../watch/limits.ts";
 import { isGone } from "../watch/side-watch.ts";
 import type { Node, Root } from "../watch/tree.ts";
-import type { RootWants, WatchTable } from "../watch/watch-table.ts";
+import type { RootWants } from "../watch/roots.ts";
+import type { WatchTable } from "../watch/watch-table.ts";
 import { type Claim, signatureOf } from "./claims.ts";
 import { mayPoll, type Polling } from "./polling.ts";
 import type { Refusals } from "./refusals.ts";
@@ -170,9 +171,9 @@ export class Rungs {
     const { tables, warnings, onWatched } = this.#options;
     const { path } = at;
     const table = tables.of(backend);
-    const isNew = at.isNew && !table.isUncovered(path);
+    const isNew = at.isNew && !table.mounts.isUncovered(path);
     const nodeBefore = table.roots.get(latin1(path))?.node ?? null;
-    const root = table.setRoot(path, { ...wantsOf(this.#rules!, claims), isNew });
+    const root = table.roots.set(path, { ...wantsOf(this.#rules!, claims), isNew });
     onWatched(root);
     if (isNew) this.#tellArrival(root, table, { at, claims, nodeBefore });
     for (const claim of claims) warnings.neverMet(claim, root);
@@ -191,7 +192,7 @@ export class Rungs {
   ): void {
     const { node } = root;
     if (node === null) return;
-    if (node !== what.nodeBefore) return table.tellReplaced(root);
+    if (node !== what.nodeBefore) return table.checks.tellReplaced(root);
     const added = addedTo(what.at, what.claims);
     if (added.length > 0 && node.isDirectory)
       this.#options.onAdded(node, table, wantsOf(this.#rules!, added).top);

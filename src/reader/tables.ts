@@ -35,6 +35,12 @@ export class Tables {
     return false;
   }
 
+  /** A walk finds more, whatever the records say. */
+  get walksOn(): boolean {
+    for (let i = 0; i < this.list.length; i++) if (this.list[i]!.walksOn) return true;
+    return false;
+  }
+
   get isWalking(): boolean {
     for (let i = 0; i < this.list.length; i++) if (this.list[i]!.isWalking) return true;
     return false;

@@ -179,7 +179,7 @@ export class Watcher {
       // A file's own records tell what becomes of it, and they may still be queued.
       const mayBeElsewhere =
         root.node?.isDirectory === true || isLinked || this.#footing.isLost(root);
-      if (mayBeElsewhere) table.checkRootWhenRead(root);
+      if (mayBeElsewhere) table.checks.checkWhenRead(root);
       if (root.node === null) isAlive = false;
     }
     return isAlive;
@@ -199,7 +199,7 @@ export class Watcher {
   #removeOthers(isNew: boolean): void {
     for (const table of this.tables.list) {
       for (const root of [...table.roots.values()])
-        if (!this.#kept.has(root) && !(isNew && this.#isAwaited(root))) table.removeRoot(root);
+        if (!this.#kept.has(root) && !(isNew && this.#isAwaited(root))) table.roots.remove(root);
     }
   }
 

@@ -4,6 +4,7 @@ import { eventBits } from "../event.ts";
 import type { DirectoryEntry, DirectoryMove } from "./backend.ts";
 import { type Directories, placeOf } from "./directories.ts";
 import type { Finder } from "./finder.ts";
+import type { Places } from "./places.ts";
 import { type Node, type Root } from "./tree.ts";
 import { isLeftOut } from "./want.ts";
 
@@ -12,10 +13,12 @@ const directoriesAtOnce = 64;
 
 export class FilesystemRecords {
   readonly #directories: Directories;
+  readonly #places: Places;
   readonly #finder: Finder;
 
   constructor(directories: Directories, finder: Finder) {
     this.#directories = directories;
+    this.#places = directories.places;
     this.#finder = finder;
   }
 
@@ -25,7 +28,7 @@ export class FilesystemRecords {
     const came = (events & (eventBits.create | eventBits.moved_to)) !== 0;
     if (came && known === null && identity !== null) known = this.#place(parent, name, identity);
     if ((events & eventBits.delete) !== 0 && known !== null)
-      this.#directories.end(known, { isDeleted: true });
+      this.#places.end(known, { isDeleted: true });
   }
 
   moved(root: Root, { from, to, target, identity }: DirectoryMove): void {
@@ -33,8 +36,8 @@ export class FilesystemRecords {
     const after = to?.nodes.find((node) => node.root === root);
     const known = placeOf(target, root);
     if (after === undefined) {
-      if (known !== null) this.#directories.drop(known);
-    } else if (known !== null) this.#directories.move(known, after, to!.name);
+      if (known !== null) this.#places.drop(known);
+    } else if (known !== null) this.#places.move(known, after, to!.name);
     else this.#place(after, to!.name, identity);
     const node = this.#finder.nodeOf(identity, root);
     if (node === null) return;
@@ -60,13 +63,13 @@ export class FilesystemRecords {
    * one process). So the directory may be elsewhere, and no record will tell.
    */
   #verify(node: Node, identity: Uint8Array): void {
-    if (this.#directories.isAtItsPath(node, identity)) return;
+    if (this.#directories.opener.isAtItsPath(node, identity)) return;
     const found = this.#finder.whereNow(identity, node.root);
     if (found === null) return;
     this.#finder.find(found.parent);
     const parent = this.#finder.nodeOf(found.parent, node.root);
     const isSame = parent === node.parent && bytesEqual(found.name, node.name);
-    if (parent === null) this.#directories.drop(node);
-    else if (!isSame) this.#directories.move(node, parent, found.name);
+    if (parent === null) this.#places.drop(node);
+    else if (!isSame) this.#places.move(node, parent, found.name);
   }
 }

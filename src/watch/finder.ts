@@ -210,9 +210,7 @@ export function pathsUpFrom(path: Uint8Array): Uint8Array[] {
 function anchorAt(path: Uint8Array, mountId: number, identity: Uint8Array): OpenDirectory | null {
   try {
     const directory = OpenDirectory.follow(cString(path));
-    if (identityBeside(directory.path, identity).mountId === mountId) return directory;
-    directory[Symbol.dispose]();
-    return null;
+    return directory.keepIf(({ path: held }) => identityBeside(held, identity).mountId === mountId);
   } catch (error) {
     if (error instanceof SyscallError) return null;
     throw error;

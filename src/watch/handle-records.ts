@@ -6,6 +6,7 @@ import type { DirectoryEntry, DirectoryMove } from "./backend.ts";
 import { type Directories, placeOf } from "./directories.ts";
 import type { FilesystemRecords } from "./filesystem-records.ts";
 import { OpenDirectory } from "./open-directory.ts";
+import type { Places } from "./places.ts";
 import { isInTree, joined, type Node } from "./tree.ts";
 import { follows, isLeftOut, marksFilesystem } from "./want.ts";
 
@@ -14,11 +15,13 @@ const directoriesAtOnce = 64;
 
 export class HandleRecords {
   readonly #directories: Directories;
+  readonly #places: Places;
   /** For roots whose filesystem reports as a whole. */
   readonly #whole: FilesystemRecords | null;
 
   constructor(directories: Directories, whole: FilesystemRecords | null) {
     this.#directories = directories;
+    this.#places = directories.places;
     this.#whole = whole;
   }
 
@@ -34,7 +37,7 @@ export class HandleRecords {
     if ((events & eventBits.delete) !== 0) {
       if (known === null) return;
       this.#wasAt(known, parent, name);
-      this.#directories.end(known, { isDeleted: true });
+      this.#places.end(known, { isDeleted: true });
     } else if ((events & eventBits.create) !== 0 && known === null && identity !== null)
       this.#arrive(parent, name, identity);
   }
@@ -59,10 +62,10 @@ export class HandleRecords {
       }
       const parent = to?.nodes.find((node) => node.root === root);
       if (parent === undefined) {
-        if (known !== null) this.#directories.leave(known);
+        if (known !== null) this.#places.leave(known);
       } else if (known === null) this.#arrive(parent, to!.name, identity);
       else {
-        this.#directories.move(known, parent, to!.name);
+        this.#places.move(known, parent, to!.name);
         this.#verify(known, identity);
       }
     }
@@ -70,9 +73,9 @@ export class HandleRecords {
 
   /** The record says where the directory was until now: it came there without one. */
   #wasAt(known: Node, parent: Node, name: Uint8Array): void {
-    const { moves } = this.#directories;
+    const { moves } = this.#places;
     const isThere = known.parent === parent && bytesEqual(known.name, name);
-    if (!isThere || moves.isAway(known)) this.#directories.move(known, parent, name);
+    if (!isThere || moves.isAway(known)) this.#places.move(known, parent, name);
   }
 
   /**
@@ -80,14 +83,14 @@ export class HandleRecords {
    * one process). So the directory may be elsewhere, and no record will tell.
    */
   #verify(node: Node, identity: Uint8Array): void {
-    if (!isInTree(node) || this.#directories.isAtItsPath(node, identity)) return;
+    if (!isInTree(node) || this.#directories.opener.isAtItsPath(node, identity)) return;
     const at = this.#directories.backend.end;
-    const found = this.#directories.whereabouts(node, identity);
+    const found = this.#directories.opener.whereabouts(node, identity);
     if (found === null || (found.parent === node.parent && bytesEqual(found.name, node.name)))
       return;
     const isTold = this.#directories.backend.isMovedAhead(identity);
-    if (isTold) this.#directories.sight(node, { ...found, at });
-    else this.#directories.move(node, found.parent, found.name);
+    if (isTold) this.#places.sight(node, { ...found, at });
+    else this.#places.move(node, found.parent, found.name);
   }
 
   #arrive(parent: Node, name: Uint8Array, identity: Uint8Array): void {
@@ -106,13 +109,14 @@ export class HandleRecords {
   /** By its path; or by its handle, if it has another one by now. */
   #open(parent: Node, name: Uint8Array, identity: Uint8Array): OpenDirectory | null {
     try {
-      const directory = OpenDirectory.at(cString(joined(parent, name)));
-      const found = this.#directories.backend.identityOf(directory.path);
-      if (found !== null && bytesEqual(found, identity)) return directory;
-      directory[Symbol.dispose]();
+      const directory = OpenDirectory.at(cString(joined(parent, name))).keepIf(({ path }) => {
+        const found = this.#directories.backend.identityOf(path);
+        return found !== null && bytesEqual(found, identity);
+      });
+      if (directory !== null) return directory;
     } catch (error) {
       if (!(error instanceof SyscallError)) throw error;
     }
-    return this.#directories.openByIdentity(parent, identity);
+    return this.#directories.opener.byIdentity(parent, identity);
   }
 }

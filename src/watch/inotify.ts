@@ -21,7 +21,7 @@ import type { Backend, EventSink, Rename, Side, Want } from "./backend.ts";
 import { InotifyAhead } from "./inotify-ahead.ts";
 import { isNamed, type LeadingNames } from "./leading-names.ts";
 import { RecordCount } from "./record-count.ts";
-import { renamePlaces } from "./rename-places.ts";
+import { asksForRename, renamePlaces } from "./rename-places.ts";
 import { type Mark, type Node, noNodes } from "./tree.ts";
 import { WdTable } from "./wd-table.ts";
 
@@ -319,10 +319,6 @@ export class InotifyBackend implements Backend {
     this.#markByWd.delete(mark.wd);
     sink.markGone(mark, mark.unmounted ? "unmounted" : "deleted");
   }
-}
-
-function asksForRename(node: Node): boolean {
-  return ((node.interests?.events ?? 0) & eventBits.rename) !== 0;
 }
 
 function kernelMask(want: Want): number {

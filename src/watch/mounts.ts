@@ -33,23 +33,23 @@ export function seeMounts(tables: readonly WatchTable[], mounts: MountTable): Mo
   const changes = mounts.changes((path) =>
     watched.some(({ paths }) => paths.some((one) => isBelow(path, one) || isBelow(one, path))),
   );
-  const lost = watched.filter(({ table, root }) => !table.isRootThere(root));
+  const lost = watched.filter(({ table, root }) => !table.checks.isThere(root));
   return { ...changes, watched, lost };
 }
 
 /** What mounts show, and what they hid, was there before, so nothing is told of it. */
 export function followMounts({ came, went, watched, lost }: MountsSeen): void {
-  for (const { table, root } of lost) table.checkRoot(root, "mounted");
+  for (const { table, root } of lost) table.checks.check(root, "mounted");
   for (const { table, root, paths } of watched) {
     // Its marks are gone with the mount, though it may be the same inode again.
     const isOnNew = came.some(
       ({ path, isMoved }) => !isMoved && paths.some((one) => isBelow(one, path)),
     );
-    if (isOnNew) table.checkRoot(root, "unmounted");
+    if (isOnNew) table.checks.check(root, "unmounted");
     if (isOnNew || root.node === null || !root.node.isDirectory || !follows(root)) continue;
     if (marksFilesystem(root)) {
       table.lookAgainIn(root.node); // what was hidden may be seen
-      table.sayMountedBelow(
+      table.reports.sayMountedBelow(
         root,
         came.map(({ path }) => path).filter((path) => isIn(path, paths)),
       );

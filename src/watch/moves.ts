@@ -39,13 +39,16 @@ export class Moves {
   /**
    * Keep a record about something in a directory that is on its way, until it has arrived.
    *
+   * @param tell makes what delivers the record: only if it is kept
    * @returns "nowhere" if the arrival will not come any more, with the directory that has gone
    */
-  hold(node: Node, tell: Tell): "not away" | "held" | { readonly nowhere: Node } {
+  hold(node: Node, tell: () => Tell): "not away" | "held" | { readonly nowhere: Node } {
     for (let at: Node | null = node; at !== null; at = at.parent) {
       const held = this.#heldByNode.get(at);
       if (held === undefined) continue;
-      return held.push({ about: node, tell }) > recordsBetweenMax ? { nowhere: at } : "held";
+      return held.push({ about: node, tell: tell() }) > recordsBetweenMax
+        ? { nowhere: at }
+        : "held";
     }
     return "not away";
   }

@@ -11,6 +11,7 @@ import { Awaited } from "./awaited.ts";
 import type { DirectoryEntry, MoveKey } from "./backend.ts";
 import type { Directories, Opening } from "./directories.ts";
 import type { OpenDirectory } from "./open-directory.ts";
+import type { Places } from "./places.ts";
 import { isInTree, type Mark, Node } from "./tree.ts";
 import { isLeftOut } from "./want.ts";
 
@@ -38,6 +39,7 @@ interface Outlived {
 
 export class NameRecords {
   readonly #directories: Directories;
+  readonly #places: Places;
   /** Directories of which only the name is known, and the how manieth each was. */
   readonly #expected = new Map<Node, number>();
   #expectedSoFar = 0;
@@ -49,13 +51,14 @@ export class NameRecords {
   #steppedAt = -1;
 
   constructor(directories: Directories) {
-    const { backend, moves } = directories;
+    const { backend, places } = directories;
     this.#directories = directories;
+    this.#places = places;
     this.#outlived = new Awaited(
       backend,
       ({ node, since }) => node.isOutlived && node.since === since,
     );
-    this.#departures = new Awaited(backend, ({ node, key }) => moves.isAwayBy(node, key));
+    this.#departures = new Awaited(backend, ({ node, key }) => places.moves.isAwayBy(node, key));
   }
 
   /** Something is known in part: a moment without records will tell the rest. */
@@ -76,13 +79,13 @@ export class NameRecords {
 
   #away(child: Node, key: MoveKey): void {
     child.detach();
-    this.#directories.moves.leave(child, key);
+    this.#places.moves.leave(child, key);
     this.#departures.add({ node: child, key, expected: this.#expectedSoFar });
   }
 
   #giveUp(child: Node): void {
     this.#expected.delete(child);
-    this.#directories.drop(child, { isDeleted: true });
+    this.#places.drop(child, { isDeleted: true });
   }
 
   /**
@@ -96,14 +99,14 @@ export class NameRecords {
   }
 
   #arrive(parent: Node, name: Uint8Array, key: MoveKey | null): void {
-    const { moves, backend } = this.#directories;
-    const known = key === null ? null : moves.take(key, parent.root);
+    const { backend } = this.#directories;
+    const known = key === null ? null : this.#places.moves.take(key, parent.root);
     const latest = parent.latestChild(name);
     const isOldNews = latest !== null && backend.position <= latest.since;
     if (known === null && isOldNews) return; // most likely itself; if not, it has left again
     if (latest !== null && latest !== known && !isOldNews) this.#replace(latest);
     if (known !== null) {
-      this.#directories.move(known, parent, name, { isOutlived: isOldNews });
+      this.#places.move(known, parent, name, { isOutlived: isOldNews });
       if (isOldNews) this.#outlived.add({ node: known, since: known.since });
       return;
     }
@@ -133,14 +136,14 @@ export class NameRecords {
   }
 
   #dropOverdue(): void {
-    for (const { node } of this.#outlived.overdue()) this.#directories.drop(node);
+    for (const { node } of this.#outlived.overdue()) this.#places.drop(node);
     const overdue = this.#departures.overdue();
     if (overdue.length > 0) for (const node of this.#lostOf(overdue)) this.#drop(node);
   }
 
   #drop(node: Node): void {
     this.#expected.delete(node);
-    this.#directories.drop(node);
+    this.#places.drop(node);
   }
 
   /**
@@ -172,11 +175,11 @@ export class NameRecords {
     backend.readAhead();
     if (backend.hasAhead) return; // they may say why it was not found
     for (const node of this.#expected.keys()) {
-      if (this.#directories.isUnderway(node)) continue;
+      if (this.#places.isUnderway(node)) continue;
       node.detach();
       this.#expected.delete(node);
     }
-    for (const { node } of this.#outlived.all()) this.#directories.drop(node);
+    for (const { node } of this.#outlived.all()) this.#places.drop(node);
   }
 
   /** @returns whether it is done with */
@@ -184,12 +187,12 @@ export class NameRecords {
     const { backend } = this.#directories;
     const { parent, name } = node;
     if (parent === null || !isInTree(parent)) return true;
-    if (this.#directories.moves.isAway(node)) return false;
+    if (this.#places.moves.isAway(node)) return false;
     if (!node.isAttached) return true; // it has left for good
-    if (this.#directories.isUnderway(parent)) return false; // its path is that of another moment
+    if (this.#places.isUnderway(parent)) return false; // its path is that of another moment
     backend.readAhead();
     if (backend.isLeftAhead(parent.mark, name)) return false;
-    using base = this.#directories.open(parent);
+    using base = this.#directories.opener.open(parent);
     if (base === null) return false;
     const at = backend.position;
     const directory = this.#openOrNull(base, parent, name);
@@ -210,7 +213,7 @@ export class NameRecords {
     }
     directory[Symbol.dispose]();
     if (isSure) return true;
-    if (placed !== null && placed.isNew) this.#directories.drop(placed.node);
+    if (placed !== null && placed.isNew) this.#places.drop(placed.node);
     node.attach();
     return false;
   }

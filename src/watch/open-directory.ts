@@ -32,6 +32,17 @@ export class OpenDirectory extends OpenPath {
     return new OpenDirectory(openEntry(this.fd.number, name, flags));
   }
 
+  /** Itself, if it is the one that is meant; else it is closed, as it is if that cannot be told. */
+  keepIf(isMeant: (directory: this) => boolean): this | null {
+    let isKept = false;
+    try {
+      isKept = isMeant(this);
+      return isKept ? this : null;
+    } finally {
+      if (!isKept) this[Symbol.dispose]();
+    }
+  }
+
   /** The path of an entry, NUL-terminated. */
   entry(name: Uint8Array): Uint8Array {
     const { length } = this.path;

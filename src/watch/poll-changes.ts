@@ -86,11 +86,6 @@ export class PollChanges {
     this.#missing = this.#missing.filter(isOther);
   }
 
-  /** Whether some names are missing, and only the next round tells. */
-  get isExpecting(): boolean {
-    return this.#missing.length > 0;
-  }
-
   /**
    * All directories have been looked at: tell what has happened.
    *

@@ -1,6 +1,12 @@
 /** One rename, seen from each place where its directories are watched. */
+import { eventBits } from "../event.ts";
 import type { Place, Side } from "./backend.ts";
 import type { Node } from "./tree.ts";
+
+/** Whether rules want both places of a rename in one event. */
+export function asksForRename({ interests }: Node): boolean {
+  return ((interests?.events ?? 0) & eventBits.rename) !== 0;
+}
 
 /** Each root tells it by its own names; where it sees one side only, another root's name stands for the other. */
 export function renamePlaces(from: Side, to: Side): { from: Place; to: Place }[] {

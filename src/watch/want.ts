@@ -111,7 +111,7 @@ function union(a: Want, b: Want): Want {
  * Whether sub-directories have to be known by their handles, because rules hear of their being opened,
  * read or changed and the backend's records do not name them.
  */
-export function needsHandles(root: Root): boolean {
+function needsHandles(root: Root): boolean {
   if (root.namesSubdirectories) return false;
   const { events, children, directories } = root.top;
   return children && directories && (events & directoryEvents) !== 0;

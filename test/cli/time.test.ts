@@ -2,10 +2,14 @@
 import { expect, test } from "bun:test";
 import { readdirSync, readFileSync } from "node:fs";
 import { openPipe } from "../helpers/pipe.ts";
-import { runBinary } from "../helpers/run-binary.ts";
+import { isRoot } from "../helpers/requires.ts";
+import { binaryPath, runBinary } from "../helpers/run-binary.ts";
 import { tempDir } from "../helpers/temp-dir.ts";
 import { waitFor } from "../helpers/wait-for.ts";
 import { isAlive, linesOf, statusOf, writeFiles } from "./support.ts";
+
+/** Mounts of others wake the reader, as they should: facron gets a mount namespace where there are none. */
+const undisturbed = isRoot() ? ["unshare", "--mount", "--propagation=private"] : [];
 
 const idle = begun(idleFor10Seconds);
 const stubborn = begun(stopWithStubbornCommands);
@@ -28,7 +32,8 @@ interface Idled {
 async function idleFor10Seconds(): Promise<Idled> {
   const dir = tempDir();
   const table = [1, 2, 3].map((name) => `${dir.mkdir(`${name}`)} close_write /bin/true\n`);
-  const facron = await runBinary(["-c", dir.write("facron.conf", table.join(""))]).ready();
+  const args = ["-c", dir.write("facron.conf", table.join(""))];
+  const facron = await runBinary(args, { command: [...undisturbed, binaryPath] }).ready();
   for (const name of [1, 2, 3]) dir.write(`${name}/a`);
   await waitFor(() => facron.log.match(/exited 0/g)?.length === 3, { what: "three commands" });
   const { pid } = facron;

@@ -1,6 +1,11 @@
 /** The handover between two groups that hear of the same: each record is told by exactly one of them. */
 import { expect, test } from "bun:test";
-import { type Group, handOver, nothingWatched } from "../../src/reader/group-handover.ts";
+import { renameSync } from "node:fs";
+import { type Group, groupOf, handOver, nothingWatched } from "../../src/reader/group-handover.ts";
+import type { WatchTable } from "../../src/watch/watch-table.ts";
+import type { EventSink } from "../../src/watch/backend.ts";
+import { tempDir } from "../helpers/temp-dir.ts";
+import { watched } from "../watch/inotify-tree.ts";
 
 /** What happens is queued in both groups, as the kernel does it; `meanwhile` is called before each read. */
 class TwoGroups {
@@ -108,6 +113,9 @@ test("a directory that is still to be found is walked before the handover, and w
     get isWalking() {
       return walks > 0;
     },
+    get walksOn() {
+      return walks > 0;
+    },
     walk: () => {
       walks--;
       done.push("walk");
@@ -122,4 +130,39 @@ test("a directory that is still to be found is walked before the handover, and w
   };
   expect(handOver(from, nothingWatched)).toBe(true);
   expect(done).toEqual(["walk", "walk", "walk", "settle"]);
+});
+
+/** What is left when no record can come that would tell more. */
+function handedOver(table: WatchTable, sink: EventSink): boolean {
+  const read = (): number => {
+    const length = table.backend.read(sink);
+    table.afterRead();
+    return length;
+  };
+  return handOver(groupOf(table, { read, settle: () => table.settle() }), nothingWatched);
+}
+
+test("a directory that is expected in one that has left for good is not waited for", async () => {
+  const dir = tempDir();
+  dir.mkdir("D/a");
+  dir.mkdir("out");
+  const { table, watches, sink } = await watched(dir, "D");
+  dir.mkdir("D/a/new");
+  renameSync(dir.join("D/a"), dir.join("out/a"));
+  expect(handedOver(table, sink)).toBe(true);
+  expect(watches().length).toBe(1);
+  table.backend.close();
+});
+
+test("a directory that has left for good before it was walked is not waited for", async () => {
+  const dir = tempDir();
+  dir.mkdir("D/a/b");
+  dir.mkdir("out");
+  const { table, watches, sink } = await watched(dir, "D");
+  table.compareAll();
+  table.walk(1);
+  renameSync(dir.join("D/a"), dir.join("out/a"));
+  expect(handedOver(table, sink)).toBe(true);
+  expect(watches().length).toBe(1);
+  table.backend.close();
 });

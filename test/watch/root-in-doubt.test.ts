@@ -40,7 +40,7 @@ describe.each(backends)("WatchTable.compareAll, $name", ({ open }) => {
         isWanted: () => true,
       },
     });
-    const root = table.setRoot(utf8(dir.mkdir("D")), { ...wants(), isStrict: false });
+    const root = table.roots.set(utf8(dir.mkdir("D")), { ...wants(), isStrict: false });
     rmSync(dir.join("D"), { recursive: true });
     table.compareAll();
     expect(goneRoots).toBe(0);
