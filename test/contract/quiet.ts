@@ -9,11 +9,14 @@ import { waitFor } from "../helpers/wait-for.ts";
 const SYS_pidfd_open = 434;
 const SYS_pidfd_getfd = 438;
 
-/** The reader waits in poll(2) or ppoll(2), without a timeout: nothing is on its way in it. */
-const waitsForEver =
+/**
+ * The reader waits in poll(2) or ppoll(2), without a timeout or with one of 100 ms and more: nothing is on
+ * its way in it. (As long as commands act it looks for new processes now and then; all else is sooner.)
+ */
+const waitsForLong =
   process.arch === "arm64"
     ? /^73 0x[0-9a-f]+ 0x[0-9a-f]+ 0x0 / // ppoll: struct timespec *NULL
-    : /^7 0x[0-9a-f]+ 0x[0-9a-f]+ 0xffffffff /; // poll: -1
+    : /^7 0x[0-9a-f]+ 0x[0-9a-f]+ 0x(ffffffff|[0-9a-f]{3,}|6[4-9a-f]|[7-9a-f][0-9a-f]) /;
 
 /**
  * Rounds of polling after which all is told: one may be under way and past the place, the next sees what
@@ -112,7 +115,7 @@ export class Quiet implements Disposable {
   }
 
   #readerWaits(): boolean {
-    return this.#syscalls().some((syscall) => waitsForEver.test(syscall));
+    return this.#syscalls().some((syscall) => waitsForLong.test(syscall));
   }
 
   #syscalls(): string[] {
