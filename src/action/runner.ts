@@ -14,15 +14,15 @@ import {
 import type { Rule } from "../rule/rule.ts";
 import type { Command } from "../rule/template.ts";
 import { BusyKeys, type ReadUp } from "./busy.ts";
-import { type Ending, endingText } from "./ending.ts";
-import { backoffOf, type Failed, failureOf, isTriedAgain } from "./failure.ts";
+import type { Ending } from "./ending.ts";
 import { policyOf, type Job } from "./job.ts";
 import { Places } from "./places.ts";
-import { Reports } from "./reports.ts";
+import { Outcomes } from "./outcomes.ts";
 import { RuleRuns } from "./rule-runs.ts";
 import type { Run } from "./run.ts";
 import type { RunnerStatus } from "./runner-status.ts";
 import { type Occasion, type Spawn, Starter } from "./starter.ts";
+import { areDropped, type Tickets } from "./tickets.ts";
 import { Stop, type StopOptions, type StopReport } from "./stop.ts";
 
 export interface RunnerOptions {
@@ -43,21 +43,6 @@ export interface RunnerOptions {
   readonly onFull?: (isFull: boolean) => void;
 }
 
-/** The journal, as far as runs are its business. */
-export interface Tickets {
-  /** A run for these begins. */
-  started(tickets: readonly number[]): void;
-  /** They are done with. */
-  succeeded(tickets: readonly number[]): void;
-  /** They will not be tried again. */
-  gaveUp(
-    tickets: readonly number[],
-    why: { readonly error: string; readonly attempts: number },
-  ): void;
-  /** Whether it was taken out meanwhile, and is not to be run. It is asked once. */
-  wasDropped(ticket: number): boolean;
-}
-
 /** A start takes 0.2 ms: signals and the log get a turn after 32, even if none of them succeeds. */
 const startsPerTurn = 32;
 
@@ -70,10 +55,8 @@ export class Runner {
   readonly #places: Places;
   readonly #busy: BusyKeys;
   readonly #starter: Starter;
-  readonly #reports: Reports;
+  readonly #outcomes: Outcomes;
   readonly #loops: LoopWatch | null;
-  /** When a failed job is tried again. */
-  readonly #retries = new Map<Job, Timer>();
   /** What is to be started is looked for at the end of what is being done, or soon. */
   #isActing = false;
   #startsLater = false;
@@ -90,7 +73,7 @@ export class Runner {
     this.#places = new Places(options.maxRunning, log);
     this.#busy = new BusyKeys(options.readUp, log);
     this.#starter = new Starter({ log, spawn });
-    this.#reports = new Reports(log);
+    this.#outcomes = this.#newOutcomes();
     this.#loops = this.#newLoopWatch();
   }
 
@@ -192,6 +175,17 @@ export class Runner {
     else this.#stop.hurry();
   }
 
+  #newOutcomes(): Outcomes {
+    return new Outcomes({
+      log: this.#options.log,
+      tickets: () => this.#tickets,
+      isEnding: () => this.#stop !== null,
+      isOver: () => this.#stop !== null && !this.#stop.starts,
+      onRetry: (runs, job) => (this.#isActing ? runs.retry(job) : this.#act(() => runs.retry(job))),
+      runOnFailure: (runs, job, error) => this.#runOnFailure(runs, job, error),
+    });
+  }
+
   #newLoopWatch(): LoopWatch | null {
     const { loops, log, readUp, onStarted } = this.#options;
     if (loops === undefined) return null;
@@ -233,7 +227,7 @@ export class Runner {
       log: this.#options.log,
       busy: this.#busy,
       onLeft: (count) => void (this.#left += count),
-      onSettled: (job) => this.#tickets?.succeeded(job.tickets),
+      onSettled: (job) => this.#outcomes.settled(job),
       onWork: (one) => {
         this.#turns.add(one);
         if (!this.#isActing) this.#startSoon();
@@ -254,7 +248,7 @@ export class Runner {
       this.#isActing = false;
     }
     this.#sayLeft();
-    if (this.#places.taken === 0 && this.#waiting === 0 && this.#retries.size === 0)
+    if (this.#places.taken === 0 && this.#waiting === 0 && this.#outcomes.waiting === 0)
       this.#stop?.finish();
   }
 
@@ -290,14 +284,14 @@ export class Runner {
       this.#starter.sayDryRun(job);
       return runs.finished(job);
     }
-    if (this.#wasDropped(job)) return runs.finished(job);
+    if (areDropped(job.tickets, this.#tickets)) return runs.finished(job);
     job.attempts++;
     this.#tickets?.started(job.tickets);
     if (job.attempts === 1) runs.stats.waited.add((nowMicroseconds() - job.trigger.time) / 1000);
     const onOver = (run: Run, ending: Ending) =>
       this.#act(() => this.#over(runs, job, run, ending));
     const run = this.#startCommand(job.rule.command!, { job, onOver });
-    if (run instanceof Error) return this.#notStarted(runs, job, run);
+    if (run instanceof Error) return this.#outcomes.notStarted(runs, job, run);
     runs.stats.runs++;
     this.#places.take(runs);
     runs.runs.set(job, run);
@@ -308,84 +302,27 @@ export class Runner {
     return this.#options.tickets?.() ?? null;
   }
 
-  /** Of several events those that are left are reason enough to run. */
-  #wasDropped({ tickets }: Job): boolean {
-    const all = this.#tickets;
-    if (all === null || tickets.length === 0) return false;
-    return tickets.filter((ticket) => all.wasDropped(ticket)).length === tickets.length;
-  }
-
-  #succeeded(runs: RuleRuns, job: Job): void {
-    this.#tickets?.succeeded(job.tickets);
-    runs.finished(job);
-  }
-
-  #notStarted(runs: RuleRuns, job: Job, error: Error): void {
-    this.#reports.notStarted(job.rule, error);
-    runs.stats.ended(endingText({ kind: "not-started", error }));
-    const failed = failureOf({ kind: "not-started", error }, null);
-    if (failed === null) this.#succeeded(runs, job);
-    else this.#failed(runs, job, failed);
-  }
-
   #over(runs: RuleRuns, job: Job, run: Run, ending: Ending): void {
     this.#places.leave(runs);
     runs.stats.ran.add(performance.now() - run.startedAt);
     if (job.policy.whenBusy === "skip") this.#busy.end(runs.name, job.keys[0] ?? "");
-    const failed = failureOf(ending, run.stopReason);
-    if (failed !== null) this.#failed(runs, job, failed);
-    else this.#succeeded(runs, job);
+    this.#outcomes.over(runs, job, run, ending);
     this.#startMore(); // before the log: the next command need not wait for it
-    runs.stats.ended(this.#reports.ended(run, ending));
-  }
-
-  #failed(runs: RuleRuns, job: Job, failed: Failed): void {
-    const { retry } = job.policy;
-    runs.stats.failed++;
-    if (this.#stop === null && retry !== null && isTriedAgain(retry, failed, job.attempts)) {
-      const afterMs = backoffOf(retry, job.attempts, Math.random());
-      runs.stats.retried++;
-      this.#reports.triedAgain(job, afterMs);
-      runs.waitsForRetry(job);
-      this.#retries.set(
-        job,
-        setTimeout(() => this.#act(() => this.#retry(runs, job)), afterMs),
-      );
-    } else {
-      this.#giveUp(runs, job, failed);
-    }
-  }
-
-  /** It was not given up but by our own end: if it is durable, it is run again at the next start. */
-  #isCutShort({ policy: { retry }, attempts }: Job, failed: Failed): boolean {
-    if (this.#stop === null) return false;
-    return !this.#stop.starts || (retry !== null && isTriedAgain(retry, failed, attempts));
-  }
-
-  #retry(runs: RuleRuns, job: Job): void {
-    clearTimeout(this.#retries.get(job));
-    this.#retries.delete(job);
-    runs.retry(job);
+    this.#outcomes.report(runs, run, ending);
   }
 
   /** `on_failure` has the place and the lane of what failed. */
-  #giveUp(runs: RuleRuns, job: Job, failed: Failed): void {
-    const { text } = failed;
-    const { onFailure, retry } = job.policy;
-    if (!this.#isCutShort(job, failed))
-      this.#tickets?.gaveUp(job.tickets, { error: text, attempts: job.attempts });
-    if (retry !== null) this.#reports.gaveUp(job, text);
-    if (onFailure === null) return runs.finished(job);
+  #runOnFailure(runs: RuleRuns, job: Job, error: string): void {
     const onOver = (run: Run, ending: Ending) =>
       this.#act(() => {
         this.#places.leave(runs);
         runs.finished(job);
-        this.#reports.ended(run, ending);
+        this.#outcomes.onFailureOver(run, ending);
       });
-    const failure = { error: text, attempts: job.attempts };
-    const run = this.#startCommand(onFailure, { job, failure, onOver });
+    const failure = { error, attempts: job.attempts };
+    const run = this.#startCommand(job.policy.onFailure!, { job, failure, onOver });
     if (run instanceof Error) {
-      this.#reports.notStarted(job.rule, run);
+      this.#outcomes.onFailureNotStarted(job, run);
       return runs.finished(job);
     }
     this.#places.take(runs);
@@ -396,7 +333,7 @@ export class Runner {
   #waitNoLonger(): void {
     for (const runs of this.#rules.values()) {
       runs.flush();
-      for (const job of runs.retried) this.#retry(runs, job);
+      this.#outcomes.retryNow(runs);
     }
   }
 
@@ -422,8 +359,7 @@ export class Runner {
 
   #abandon(): number {
     let abandoned = 0;
-    for (const timer of this.#retries.values()) clearTimeout(timer);
-    this.#retries.clear();
+    this.#outcomes.clear();
     for (const runs of this.#rules.values()) abandoned += runs.abandon();
     this.#turns.clear();
     this.#sayLeft();
