@@ -43,8 +43,8 @@ export interface PastRun extends Omit<BegunRun, "causes"> {
 /** How long an ended run counts as a cause: the breaker looks back as far. */
 export const rememberedMs = 10_000;
 const forgetEveryMs = 500;
-/** So many that ended are remembered; 16 commands of a millisecond end in ten seconds less often. */
-const closedMax = 50_000;
+/** So many that ended are remembered: some hundred bytes each. */
+const closedMax = 5_000;
 /** Of commands that ended: something that they left behind may do something much later. */
 const chainsMax = 100_000;
 /** A batch may have thousands. */

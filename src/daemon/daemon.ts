@@ -85,7 +85,7 @@ const stderrFd = 2;
 const graceMs = 10_000;
 
 /** So many commands leave megabytes behind; collecting them takes some 10 ms. */
-const collectAfterTriggers = 1_000;
+const collectAfterTriggers = 4_000;
 
 /** A file that is saved, or a link that is swapped, is done with after so long without a change. */
 const configurationRestMs = 100;
