@@ -55,9 +55,9 @@ export class LoopBreaker {
     return true;
   }
 
-  /** Whether the rule has already run for this path in the ancestry of what may have caused the trigger. */
-  returns(rule: Rule, path: string, causes: readonly PastRun[]): boolean {
-    return loopIn(causes, 1, this.#of(rule, path)) !== null;
+  /** Whether the rule has run so often for this path in the ancestry of what may have caused the trigger. */
+  returns(rule: Rule, path: string, causes: readonly PastRun[], times = 1): boolean {
+    return loopIn(causes, times, this.#of(rule, path)) !== null;
   }
 
   /** Whether one more run would be one too many: the rule is suspended then, and the trigger waits. */

@@ -110,9 +110,12 @@ export class LoopGuard {
   #judgeByTime(rule: Rule, trigger: Trigger, path: string, stops: boolean): Judgement {
     if (trigger.synthetic === "poll") this.#history.keepFor(tellsWithinMs(rule));
     const runs = this.#runsFor(rule, trigger, path);
-    if (stops && runs.some(({ chain }) => chain.has(rule.name)))
-      return this.#pass(rule, path, "meanwhile");
-    const causes = runs.slice(-causesMax).map((run): Cause => ({ run, chain: run.chain }));
+    const own = runs.filter(({ chain }) => chain.has(rule.name));
+    if (stops && own.length > 0) {
+      if (this.#isOwnByTime(rule, trigger, path, own)) return this.#pass(rule, path, "meanwhile");
+      return this.#judgeCauses(rule, trigger, path, own.slice(-causesMax).map(causeOf));
+    }
+    const causes = runs.slice(-causesMax).map(causeOf);
     if (causes.length === 0)
       for (const run of this.#history.near(path)) {
         if (isInWindow(run, trigger)) causes.push({ run, chain: null });
@@ -122,6 +125,15 @@ export class LoopGuard {
     if (stops && this.#breaker.returns(rule, path, runsIn(causes)))
       return this.#pass(rule, path, "meanwhile");
     return this.#judgeCauses(rule, trigger, path, causes);
+  }
+
+  /**
+   * With fanotify who did it has gone already: a short-lived process, and most of those are of the command.
+   * With inotify it may be anybody, who has closed the file perhaps that the command was started for when
+   * it was made: the rule runs once more, and what happens during that run is its own.
+   */
+  #isOwnByTime(rule: Rule, { pid }: Trigger, path: string, own: readonly PastRun[]): boolean {
+    return pid !== 0 || this.#breaker.returns(rule, path, own, 2);
   }
 
   #judgeByPace(rule: Rule, trigger: Trigger, path: string): Judgement {
@@ -155,6 +167,10 @@ export class LoopGuard {
     if (trigger.synthetic !== "poll" || trigger.time < run.startedAt) return false;
     return this.#now() - run.closedAt! <= tellsWithinMs(rule);
   }
+}
+
+function causeOf(run: PastRun): Cause {
+  return { run, chain: run.chain };
 }
 
 function runsIn(causes: readonly Cause[]): PastRun[] {

@@ -2,12 +2,18 @@
 import { latin1 } from "../../ffi/bytes.ts";
 import { nowMicroseconds } from "../../ffi/clock.ts";
 import type { Log } from "../log.ts";
-import { noFamily, type RuleTriggers, sift, type Trigger } from "../reader/trigger.ts";
+import {
+  noFamily,
+  type RuleTriggers,
+  sift,
+  type Trigger,
+  unknownFamily,
+} from "../reader/trigger.ts";
 import type { Rule } from "../rule/rule.ts";
 import { FamilyWatch, type ProcessEvents } from "./family-watch.ts";
 import { LoopGuard } from "./loop-guard.ts";
 import type { ReadUp } from "./busy.ts";
-import type { Cause, RunId } from "./run-history.ts";
+import type { Cause, RunId, WindowStart } from "./run-history.ts";
 
 export interface LoopWatchOptions {
   readonly log: Log;
@@ -28,11 +34,15 @@ const lingerMs = 10_000;
 const lookEveryMs = 50;
 /** A question and its answer cost some 50 us on two threads: in a burst one serves for many ends. */
 const askEveryMs = 20;
+/** Commands that run besides: with more of them it is a burst. */
+const fewRunning = 4;
 
 /** A command that is about to be started. */
 export interface Begin {
   /** CLOCK_REALTIME in microseconds. */
   readonly startedAt: number;
+  /** Absent: `startedAt` is enough. */
+  readonly from?: WindowStart;
 }
 
 export class LoopWatch {
@@ -47,6 +57,7 @@ export class LoopWatch {
   /** performance.now() */
   #askedAt = -Infinity;
   #lastId = 0;
+  #running = 0;
 
   constructor(options: LoopWatchOptions) {
     this.#options = options;
@@ -86,9 +97,24 @@ export class LoopWatch {
   }
 
   /** To be called right before a command is started; then `began` or `failed`. */
-  begin(): Begin {
+  begin(triggers: Iterable<Trigger>): Begin {
     this.#families.begin();
-    return { startedAt: nowMicroseconds() };
+    const startedAt = nowMicroseconds();
+    for (const { family, synthetic } of triggers)
+      if (family === unknownFamily && synthetic === null)
+        return { startedAt, from: this.#windowStart() };
+    return { startedAt };
+  }
+
+  /**
+   * Where nobody tells who does what (inotify): what has happened by now, and may still be queued, is not
+   * the command's doing. The command needs longer for its first step than the reader for the answer; if
+   * the reader is busy it runs once more rather than that somebody's event is lost.
+   */
+  #windowStart(): WindowStart {
+    const from: { seq: number | null } = { seq: null };
+    this.#options.readUp((seq) => void (from.seq = seq));
+    return from;
   }
 
   failed(): void {
@@ -96,8 +122,9 @@ export class LoopWatch {
   }
 
   /** @returns for `ended` */
-  began(rule: Rule, pid: number, triggers: Iterable<Trigger>, { startedAt }: Begin): RunId {
+  began(rule: Rule, pid: number, triggers: Iterable<Trigger>, begin: Begin): RunId {
     const id = ++this.#lastId;
+    this.#running++;
     const paths = new Set<string>();
     const causes: Cause[] = [];
     for (const { path, from, seq } of triggers) {
@@ -107,13 +134,14 @@ export class LoopWatch {
       const known = this.#causes.size === 0 ? undefined : this.#causes.get(key);
       if (known !== undefined) causes.push(...known);
     }
-    this.#guard.began({ id, rule: rule.name, paths: [...paths], pid, startedAt, causes });
+    this.#guard.began({ id, rule: rule.name, paths: [...paths], pid, ...begin, causes });
     return id;
   }
 
   /** The command's first process has ended. @param isGone nothing of its group is left */
   ended(id: RunId, isGone: () => boolean): void {
     this.#families.end();
+    this.#running--;
     this.#closeWhenGone(id, isGone, performance.now() + lingerMs);
   }
 
@@ -131,7 +159,8 @@ export class LoopWatch {
   #askSoon(): void {
     if (this.#over.length === 0) return;
     this.#isAsking = true;
-    const waitMs = this.#askedAt + askEveryMs - performance.now();
+    const pauseMs = this.#running < fewRunning ? 0 : askEveryMs;
+    const waitMs = this.#askedAt + pauseMs - performance.now();
     if (waitMs <= 0) this.#ask();
     else setTimeout(() => this.#ask(), waitMs).unref();
   }

@@ -13,8 +13,16 @@ export interface BegunRun {
   readonly pid: number;
   /** CLOCK_REALTIME, taken right before it was started: microseconds since 1970. */
   readonly startedAt: number;
+  /** From which line on something may be its doing; absent: from that time on. */
+  readonly from?: WindowStart;
   /** Of the judgements of its triggers, all of them. */
   readonly causes: readonly Cause[];
+}
+
+/** The last line that was told of what happened before a command was started. */
+export interface WindowStart {
+  /** Null until the reader has said it: what it tells until then happened before, too. */
+  readonly seq: number | null;
 }
 
 /** What a run may have been caused by. It may wait for long: the run it speaks of may be forgotten by then. */
@@ -201,8 +209,10 @@ export class RunHistory {
 const noRuns: readonly PastRun[] = [];
 
 /** By the record's time and line: since the run's start, and not after what was queued at its end. */
-export function isInWindow({ startedAt, untilSeq }: PastRun, { time, seq }: Trigger): boolean {
-  return time >= startedAt && (untilSeq === null || seq <= untilSeq);
+export function isInWindow(run: PastRun, { time, seq }: Trigger): boolean {
+  const { startedAt, from, untilSeq } = run;
+  const isAfter = from === undefined ? time >= startedAt : from.seq !== null && seq > from.seq;
+  return isAfter && (untilSeq === null || seq <= untilSeq);
 }
 
 export function nameOf(path: string): string {

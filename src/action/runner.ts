@@ -205,7 +205,7 @@ export class Runner {
     const loops = this.#loops;
     if (loops === null) return this.#starter.start(command, occasion);
     const { job, onOver } = occasion;
-    const begin = loops.begin();
+    const begin = loops.begin(job.triggers);
     let id = 0;
     const run = this.#starter.start(command, {
       ...occasion,

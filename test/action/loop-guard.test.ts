@@ -100,6 +100,17 @@ describe("where it is not known", () => {
     expect(world.judge(a, { path: f }).verdict).toBe("run");
   });
 
+  test("with inotify it runs once more for that, and what happens then is its doing", () => {
+    const world = new World();
+    world.start(a, f);
+    const again = world.judge(a, { path: f, pid: 0 });
+    expect(again.verdict).toBe("run");
+    const second = world.start(a, f, again);
+    expect(world.judge(a, { path: f, pid: 0 }).verdict).toBe("own");
+    world.end(second);
+    expect(world.judge(a, { path: f, pid: 0 }).verdict).toBe("run");
+  });
+
   test("what was read before it started is not", () => {
     const world = new World();
     world.start(a, f);

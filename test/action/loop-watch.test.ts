@@ -38,7 +38,7 @@ function triggers(...all: [path: string, family: number][]): RuleTriggers {
   writer.time = (Date.now() + 1_000) * 1_000;
   for (const [path, family] of all) {
     const bytes = utf8(path);
-    writer.add(0, 8, 0, ++seq, bytes, bytes, 0, 0, null, null, null, family);
+    writer.add(0, 8, 4711, ++seq, bytes, bytes, 0, 0, null, null, null, family);
   }
   return { rule: 0, buffer: writer.take(), count: all.length };
 }
@@ -53,7 +53,7 @@ const pathsOf = (of: RuleTriggers): string[] => taken(of).map(({ path }) => lati
 describe("LoopWatch", () => {
   test("takes out what a command of the rule did, and leaves the others in their order", () => {
     const { watch } = scene();
-    const begin = watch.begin();
+    const begin = watch.begin([]);
     watch.began(a, 77, taken(triggers(["/f", noFamily])), begin);
     const admitted = watch.admit(
       a,
@@ -66,7 +66,7 @@ describe("LoopWatch", () => {
 
   test("gives back the very buffer if all of it is from outside", () => {
     const { watch } = scene();
-    watch.began(a, 77, [], watch.begin());
+    watch.began(a, 77, [], watch.begin([]));
     const given = triggers(["/f", noFamily], ["/g", noFamily]);
     expect(watch.admit(a, given)).toBe(given);
     const other = triggers(["/f", 77]);
@@ -75,16 +75,16 @@ describe("LoopWatch", () => {
 
   test("a trigger that waits keeps what it was caused by", () => {
     const { watch } = scene();
-    watch.began(a, 77, taken(triggers(["/f", noFamily])), watch.begin());
+    watch.began(a, 77, taken(triggers(["/f", noFamily])), watch.begin([]));
     const waiting = watch.admit(b, triggers(["/out/f", 77]));
-    watch.began(b, 78, taken(waiting), watch.begin());
+    watch.began(b, 78, taken(waiting), watch.begin([]));
     expect(watch.admit(a, triggers(["/f", 78])).count).toBe(0);
   });
 
   test("one question to the reader serves for all runs that ended before it", async () => {
     const { watch, asked } = scene();
     const ids = [1, 2, 3].map((pid) =>
-      watch.began(a, pid, taken(triggers([`/${pid}`, noFamily])), watch.begin()),
+      watch.began(a, pid, taken(triggers([`/${pid}`, noFamily])), watch.begin([])),
     );
     for (const id of ids) watch.ended(id, () => true);
     expect(asked.length).toBe(1);

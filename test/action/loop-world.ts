@@ -25,6 +25,8 @@ export interface Happening {
   readonly synthetic?: SyntheticReason;
   /** Read so many milliseconds ago. */
   readonly agoMs?: number;
+  /** 0: the kernel tells of no process at all (inotify). */
+  readonly pid?: number;
 }
 
 export interface WorldRun {
@@ -59,9 +61,9 @@ export class World {
     return this.guard.judge(rule, this.trigger(happening), happening.path);
   }
 
-  trigger({ path, by, from = "", events, synthetic, agoMs = 0 }: Happening): Trigger {
+  trigger({ path, by, from = "", events, synthetic, agoMs = 0, pid = 4711 }: Happening): Trigger {
     return {
-      ...{ rule: 0, isSelf: false, isDirectory: false, pid: 0, actor: null, ticket: 0 },
+      ...{ rule: 0, isSelf: false, isDirectory: false, pid, actor: null, ticket: 0 },
       events: events ?? eventBits.close_write,
       seq: ++this.#seq,
       time: (this.nowMs - agoMs) * 1000,

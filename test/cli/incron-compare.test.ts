@@ -15,7 +15,7 @@ import { findTool, requires } from "../helpers/requires.ts";
 import { runBinary } from "../helpers/run-binary.ts";
 import { tempDir, type TempDir } from "../helpers/temp-dir.ts";
 import { waitFor } from "../helpers/wait-for.ts";
-import { linesOf } from "./support.ts";
+import { childrenOf, linesOf } from "./support.ts";
 
 const compareTest = requires({ root: "incrond is for root alone", tools: ["incrond"] });
 
@@ -57,15 +57,20 @@ afterEach(async () => {
   }
 });
 
+interface Running {
+  /** No command runs: what happens then may be its own doing, as inotify does not say whose it is. */
+  readonly isIdle: () => boolean;
+  readonly stop: () => Promise<void>;
+}
+
 /** Ready once its watches are set. */
-async function startDaemon(
-  which: Daemon,
-  conf: string,
-  dir: TempDir,
-): Promise<() => Promise<void>> {
+async function startDaemon(which: Daemon, conf: string, dir: TempDir): Promise<Running> {
   if (which === "facron") {
     const facron = await runBinary(["--incron-conf", conf]).ready();
-    return async () => void (await facron.stop());
+    return {
+      isIdle: () => childrenOf(facron.pid).length === 0,
+      stop: async () => void (await facron.stop()),
+    };
   }
   const options = { cwd: "/", stdout: "ignore", stderr: "ignore", stdin: "ignore" } as const;
   const daemon = Bun.spawn([findTool("incrond")!, "-n", "-f", conf], options);
@@ -74,10 +79,11 @@ async function startDaemon(
     what: "incrond's watches",
     state: () => dir.path,
   });
-  return async () => {
+  const stop = async () => {
     daemon.kill("SIGTERM");
     await daemon.exited;
   };
+  return { isIdle: () => true, stop };
 }
 
 /** Those on the two directories of tables are there first. */
@@ -93,13 +99,13 @@ async function runsUnder(
   { table, steps }: { readonly table: string; readonly steps: readonly Step[] },
 ): Promise<string[][]> {
   const conf = installation(dir, table);
-  const stop = await startDaemon(which, conf, dir);
+  const { isIdle, stop } = await startDaemon(which, conf, dir);
   const ran = dir.join("ran");
   const results: string[][] = [];
   let before = 0;
   for (const { act, runs } of steps) {
     act((name) => dir.join(name));
-    const enough = () => linesOf(ran).length >= before + runs;
+    const enough = () => linesOf(ran).length >= before + runs && isIdle();
     await waitFor(enough, {
       what: `${runs} runs of step ${results.length + 1} under ${which}`,
       state: () => linesOf(ran).join("\n"),

@@ -1,6 +1,6 @@
 /** How runs relate to events and to each other: the keys of a rule, in the built binary. */
 import { describe, expect, test } from "bun:test";
-import { readFileSync, writeFileSync } from "node:fs";
+import { closeSync, fchmodSync, openSync, readFileSync, writeFileSync, writeSync } from "node:fs";
 import { runBinary, type RunningBinary } from "../helpers/run-binary.ts";
 import { type TempDir, tempDir } from "../helpers/temp-dir.ts";
 import { waitFor } from "../helpers/wait-for.ts";
@@ -230,6 +230,40 @@ describe("gathering", () => {
     for (const name of ["a", 'quote"', "a", "c"]) await write(facron, dir, name);
     await hasRan(1);
     expect(linesOf(dir.join("got"))).toEqual([...facron.lines]);
+  });
+});
+
+describe("with inotify, which does not say who did it", () => {
+  test("a file that is closed while the command of its creation runs is followed", async () => {
+    using dir = tempDir();
+    const script = `echo "$FACRON_EVENTS" >>ran; ${untilGo}`;
+    const rule = ruleText(dir, "r", script, 'backend = "inotify"');
+    const text = rule.replace('"close_write"', '["create", "close_write"]');
+    const { facron, hasRan } = await given(dir, text);
+    const fd = openSync(dir.join("in/a"), "w");
+    await hasRan(1);
+    writeSync(fd, "all of it");
+    closeSync(fd);
+    await facron.waitForLines(2);
+    dir.write("go");
+    expect(await hasRan(2)).toEqual(["create", "close_write"]);
+  });
+
+  test("what is queued when the command starts is followed", async () => {
+    using dir = tempDir();
+    const script = 'echo "$FACRON_EVENTS" >>ran';
+    const rule = ruleText(dir, "r", script, 'backend = "inotify"');
+    const text = rule.replace('"close_write"', '["create", "modify", "attrib", "close_write"]');
+    const { facron, hasRan } = await given(dir, text);
+    for (let i = 0; i < 50; i++) {
+      const fd = openSync(dir.join(`in/${i}`), "w");
+      writeSync(fd, "x");
+      fchmodSync(fd, 0o600);
+      closeSync(fd);
+    }
+    await hasRan(200);
+    await facron.stop();
+    expect(facron.log).not.toContain("passed over");
   });
 });
 
