@@ -2,13 +2,7 @@
 import { latin1 } from "../../ffi/bytes.ts";
 import { nowMicroseconds } from "../../ffi/clock.ts";
 import type { Log } from "../log.ts";
-import {
-  noFamily,
-  type RuleTriggers,
-  sift,
-  type Trigger,
-  unknownFamily,
-} from "../reader/trigger.ts";
+import { noFamily, type RuleTriggers, sift, type Trigger } from "../reader/trigger.ts";
 import type { Rule } from "../rule/rule.ts";
 import { FamilyWatch, type ProcessEvents } from "./family-watch.ts";
 import { LoopGuard } from "./loop-guard.ts";
@@ -100,9 +94,8 @@ export class LoopWatch {
   begin(triggers: Iterable<Trigger>): Begin {
     this.#families.begin();
     const startedAt = nowMicroseconds();
-    for (const { family, synthetic } of triggers)
-      if (family === unknownFamily && synthetic === null)
-        return { startedAt, from: this.#windowStart() };
+    for (const { pid, synthetic } of triggers)
+      if (pid === 0 && synthetic === null) return { startedAt, from: this.#windowStart() };
     return { startedAt };
   }
 
