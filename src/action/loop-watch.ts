@@ -52,6 +52,8 @@ export class LoopWatch {
   #askedAt = -Infinity;
   #lastId = 0;
   #running = 0;
+  /** There are triggers of which the kernel names no process: what comes after an end is to be told apart soon. */
+  #namesNobody = false;
 
   constructor(options: LoopWatchOptions) {
     this.#options = options;
@@ -105,6 +107,7 @@ export class LoopWatch {
    * the reader is busy it runs once more rather than that somebody's event is lost.
    */
   #windowStart(): WindowStart {
+    this.#namesNobody = true;
     const from: { seq: number | null } = { seq: null };
     this.#options.readUp((seq) => void (from.seq = seq));
     return from;
@@ -152,7 +155,7 @@ export class LoopWatch {
   #askSoon(): void {
     if (this.#over.length === 0) return;
     this.#isAsking = true;
-    const pauseMs = this.#running < fewRunning ? 0 : askEveryMs;
+    const pauseMs = this.#namesNobody && this.#running < fewRunning ? 0 : askEveryMs;
     const waitMs = this.#askedAt + pauseMs - performance.now();
     if (waitMs <= 0) this.#ask();
     else setTimeout(() => this.#ask(), waitMs).unref();
