@@ -38,7 +38,8 @@ async function idleFor10Seconds(): Promise<Idled> {
   await waitFor(() => facron.log.match(/exited 0/g)?.length === 3, { what: "three commands" });
   const { pid } = facron;
   const reader = threadNamed(pid, "Worker");
-  await Bun.sleep(1000); // what comes after the work (compiling, collecting) is over
+  // What comes after the work (compiling, collecting, a last look for processes of commands) is over.
+  await Bun.sleep(15_000);
   const before = usedBy(pid, reader);
   await Bun.sleep(10_000);
   const after = usedBy(pid, reader);
