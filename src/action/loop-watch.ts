@@ -28,6 +28,8 @@ const lingerMs = 10_000;
 const lookEveryMs = 50;
 /** A question and its answer cost some 50 us on two threads: in a burst one serves for many ends. */
 const askEveryMs = 20;
+/** So old an answer may be in a burst. */
+const freshMs = 2 * askEveryMs;
 /** Commands that run besides: with more of them it is a burst. */
 const fewRunning = 4;
 
@@ -50,6 +52,9 @@ export class LoopWatch {
   #isAsking = false;
   /** performance.now() */
   #askedAt = -Infinity;
+  /** Of the last answer: the line, and performance.now(). */
+  #answeredSeq = 0;
+  #answeredAt = -Infinity;
   #lastId = 0;
   #running = 0;
   /** There are triggers of which the kernel names no process: what comes after an end is to be told apart soon. */
@@ -104,13 +109,24 @@ export class LoopWatch {
   /**
    * Where nobody tells who does what (inotify): what has happened by now, and may still be queued, is not
    * the command's doing. The command needs longer for its first step than the reader for the answer; if
-   * the reader is busy it runs once more rather than that somebody's event is lost.
+   * the reader is busy it runs once more rather than that somebody's event is lost. In a burst an answer
+   * of a moment ago has to do.
    */
   #windowStart(): WindowStart {
     this.#namesNobody = true;
+    const isFresh = performance.now() - this.#answeredAt < freshMs;
+    if (this.#running >= fewRunning && isFresh) return { seq: this.#answeredSeq };
     const from: { seq: number | null } = { seq: null };
-    this.#options.readUp((seq) => void (from.seq = seq));
+    this.#readUp((seq) => void (from.seq = seq));
     return from;
+  }
+
+  #readUp(then: (seq: number) => void): void {
+    this.#options.readUp((seq) => {
+      this.#answeredSeq = seq;
+      this.#answeredAt = performance.now();
+      then(seq);
+    });
   }
 
   failed(): void {
@@ -165,7 +181,7 @@ export class LoopWatch {
     const asked = this.#over;
     this.#over = [];
     this.#askedAt = performance.now();
-    this.#options.readUp((seq) => {
+    this.#readUp((seq) => {
       this.#isAsking = false;
       for (const id of asked) this.#guard.readUpAfter(id, seq);
       this.#askSoon();
