@@ -1,5 +1,5 @@
 /** Opens the directories of the tree, wherever they are by now: by their paths, or by their handles. */
-import { bytesEqual, utf8 } from "../../ffi/bytes.ts";
+import { bytesEqual, cString, fromLatin1, latin1, utf8 } from "../../ffi/bytes.ts";
 import { Errno, SyscallError } from "../../ffi/errno.ts";
 import { readLink } from "../../ffi/files.ts";
 import type { Log } from "../log.ts";
@@ -36,8 +36,8 @@ export class DirectoryOpener {
   /** @returns "elsewhere" if its path leads to something else, and nothing but a record can tell more */
   find(node: Node): OpenDirectory | "elsewhere" | null {
     const { identity } = node.mark;
+    const isIt = ({ path }: OpenDirectory): boolean => this.#backend.recognizes(node.mark, path);
     try {
-      const isIt = ({ path }: OpenDirectory): boolean => this.#backend.recognizes(node.mark, path);
       const directory = this.#openAtPath(node)?.keepIf(isIt) ?? null;
       if (directory !== null) return directory;
     } catch (error) {
@@ -48,7 +48,7 @@ export class DirectoryOpener {
       }
     }
     if (identity === null) return "elsewhere";
-    return this.byIdentity(node.parent ?? node, identity);
+    return openWhereSeen(node)?.keepIf(isIt) ?? this.byIdentity(node.parent ?? node, identity);
   }
 
   /** @throws {SyscallError} as open(2) */
@@ -123,4 +123,32 @@ export class DirectoryOpener {
     }
     this.#log.warn(cannotWatchBelow(path, error, this.#backend.name));
   }
+}
+
+/** Looks are ahead of the tree, and not every filesystem opens by a handle. @returns null if it is not there either */
+function openWhereSeen(node: Node): OpenDirectory | null {
+  const path = seenPath(node);
+  if (path === null) return null;
+  try {
+    return OpenDirectory.at(path);
+  } catch (error) {
+    if (error instanceof SyscallError) return null;
+    throw error;
+  }
+}
+
+/** Where looks have found a directory, or those that it is in; null if that is nowhere but where the tree has it. */
+function seenPath(node: Node): Uint8Array | null {
+  const names: string[] = [];
+  const below = new Set<Node>();
+  let isElsewhere = false;
+  let at = node;
+  while (at.parent !== null) {
+    if (below.has(at)) return null; // looks of several moments
+    below.add(at);
+    isElsewhere ||= at.seen !== null;
+    names.unshift(latin1((at.seen ?? at).name));
+    at = at.seen?.parent ?? at.parent;
+  }
+  return isElsewhere ? cString(fromLatin1(latin1(at.prefix.raw) + names.join("/"))) : null;
 }

@@ -1,13 +1,12 @@
 /** Whether a file that was written is complete: looked at through an open descriptor, more than once. */
 import { SyscallError } from "../../ffi/errno.ts";
-import { AT, O, openFd } from "../../ffi/fd.ts";
+import { O } from "../../ffi/fd.ts";
 import type { RawStatus } from "../../ffi/files.ts";
 import { hasWriter } from "../../ffi/lease.ts";
+import { type PathBuffer, readOpen } from "./poll-path.ts";
 
 /** FAT counts the seconds of mtime in steps of two. */
 export const coarseTimeMs = 2_000;
-
-const itself = new Uint8Array(1);
 
 /**
  * Look at a file so that caches do not answer: opening it makes NFS and sshfs ask their server
@@ -16,11 +15,11 @@ const itself = new Uint8Array(1);
  * @param status is read anew; it stays as it is if the file may not be opened
  * @returns whether somebody on this machine has it open for writing, as far as the filesystem can say
  */
-export function lookInside(path: Uint8Array, status: RawStatus): boolean {
+export function lookInside(path: PathBuffer, name: Uint8Array, status: RawStatus): boolean {
   try {
-    using file = openFd(path, O.RDONLY | O.NONBLOCK | O.NOFOLLOW);
+    using file = path.open(name, O.RDONLY | O.NONBLOCK | O.NOFOLLOW);
     const isWritten = hasWriter(file.number);
-    status.read(itself, AT.EMPTY_PATH | AT.STATX_FORCE_SYNC, file.number);
+    readOpen(file, status);
     return isWritten;
   } catch (error) {
     if (error instanceof SyscallError) return false; // gone, or not ours to open

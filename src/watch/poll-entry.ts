@@ -74,6 +74,13 @@ export class EntryLook {
     this.filesystem = filesystems.at(deviceIn(status), node.path);
   }
 
+  /** Whether it is the directory in hand of which the status was just read: another may have its path by now. */
+  get isItself(): boolean {
+    const fileKey = this.#fileKey();
+    if (fileKey === this.#mark.fileKey) return true;
+    return this.filesystem.inodesChange && this.#root.tree.places.find(fileKey) === null;
+  }
+
   /** The directory in hand, or the file. */
   get node(): Node {
     return this.#node;
@@ -164,14 +171,14 @@ export class EntryLook {
   beginLife(snapshot: Snapshot, index: number, name: Uint8Array): void {
     if (!this.#wantsClosed || !snapshot.isFile(index)) return;
     const { path, status } = this.#options;
-    lookInside(path.join(name), status);
+    lookInside(path, name, status);
     snapshot.store(index, status);
     snapshot.setState(index, (snapshot.state(index) & hasArrived) | isOpenEnded);
   }
 
   #lookForEnd(snapshot: Snapshot, index: number, name: Uint8Array): void {
     const { changes, path, status } = this.#options;
-    const isWritten = lookInside(path.join(name), status);
+    const isWritten = lookInside(path, name, status);
     const before = snapshot.state(index);
     if (!this.isSame(snapshot, index)) return; // the next look tells
     snapshot.compare(index, status, this.#difference);

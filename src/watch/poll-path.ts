@@ -1,4 +1,6 @@
-/** Paths for system calls, put together in one buffer. */
+/** Paths for system calls, put together in one buffer: of a directory, and of the names in it. */
+import { AT, type Fd, openEntry, openFd } from "../../ffi/fd.ts";
+import type { RawStatus } from "../../ffi/files.ts";
 import { OpenDirectory } from "./open-directory.ts";
 import { type Node, pathForCall } from "./tree.ts";
 
@@ -6,12 +8,18 @@ import { type Node, pathForCall } from "./tree.ts";
 const PATH_MAX = 4096;
 const NAME_MAX = 255;
 
+const itself = new Uint8Array(1);
+const noName = new Uint8Array(0);
+
 /** Room for a name behind what is too long already: the kernel refuses that itself. */
 const bytesMax = PATH_MAX + NAME_MAX + 1;
 
 export class PathBuffer {
   readonly #bytes = new Uint8Array(bytesMax);
+  readonly #name = new Uint8Array(bytesMax);
   #prefixEnd = 0;
+  /** The directory itself, while it is open. */
+  #held: Fd | null = null;
 
   /** The directory in which names are looked at. @param prefix with its slash, or a whole path */
   setPrefix(prefix: Uint8Array): void {
@@ -19,13 +27,45 @@ export class PathBuffer {
     this.#bytes.set(prefix.subarray(0, this.#prefixEnd));
   }
 
-  /** NUL-terminated, valid until the next call. */
-  join(name: Uint8Array): Uint8Array {
+  /** From now on names are those in the directory that is open, whatever comes to its path. */
+  hold(directory: Fd): void {
+    this.#held = directory;
+  }
+
+  release(): void {
+    this.#held = null;
+  }
+
+  /** What leads to the directory. NUL-terminated, valid until the next call. */
+  get directory(): Uint8Array {
+    return this.#join(noName);
+  }
+
+  /** statx(2) of an entry. @returns as `RawStatus.read` */
+  read(status: RawStatus, name: Uint8Array, flags: number): number {
+    if (this.#held === null) return status.read(this.#join(name), flags);
+    this.#name.set(name);
+    this.#name[name.length] = 0;
+    return status.read(this.#name, flags, this.#held.number);
+  }
+
+  /** Open an entry. @throws {SyscallError} as open(2) */
+  open(name: Uint8Array, flags: number): Fd {
+    if (this.#held === null) return openFd(this.#join(name), flags);
+    return openEntry(this.#held.number, name, flags);
+  }
+
+  #join(name: Uint8Array): Uint8Array {
     const end = this.#prefixEnd + name.length;
     this.#bytes.set(name, this.#prefixEnd);
     this.#bytes[end] = 0;
     return this.#bytes;
   }
+}
+
+/** statx(2) of what a descriptor is open on. @returns as `RawStatus.read` */
+export function readOpen({ number }: Fd, status: RawStatus): number {
+  return status.read(itself, AT.EMPTY_PATH | AT.STATX_FORCE_SYNC, number);
 }
 
 /** A directory whose path is too long for the names in it, held open; null for all others. @throws {SyscallError} as open(2) */

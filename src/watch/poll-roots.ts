@@ -42,7 +42,7 @@ export class RootLook {
   look(root: PolledRoot): Node | null {
     const { filesystems } = this.#options;
     this.#path.setPrefix(root.path);
-    const errno = this.#status.read(this.#path.join(noName), AT.STATX_FORCE_SYNC);
+    const errno = this.#status.read(this.#path.directory, AT.STATX_FORCE_SYNC);
     if (isAbsence(errno)) return this.#miss(root);
     if (errno !== 0) return this.#sayTrouble(root, errnoText(errno));
     this.#sayTrouble(root, "");

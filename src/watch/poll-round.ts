@@ -6,14 +6,13 @@ import { cannotWatchBelow } from "./explain.ts";
 import type { OwnOutputs } from "./own-outputs.ts";
 import { coarseTimeMs } from "./poll-complete.ts";
 import { EntryLook } from "./poll-entry.ts";
-import { openIfDeep, PathBuffer } from "./poll-path.ts";
+import { openIfDeep, PathBuffer, readOpen } from "./poll-path.ts";
 import { markOf, type PolledRoot } from "./poll-places.ts";
 import { changeTimeIn, hasLeft, inodeIn, mountIn, Snapshot } from "./poll-snapshot.ts";
 import { RootLook, type RootLookOptions } from "./poll-roots.ts";
 import { isGone } from "./side-watch.ts";
 import { joined, type Node } from "./tree.ts";
 
-const noName = new Uint8Array(0);
 /** Any other error may be that of a server, a disk or a connection. */
 export const aboutPath: ReadonlySet<number> = new Set([
   Errno.ENOENT,
@@ -96,7 +95,7 @@ export class PollRound {
   /** The names in it are put behind the path in hand. */
   *#lookHere(node: Node): Generator<void> {
     const mark = markOf(node);
-    const errno = this.#status.read(this.#path.join(noName), AT.STATX_FORCE_SYNC);
+    const errno = this.#status.read(this.#path.directory, AT.STATX_FORCE_SYNC);
     if (errno !== 0) return this.#sayRefused(node, new SyscallError("statx", errno));
     // Mounted or unmounted since its name was looked at: the next look at that finds it.
     if (mountIn(this.#status) !== mark.mount) return;
@@ -143,7 +142,11 @@ export class PollRound {
   ): Generator<void, SyscallError | null> {
     let hint = 0;
     try {
-      using directory = openDirectory(this.#path.join(noName));
+      using directory = openDirectory(this.#path.directory);
+      // Renamed or replaced since its name was looked at: the next look at that finds it.
+      const errno = readOpen(directory, this.#status);
+      if (errno !== 0 || !this.#entry.isItself) return hiddenError();
+      this.#path.hold(directory);
       for (let some = listSome(directory); some.length > 0; some = listSome(directory)) {
         for (const { name } of some) {
           const index = before.find(name, hint);
@@ -156,6 +159,8 @@ export class PollRound {
     } catch (error) {
       if (error instanceof SyscallError) return error;
       throw error;
+    } finally {
+      this.#path.release();
     }
   }
 
@@ -177,13 +182,13 @@ export class PollRound {
 
   /** Something was mounted over the directory in hand, or unmounted, while it was read. */
   #isHidden(node: Node): boolean {
-    const errno = this.#other.read(this.#path.join(noName), AT.STATX_FORCE_SYNC);
+    const errno = this.#other.read(this.#path.directory, AT.STATX_FORCE_SYNC);
     return errno !== 0 || mountIn(this.#other) !== markOf(node).mount;
   }
 
   #readEntry(name: Uint8Array): number {
     const flags = AT.SYMLINK_NOFOLLOW | AT.STATX_FORCE_SYNC;
-    return this.#status.read(this.#path.join(name), flags);
+    return this.#path.read(this.#status, name, flags);
   }
 
   /** The names are the same: only what is behind them may have changed. @returns whether they were */

@@ -121,7 +121,10 @@ export class Walk {
       frame.directory = found;
     }
     const { directory } = frame;
-    if (directory === null) return "done";
+    if (directory === null) {
+      visit.comparison?.seeBelow(visit.node); // if it is gone, a record says so
+      return "done";
+    }
     frame.entries ??= this.#list(visit, directory);
     const entry = frame.entries[frame.next++];
     if (entry === undefined) return "done";

@@ -128,6 +128,7 @@ describe.each(chosenPlacesAndScopes())("$on", ({ filesystem, backend, on }) => {
         console.error(
           [...faults.examples, ...some("lost", lost), ...some("untold", untold)].join("\n"),
         );
+      if (probes.length > 0) console.error(`probes in doubt:\n${probes.join("\n")}\n${facron.log}`);
       expect(seq).toBe(true);
       expect(inDoubt > lines.length * wrongShareMax[backend] ? faults.examples : []).toEqual([]);
       expect(untold).toEqual([]);
