@@ -116,6 +116,10 @@ export class Outcomes {
     const { onFailure, retry } = job.policy;
     const { tickets, isEnding, isOver, runOnFailure } = this.#options;
     const isCutShort = isEnding() && (isRetried || isOver());
+    if (isCutShort && job.tickets.length > 0) {
+      this.#reports.isKept(job, text);
+      return runs.finished(job);
+    }
     if (!isCutShort) tickets()?.gaveUp(job.tickets, { error: text, attempts: job.attempts });
     if (retry !== null) this.#reports.gaveUp(job, text);
     if (onFailure === null) runs.finished(job);

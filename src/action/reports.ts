@@ -40,9 +40,17 @@ export class Reports {
     this.#log.info(`${ruleText(rule)}: tried again in ${durationText(afterMs)} (${of})`);
   }
 
+  /** It is durable, and facron ends. */
+  isKept({ rule, trigger }: Job, failure: string): void {
+    this.#log.info(
+      `${ruleText(rule)}: ${quoted(trigger.path)} is left for the next start: ${failure}`,
+    );
+  }
+
   gaveUp({ rule, trigger, attempts }: Job, failure: string): void {
+    const runs = attempts === 1 ? "1 run" : `${attempts} runs`;
     this.#log.error(
-      `${ruleText(rule)}: given up for ${quoted(trigger.path)} after ${attempts} runs: ${failure}`,
+      `${ruleText(rule)}: given up for ${quoted(trigger.path)} after ${runs}: ${failure}`,
     );
   }
 }

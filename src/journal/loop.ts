@@ -82,7 +82,7 @@ export class JournalLoop {
     this.#wakeFd = wakeFd;
     this.#port = port;
     this.#lock = claimJournal(place);
-    this.#store = new Store(openJournal(place.file, place.configuration));
+    this.#store = openStore(place);
     this.#wake = this.#listen();
     this.#takeOver();
   }
@@ -317,7 +317,7 @@ export class JournalLoop {
       if (this.#adopted.has(name)) continue;
       this.#say(
         "warn",
-        `${count} events wait in the journal for the rule ${quoted(name)}, which is no durable rule of this configuration: they are run when it is there again, or drop them: facron queue drop --rule ${quoted(name)}`,
+        `${count === 1 ? "1 event waits" : `${count} events wait`} in the journal for the rule ${quoted(name)}, which is no durable rule of this configuration: they are run when it is there again, or drop them: facron queue drop --rule ${quoted(name)}`,
       );
     }
   }
@@ -355,6 +355,16 @@ export class JournalLoop {
 
   #say(level: "info" | "warn" | "error", text: string): void {
     this.#port.send({ kind: "log", level, text });
+  }
+}
+
+/** @throws {JournalError} also for damage that is not in its first page, and is met at the first query */
+function openStore({ file, configuration }: JournalThreadOptions["place"]): Store {
+  const database = openJournal(file, configuration);
+  try {
+    return new Store(database);
+  } catch (error) {
+    throw new JournalError(faultText("open", file, error));
   }
 }
 

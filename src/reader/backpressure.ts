@@ -37,7 +37,10 @@ export class Backpressure {
     // Announce the wait, then look again: the main thread may have made room in between.
     Atomics.store(counters, sharedCounters.readerWaits, 1);
     if (this.#triggersWaiting < triggersWaitingMax) return true;
-    this.#sayPause(`${triggersWaitingMax} commands wait to be started`);
+    // A rule that is full looks like all of them: see holdBack of the reader's thread.
+    this.#sayPause(
+      `as many events wait for commands as max_queued of a rule allows, or ${triggersWaitingMax} of all rules ("facron status" shows which)`,
+    );
     return false;
   }
 
@@ -51,7 +54,7 @@ export class Backpressure {
     if (now < this.#silentUntil) return;
     this.#silentUntil = now + pauseSilenceMs;
     this.#options.log.warn(
-      `Reading no more events for now: ${why}; the kernel queues, and then loses, what happens meanwhile`,
+      `Reading no more events for now: ${why}; the kernel queues, and then loses, what happens meanwhile, for all rules`,
     );
   }
 }

@@ -242,7 +242,7 @@ export class Recovery {
   #end(): void {
     const when = this.#search!.rules === null ? "After the overflow" : "Since facron ended";
     this.#log.info(
-      `${when}: ${this.#count} changes were found by a look and told as synthetic events; ` +
+      `${when}: ${this.#count === 1 ? "1 change was" : `${this.#count} changes were`} found by a look and told as synthetic events; ` +
         "what was deleted, renamed, opened or read meanwhile is not known",
     );
     this.#search = this.#next;

@@ -1,6 +1,14 @@
 /** Durable rules in the built binary: killed, stopped and started again; and facron queue. */
 import { describe, expect, test } from "bun:test";
-import { mkdirSync, readdirSync, renameSync, rmSync, unlinkSync, writeFileSync } from "node:fs";
+import {
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  renameSync,
+  rmSync,
+  unlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { killDurable } from "../../scripts/bench/kill-durable.ts";
 import { newSeed } from "../contract/random.ts";
 import { binaryPath, runBinary, type RunningBinary } from "../helpers/run-binary.ts";
@@ -230,6 +238,23 @@ describe("a stop", () => {
     expect(ran(dir)).toEqual(["a", "a", "b"]);
     expect(await queueOf(config)).toEqual([]);
   });
+});
+
+test("what waits to be tried again is left for the next start, and is not called given up", async () => {
+  const dir = tempDir();
+  const config = configure(dir, {
+    then: "exit 7",
+    more: `retry = { times = 2, backoff = "1h", max_backoff = "1h" }\non_failure = ["/bin/touch", "${dir.join("given-up")}"]`,
+  });
+  const facron = await start(config);
+  dir.write("in/a");
+  await facron.waitForLog(/tried again in/);
+  await facron.stop();
+  const { log } = facron;
+  expect(log).toContain(`"${dir.join("in/a")}" is left for the next start: exited 7`);
+  expect(log).not.toContain("given up");
+  expect(existsSync(dir.join("given-up"))).toBe(false);
+  expect((await queueOf(config)).map(({ state }) => state)).toEqual(["waiting"]);
 });
 
 test("what a durable rule's own command does is done with, and not run at the next start", async () => {

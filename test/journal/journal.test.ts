@@ -5,6 +5,7 @@ import {
   chownSync,
   existsSync,
   mkdirSync,
+  readFileSync,
   statSync,
   truncateSync,
   writeFileSync,
@@ -95,7 +96,7 @@ describe("a journal", () => {
     const second = await opened(place, ["renamed"]);
     const both = ["renamed", "import"];
     expect(second.log.lines.join("\n")).toContain(
-      '1 events wait in the journal for the rule "import"',
+      '1 event waits in the journal for the rule "import"',
     );
     expect(second.came).toEqual([]);
     await second.follow(both); // a reload
@@ -281,6 +282,16 @@ describe("a journal that cannot be used says why:", () => {
     writeFileSync(place.file, "no database".repeat(1000));
     expect(await refusal(place)).toBe(
       'Cannot open the journal "FILE": it is damaged; move it away to begin a new one (mv FILE FILE.damaged), and "sqlite3 FILE.damaged .recover" shows what can still be read of it',
+    );
+  });
+
+  test("it is damaged behind its first page", async () => {
+    const place = testPlace();
+    await (await opened(place)).close();
+    const damaged = readFileSync(place.file).fill(0xa5, 4096);
+    writeFileSync(place.file, damaged);
+    expect(await refusal(place)).toContain(
+      'Cannot open the journal "FILE": it is damaged; move it',
     );
   });
 
