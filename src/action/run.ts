@@ -21,6 +21,8 @@ const SIGKILL = 9;
 
 /** How often it is looked whether anything is left of a command that was told to end. */
 const lookEveryMs = 50;
+/** One look of so many takes zombies for what they are. */
+const looksPerCloseLook = 10;
 
 export class Run {
   readonly #options: RunOptions;
@@ -31,6 +33,7 @@ export class Run {
   #timer: Timer | undefined;
   #lookTimer: Timer | undefined;
   #killAt = 0;
+  #looks = 0;
   #ending: Ending | null = null;
 
   constructor(options: RunOptions) {
@@ -99,19 +102,24 @@ export class Run {
   }
 
   #look(): void {
-    if (this.#finishIfGone() || performance.now() < this.#killAt) return;
+    const isClose = ++this.#looks % looksPerCloseLook === 0;
+    if (this.#finishIfGone({ isClose }) || performance.now() < this.#killAt) return;
     // Again and again: what is being forked while the signal is sent may miss it.
     this.signal(SIGKILL);
   }
 
   /** Who was told to end is over when all of its group is; others when their first process is. */
-  #finishIfGone(): boolean {
+  #finishIfGone({ isClose } = { isClose: false }): boolean {
     const ending = this.#ending;
-    if (ending === null || (this.#stopReason !== null && !this.#process!.isGone())) return false;
+    if (ending === null || (this.#stopReason !== null && !this.#isOver(isClose))) return false;
     clearTimeout(this.#timer);
     clearInterval(this.#lookTimer);
     this.#process?.release();
     this.#options.onOver(this, ending);
     return true;
+  }
+
+  #isOver(isClose: boolean): boolean {
+    return isClose ? this.#process!.isDead() : this.#process!.isGone();
   }
 }

@@ -4,6 +4,7 @@ import { Errno } from "../../ffi/errno.ts";
 import type { Cgroup } from "./cgroup.ts";
 import type { CommandOutput } from "./command-output.ts";
 import type { Ending } from "./ending.ts";
+import { isOnlyZombies } from "./process-group.ts";
 
 export interface Started {
   /** Also its process group. */
@@ -12,6 +13,8 @@ export interface Started {
   signal(signal: number): void;
   /** Nothing of its group or cgroup is left. What has left both is not known of. */
   isGone(): boolean;
+  /** As `isGone`, but what only waits to be reaped counts as gone; it takes milliseconds. */
+  isDead(): boolean;
   /** It has ended, and no signal will be sent any more. What still runs in its cgroup runs on there. */
   release(): void;
 }
@@ -60,6 +63,12 @@ export class StartedCommand implements Started {
   isGone(): boolean {
     this.#lookAtGroup();
     return this.#groupIsGone && (this.#cgroup?.isEmpty() ?? true);
+  }
+
+  isDead(): boolean {
+    if (this.isGone()) return true;
+    const isEmpty = this.#cgroup?.isEmpty() ?? true;
+    return isEmpty && this.#hasEnded && isOnlyZombies(this.#pid);
   }
 
   release(): void {

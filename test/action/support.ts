@@ -178,6 +178,7 @@ export const immortal: Started = {
   pid: 0,
   signal: () => {},
   isGone: () => false,
+  isDead: () => false,
   release: () => {},
 };
 

@@ -1,7 +1,15 @@
 /** How runs relate to events and to each other: the keys of a rule, in the built binary. */
 import { describe, expect, test } from "bun:test";
-import { closeSync, fchmodSync, openSync, readFileSync, writeFileSync, writeSync } from "node:fs";
-import { runBinary, type RunningBinary } from "../helpers/run-binary.ts";
+import {
+  closeSync,
+  fchmodSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  writeFileSync,
+  writeSync,
+} from "node:fs";
+import { binaryPath, runBinary, type RunningBinary } from "../helpers/run-binary.ts";
 import { type TempDir, tempDir } from "../helpers/temp-dir.ts";
 import { waitFor } from "../helpers/wait-for.ts";
 import { childrenOf, isAlive, linesOf, writeFiles } from "./support.ts";
@@ -278,6 +286,35 @@ describe("failing", () => {
     await facron.waitForLog(/runs longer than its timeout of 0.2 s/);
     await waitFor(() => !pids.some(isAlive), { what: "the end of all of them" });
     await facron.waitForLog(/was killed by SIGKILL/);
+  });
+
+  test("timeout: where pid 1 reaps nothing, what is dead does not keep the next run waiting", async () => {
+    using dir = tempDir();
+    const script = "echo $1 >>ran; sleep 1000 & sleep 1000";
+    const config = dir.write("c.toml", ruleText(dir, "r", script, 'timeout = "100ms"'));
+    mkdirSync(dir.join("in"));
+    const inShell = `${binaryPath} -c ${config} >/dev/null 2>${dir.join("log")} & exec sleep 1000`;
+    const machine = Bun.spawn([
+      "unshare",
+      "-pf",
+      "--mount-proc",
+      "--kill-child",
+      "sh",
+      "-c",
+      inShell,
+    ]);
+    const ranBy = (count: number) =>
+      waitFor(() => linesOf(dir.join("ran")).length >= count, { what: `${count} runs` });
+    try {
+      await waitFor(() => linesOf(dir.join("log")).includes("facron: ready"), { what: "facron" });
+      dir.write("in/a");
+      await ranBy(1);
+      dir.write("in/a");
+      await ranBy(2);
+    } finally {
+      machine.kill("SIGKILL"); // unshare(1) ignores SIGTERM while it waits
+      await machine.exited;
+    }
   });
 
   test("retry, then on_failure with the error", async () => {
