@@ -53,7 +53,10 @@ export function unmountBelow(path: string): void {
   for (;;) {
     const [first] = mountsBelow(path);
     if (first === undefined) return;
-    run(["umount", "--lazy", first]);
+    const { success, stderr } = Bun.spawnSync(["umount", "--lazy", first]);
+    // Another run may sweep the same at this moment.
+    if (!success && mountPoints().includes(first))
+      throw new Error(`Cannot unmount ${first}: ${stderr.toString().trim()}`);
   }
 }
 
