@@ -18,7 +18,7 @@ const arrows: Readonly<Record<string, readonly string[]>> = {
   "src/config/": ["src/rule/"],
   "src/action/": ["src/rule/", "src/reader/trigger.ts", "src/output/", "src/journal/"],
   "src/journal/": ["src/reader/trigger.ts"],
-  "src/gate/": [],
+  "src/gate/": ["src/rule/", "src/output/"],
   "src/watch/": ["src/rule/", "src/output/json-text.ts"],
   "src/output/": [],
   "src/rule/": [],
