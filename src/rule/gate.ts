@@ -103,6 +103,7 @@ export const gateLogs: readonly GateLog[] = ["all", "deny", "none"];
 /** A gate as the gate thread needs it: plain data. */
 export interface PlannedGate {
   readonly name: string;
+  readonly scope: GateScope;
   readonly events: number;
   readonly children: boolean;
   readonly directories: boolean;
