@@ -20,7 +20,8 @@ const variables: readonly Variable[] = [
   { name: "FACRON_EXE", value: "exe", isKnown: ({ actor }) => (actor?.exe ?? null) !== null },
   { name: "FACRON_UID", value: "uid", isKnown: ({ actor }) => (actor?.uid ?? null) !== null },
   { name: "FACRON_RULE", value: "rule" },
-  { name: "FACRON_SEQ", value: "seq" },
+  { name: "FACRON_SEQ", value: "seq", isKnown: ({ question }) => question === undefined },
+  { name: "FACRON_OFFSET", value: "offset", isKnown: ({ question }) => !!question?.range },
   { name: "FACRON_ERROR", value: "error", isKnown: ({ failure }) => failure !== undefined },
 ];
 
@@ -37,8 +38,9 @@ export function eventEnvironment(filling: Filling, source: Source): Uint8Array[]
     if (isKnown !== undefined && !isKnown(filling)) continue;
     entries.push(entry(prefixes[i]!, fillValue(value, filling, source)));
   }
-  const { count = 1, failure } = filling;
-  if (count > 1) entries.push(utf8(`${countName}=${count}`));
+  const { failure, question } = filling;
+  const count = question?.range?.count ?? filling.count ?? 1;
+  if (count > 1 || question?.range) entries.push(utf8(`${countName}=${count}`));
   if (failure !== undefined) entries.push(utf8(`${attemptsName}=${failure.attempts}`));
   return entries;
 }
