@@ -34,12 +34,10 @@ export function gateMaskOf(
   const before = findings.errorCount;
   const first = names.find(isPermission);
   for (const name of names) refuseTold(name, first, findings);
+  if (findings.errorCount > before) return null;
   if (first === undefined) {
-    if (findings.errorCount === before)
-      findings.error(
-        mask,
-        `Missing event in ${quotedWord(mask.text)}: name what is decided, e.g. FAN_OPEN_PERM|FAN_EVENT_ON_CHILD`,
-      );
+    const cure = "name what is decided, e.g. FAN_OPEN_PERM|FAN_EVENT_ON_CHILD";
+    findings.error(mask, `Missing event in ${quotedWord(mask.text)}: ${cure}`);
     return null;
   }
   checkSpelling(first, names, findings);
