@@ -1,5 +1,7 @@
 /** THE MAIN PATH of the main thread: load, watch, run commands, reload, and come to a clean end. */
 import { forgetAccounts, uidOf } from "../action/account.ts";
+import { FamilyWatch } from "../action/family-watch.ts";
+import { Launcher } from "../action/launcher.ts";
 import { Runner } from "../action/runner.ts";
 import { prepareForCommands } from "../action/limits.ts";
 import { OutputLog } from "../action/output-log.ts";
@@ -12,6 +14,7 @@ import { ConfigError, type ConfigProblem, formatProblem } from "../errors.ts";
 import type { Log } from "../log.ts";
 import { type FromReader, type Plan, planOf, type WatchReport } from "../reader/plan.ts";
 import type { Rule } from "../rule/rule.ts";
+import { Counters } from "../rule/template.ts";
 import { Durable, type JournalSource } from "./durable.ts";
 import { HangWatch } from "./hang-watch.ts";
 import { unknownActors } from "./unknown-actors.ts";
@@ -104,6 +107,7 @@ class Daemon {
   readonly #options: DaemonOptions;
   readonly #log: Log;
   readonly #end = Promise.withResolvers<DaemonEnd>();
+  readonly #processEvents: ConnectorEvents;
   readonly #runner: Runner;
   readonly #durable: Durable | null;
   readonly #outputLog: OutputLog;
@@ -137,19 +141,22 @@ class Daemon {
       onDeath: (reason) =>
         this.#fail(`The output thread died, commands would wait for it for ever: ${reason}`),
     });
+    this.#processEvents = new ConnectorEvents({ log });
     this.#runner = new Runner({
       maxRunning: options.maxRunning ?? defaultMaxRunning,
       log,
       dryRun: options.dryRun === true,
-      spawn: (start, onExit) => this.#spawn(start, onExit),
+      launcher: new Launcher({
+        log,
+        counters: new Counters(),
+        spawn: (start, onExit) => this.#spawn(start, onExit),
+      }),
       readUp: (then) => this.#readUp(then),
-      loops: {
-        events: new ConnectorEvents({
-          reader: { commandsAct: (...act) => this.#reader?.commandsAct(...act) },
-          log,
-        }),
+      families: new FamilyWatch({
+        events: this.#processEvents,
+        readUp: (then) => this.#readUp(() => then()),
         members: () => this.#reader?.familyMembers ?? 0,
-      },
+      }),
       onStarted: (count) => this.#madeRoom(count),
       onFull: (isFull) => this.#reader?.holdBack(isFull),
       tickets: () => this.#durable?.tickets ?? null,
@@ -174,6 +181,7 @@ class Daemon {
       onDeath: (reason) =>
         this.#fail(`The reader thread died, nothing is watched any more: ${reason}`),
     });
+    this.#processEvents.add(this.#reader);
     this.#hangWatch = new HangWatch(this.#reader.lookout, this.#log);
     this.#status = this.#makeStatus(this.#reader);
     void this.#end.promise.then(() => this.#status?.close());
