@@ -69,6 +69,17 @@ export interface Filling {
   readonly count?: number;
   /** For the command that runs when another has failed. */
   readonly failure?: Failure;
+  /** For the command that decides, in place of `events`. */
+  readonly question?: Question;
+}
+
+/** What a gate asks its command. */
+export interface Question {
+  readonly gate: string;
+  /** `gateNamesOf` */
+  readonly events: readonly string[];
+  /** Of `pre_access`: which part of the file, in bytes; null else. */
+  readonly range: { readonly offset: number; readonly count: number } | null;
 }
 
 export interface Failure {
@@ -136,7 +147,7 @@ const values: Readonly<Record<ValueName, (filling: Filling, source: Source) => U
   stem: ({ path }) => nameOf(path).subarray(0, extensionStart(nameOf(path))),
   ext: ({ path }) => nameOf(path).subarray(extensionStart(nameOf(path)) + 1),
   from: ({ from }) => from,
-  events: ({ events }) => utf8(namesOf(events).join(",")),
+  events: ({ events, question }) => utf8((question?.events ?? namesOf(events)).join(",")),
   pid: ({ pid }) => decimal(pid),
   comm: ({ actor }) => actor?.comm ?? nothing,
   exe: ({ actor }) => actor?.exe ?? nothing,
