@@ -2,6 +2,7 @@
 import { MessageChannel, type MessagePort, Worker, type WorkerOptions } from "node:worker_threads";
 import { openEventfd, signalEventfd } from "../../ffi/eventfd.ts";
 import { type PermissionGroupOptions, permissionGroup } from "../../ffi/fanotify/permission.ts";
+import { closeInChildren, leaveToChildren } from "../../ffi/process.ts";
 import {
   type FromGate,
   gateCells,
@@ -15,6 +16,8 @@ export interface GateThreadOptions {
   /** The worker's file. */
   readonly url: URL;
   readonly group: PermissionGroupOptions;
+  /** Of `openPulseMemory`. */
+  readonly pulseFd: number;
   readonly plan: GatePlan;
   readonly onMessage: (message: FromGate) => void;
   /** The thread ended without having been asked to. */
@@ -35,15 +38,16 @@ export class GateThread {
   #isOver = false;
 
   /** @throws {SyscallError} as `permissionGroup` */
-  constructor({ url, group, plan, onMessage, onDeath }: GateThreadOptions) {
+  constructor({ url, group, pulseFd, plan, onMessage, onDeath }: GateThreadOptions) {
     this.group = group;
     this.#groupFd = permissionGroup(group);
+    closeInChildren(this.groupFd);
     const toThread = new MessageChannel();
     const roots = new MessageChannel();
     this.#port = toThread.port1;
     this.#rootsPort = roots.port1;
     const shared = this.cells.buffer as SharedArrayBuffer;
-    const start = { groupFd: this.groupFd, wakeFd: this.wakeFd, shared, plan };
+    const start = { groupFd: this.groupFd, wakeFd: this.wakeFd, pulseFd, shared, plan };
     const workerData: GateThreadData = { start, port: toThread.port2, rootsPort: roots.port2 };
     // smol: it keeps almost nothing, and its collections have to be short.
     const options: WorkerOptions & { readonly smol: boolean } = {
@@ -92,6 +96,13 @@ export class GateThread {
     signalEventfd(this.wakeFd);
   }
 
+  /** As `ProcessListener`. */
+  commandsAct(act: boolean, fd: number | null): void {
+    Atomics.store(this.cells, gateCells.processEventsFd, fd === null ? 0 : fd + 1);
+    Atomics.store(this.cells, gateCells.commandsAct, act ? 1 : 0);
+    if (act) signalEventfd(this.wakeFd); // to wait no longer than the socket holds
+  }
+
   /** So many bytes of lines are not on their way any more. */
   tookLines(bytes: number): void {
     Atomics.sub(this.cells, gateCells.lineBytes, bytes);
@@ -105,6 +116,7 @@ export class GateThread {
 
   #end(): void {
     this.#isOver = true;
+    leaveToChildren(this.groupFd);
     this.#groupFd.close();
     this.#closed.resolve();
   }
