@@ -13,6 +13,7 @@ import { dependedNames } from "../config/depends.ts";
 import { ConfigError, type ConfigProblem, formatProblem } from "../errors.ts";
 import type { Log } from "../log.ts";
 import { type FromReader, type Plan, planOf, type WatchReport } from "../reader/plan.ts";
+import type { Gate, GateLog } from "../rule/gate.ts";
 import type { Rule } from "../rule/rule.ts";
 import { Counters } from "../rule/template.ts";
 import { Durable, type JournalSource } from "./durable.ts";
@@ -28,6 +29,8 @@ import { watchReportText } from "./report.ts";
 /** What a configuration file, or a command line, comes to. */
 export interface Loaded {
   readonly rules: readonly Rule[];
+  /** In the order in which they decide. */
+  readonly gates?: readonly Gate[];
   readonly warnings: readonly ConfigProblem[];
   /** What they came from. */
   readonly files?: readonly { readonly file: string }[];
@@ -35,6 +38,7 @@ export interface Loaded {
     readonly maxRunning?: number;
     readonly runtimeDir?: string;
     readonly stateDir?: string;
+    readonly gateLog?: GateLog;
   };
   /** Absolute paths and patterns; when one of them changes, the rules may. */
   readonly dependsOn?: readonly string[];
@@ -52,6 +56,8 @@ export interface DaemonOptions {
   readonly everyPathMustWork: boolean;
   /** What the command line says; null: what the configuration says. */
   readonly maxRunning: number | null;
+  /** Which decisions of gates are written out, as the command line says; absent: as the configuration says. */
+  readonly gateLog?: GateLog;
   /** Everything but the commands, which are only logged. */
   readonly dryRun?: boolean;
   /** Reload when a file of the configuration changes. */

@@ -37,6 +37,9 @@ export type ValueName =
   | "counter"
   /** All paths of the run: a word of its own becomes one for each. */
   | "paths"
+  /** Which part of a file a process is about to reach, in bytes: of gates on `pre_access`; empty else. */
+  | "offset"
+  | "count"
   /** What went wrong, for what runs then; empty else. */
   | "error";
 
@@ -162,13 +165,29 @@ const values: Readonly<Record<ValueName, (filling: Filling, source: Source) => U
   counter_down: (_, { counters }) => decimal(counters.lower()),
   counter: (_, { counters }) => decimal(counters.current),
   paths: ({ path }) => path,
+  offset: ({ question }) => decimalOrNothing(question?.range?.offset ?? null),
+  count: ({ question }) => decimalOrNothing(question?.range?.count ?? null),
   error: ({ failure }) => (failure === undefined ? nothing : utf8(failure.error)),
 };
 
 /** Those that a rule has to ask for. */
 export const actorValues: readonly ValueName[] = ["comm", "exe", "uid"];
 
-export const valueNames = Object.keys(values) as ValueName[];
+/** Of the part of a file that a gate is asked about. */
+export const rangeValues: readonly ValueName[] = ["offset", "count"];
+
+/** What the command of a gate can hold. */
+export const gateValues: readonly ValueName[] = [
+  ...(["path", "dir", "name", "stem", "ext", "events", "pid"] as const),
+  ...actorValues,
+  "rule",
+  ...rangeValues,
+];
+
+const everyValue = Object.keys(values) as ValueName[];
+
+/** What the command of a rule can hold. */
+export const valueNames = everyValue.filter((name) => !rangeValues.includes(name));
 
 const slash = 0x2f;
 const dot = 0x2e;
