@@ -14,7 +14,7 @@ const arrows: Readonly<Record<string, readonly string[]>> = {
   "src/main.ts": ["src/cli/", "src/action/exec-helper.ts", "src/action/file-limit.ts"],
   "src/cli/": ["src/daemon/"],
   "src/daemon/": ["src/config/", "src/action/", "src/gate/", "src/reader/", "src/journal/"],
-  "src/reader/": ["src/watch/", "src/rule/", "src/output/", "src/family/"],
+  "src/reader/": ["src/watch/", "src/rule/", "src/output/", "src/family/", "src/gate/messages.ts"],
   "src/config/": ["src/rule/"],
   "src/action/": [
     "src/rule/",

@@ -67,8 +67,9 @@ export class ReaderThread {
     this.#worker.on("exit", (code) => died(`it ended with code ${code}`));
   }
 
-  send(message: ToReader): void {
-    this.#port.postMessage(message);
+  /** @param transfer what goes over, and is no longer ours */
+  send(message: ToReader, transfer: readonly (MessagePort | ArrayBuffer)[] = []): void {
+    this.#port.postMessage(message, [...transfer]);
     signalEventfd(this.#wakeFd.number);
   }
 
