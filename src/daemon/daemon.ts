@@ -402,7 +402,8 @@ class Daemon {
     this.#gates.inForce(generation);
     this.#progress?.stop();
     this.#progress = null;
-    const watched = report.watched.inotify + report.watched.fanotify + report.polled.paths;
+    const watched =
+      report.watched.inotify + report.watched.fanotify + report.polled.paths + report.gated.paths;
     if (!this.#isReady && watched === 0 && report.failed > 0 && report.waiting === 0) {
       return this.#fail("None of the configured paths can be watched");
     }
