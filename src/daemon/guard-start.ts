@@ -28,6 +28,7 @@ const ownExecutable = utf8("/proc/self/exe");
 const settings = [
   "BUN_GC_TIMER_INTERVAL=3600001",
   "BUN_JSC_useDFGJIT=0",
+  "BUN_JSC_useConcurrentJIT=0",
   "BUN_JSC_forceRAMSize=67108863",
 ];
 
