@@ -1,5 +1,6 @@
 /** What crosses between the gate thread and the others: plain data only, copied or transferred. */
 import type { MessagePort } from "node:worker_threads";
+import type { OthersLines } from "../output/json-lines.ts";
 import type { GateLog, PlannedGate, Verdict } from "../rule/gate.ts";
 
 /** Handed to the gate thread when it starts. */
@@ -8,9 +9,10 @@ export interface GateStart {
   readonly groupFd: number;
   /** An eventfd: written after each message. */
   readonly wakeFd: number;
+  /** Of `openPulseMemory`. */
+  readonly pulseFd: number;
   /** Int32 cells that the threads share; `gateCells` says which. */
   readonly shared: SharedArrayBuffer;
-  /** pids besides our own that are always let through: the guard's. */
   readonly plan: GatePlan;
 }
 
@@ -38,7 +40,7 @@ export const gateCells = {
 
 export const gateSharedBytes = 64;
 
-/** The gates of one configuration; what a reload changes is there at once, between two reads. */
+/** The gates of one configuration. Those from before decide until all roots of this one are known. */
 export interface GatePlan {
   readonly generation: number;
   readonly gates: readonly PlannedGate[];
@@ -49,6 +51,8 @@ export interface GatePlan {
 
 export type ToGate =
   | { readonly kind: "plan"; readonly plan: GatePlan }
+  /** The reader has said all roots of that plan: it decides from now on. */
+  | { readonly kind: "in-force"; readonly generation: number }
   /** The answer to an "ask": "error" if the command could not be started, or was killed. */
   | { readonly kind: "answer"; readonly id: number; readonly answer: Verdict | "error" }
   /** Answer "counted". */
@@ -84,12 +88,12 @@ export interface GateClaim {
 }
 
 export type FromGate =
-  | { readonly kind: "ready"; readonly generation: number }
+  /** It reads and answers from now on. */
+  | { readonly kind: "ready" }
   | { readonly kind: "ask"; readonly question: AskedQuestion }
   /** Nobody waits for that answer any more. */
   | { readonly kind: "give-up"; readonly id: number; readonly why: "timeout" | "closed" }
-  /** Decisions as lines: each begins with what follows `{"v":1,` and ends with a newline. */
-  | { readonly kind: "lines"; readonly count: number; readonly bytes: ArrayBuffer }
+  | { readonly kind: "lines"; readonly lines: OthersLines }
   | { readonly kind: "log"; readonly level: "info" | "warn" | "error"; readonly text: string }
   | { readonly kind: "counted"; readonly status: readonly GateCounts[] }
   | { readonly kind: "closed" };

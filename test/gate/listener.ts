@@ -8,17 +8,9 @@
  */
 import { Worker } from "node:worker_threads";
 import { cString, utf8 } from "../../ffi/bytes.ts";
-import { check } from "../../ffi/errno.ts";
-import {
-  FAN_CLASS_CONTENT,
-  FAN_CLOEXEC,
-  FAN_EVENT_ON_CHILD,
-  FAN_NONBLOCK,
-  FAN_OPEN_PERM,
-} from "../../ffi/fanotify/abi.ts";
+import { FAN_EVENT_ON_CHILD, FAN_OPEN_PERM } from "../../ffi/fanotify/abi.ts";
 import { fanotifyMarkAdd } from "../../ffi/fanotify/calls.ts";
-import { O } from "../../ffi/fd.ts";
-import { libc } from "../../ffi/libc.ts";
+import { permissionGroup } from "../../ffi/fanotify/permission.ts";
 import { closeInChildren, posixSpawn, StringVector } from "../../ffi/process.ts";
 import { Guard } from "../../src/daemon/guard.ts";
 import { openPulseMemory, Pulse } from "../../src/gate/pulse.ts";
@@ -26,8 +18,8 @@ import { openPulseMemory, Pulse } from "../../src/gate/pulse.ts";
 const [directory, ...options] = process.argv.slice(2);
 const say = (text: string): void => console.error(text);
 
-const flags = FAN_CLASS_CONTENT | FAN_CLOEXEC | FAN_NONBLOCK;
-const group = check(libc.fanotify_init(flags, O.RDONLY | O.CLOEXEC), "fanotify_init");
+using groupFd = permissionGroup({ preContent: false, audit: false });
+const group = groupFd.number;
 if (!options.includes("--inherit")) closeInChildren(group);
 
 using memory = openPulseMemory();
