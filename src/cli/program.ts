@@ -9,7 +9,7 @@ import { print } from "./print.ts";
 import { run, wantsDaemon } from "./run.ts";
 import { version } from "./version.ts";
 import { watch } from "./watch.ts";
-import type { DaemonEnd } from "../daemon/daemon.ts";
+import type { DaemonEnd } from "../daemon/options.ts";
 import { raiseAgain, Signals } from "../daemon/signals.ts";
 import { workingDirectory } from "../environment.ts";
 import { ConfigError, UsageError } from "../errors.ts";

@@ -1,6 +1,7 @@
 /** `facron --config FILE`: follow the rules of a configuration. */
 import { type ArgsDef, parseArgs } from "citty";
-import { type DaemonEnd, runDaemon } from "../daemon/daemon.ts";
+import { runDaemon } from "../daemon/daemon.ts";
+import type { DaemonEnd } from "../daemon/options.ts";
 import { type Shape, strictArguments } from "./arguments.ts";
 import {
   configurationArgs,
