@@ -84,7 +84,7 @@ export class GateLoop {
     const parts = { replies, outbox: this.#outbox, tally: this.#tally, send, nowNanoseconds };
     this.#judge = new Judge(this.#court, { ...parts, pendingMax: pendingMax() });
     this.#families = new Families({
-      ...{ counters: this.#cells, cells: gateCells, ownPid, log: this.#log },
+      ...{ counters: this.#cells, cells: gateCells, ownPid, log: this.#log, comesLate: true },
       allIsRead: () => bytesReadable(start.groupFd) === 0,
     });
     this.#follow(this.#court);
