@@ -76,6 +76,8 @@ const prototypes = {
   pipe2: { args: ["buffer", "i32"], returns: "i32" },
   // ssize_t readlink(const char *pathname, char *buf, size_t bufsiz);
   readlink: { args: ["buffer", "buffer", "u64"], returns: "i32" },
+  // ssize_t readlinkat(int dirfd, const char *pathname, char *buf, size_t bufsiz);
+  readlinkat: { args: ["i32", "buffer", "buffer", "u64"], returns: "i32" },
   // long syscall(long number, ...);   (getdents64 and statx: not every libc exports them)
   syscall: { args: ["i64", "i64", "ptr", "i64", "i64", "ptr"], returns: "i32" },
 

@@ -2,7 +2,8 @@
 import { latin1 } from "../../ffi/bytes.ts";
 import { nowMicroseconds } from "../../ffi/clock.ts";
 import type { Log } from "../log.ts";
-import { noFamily, type RuleTriggers, sift, type Trigger } from "../reader/trigger.ts";
+import { noFamily } from "../family/family.ts";
+import { type RuleTriggers, sift, type Trigger } from "../reader/trigger.ts";
 import type { Rule } from "../rule/rule.ts";
 import { FamilyWatch, type ProcessEvents } from "./family-watch.ts";
 import { LoopGuard } from "./loop-guard.ts";

@@ -10,7 +10,6 @@ export interface GateStart {
   readonly wakeFd: number;
   /** Int32 cells that the threads share; `gateCells` says which. */
   readonly shared: SharedArrayBuffer;
-  /** pids besides our own that are always let through: the guard's. */
   readonly plan: GatePlan;
 }
 
@@ -34,11 +33,13 @@ export const gateCells = {
   familyMembers: 3,
   /** Bytes of lines on their way to stdout. */
   lineBytes: 4,
+  /** The guard's pid: what it does is let through, as what we do ourselves; 0 if there is none. */
+  guardPid: 5,
 } as const;
 
 export const gateSharedBytes = 64;
 
-/** The gates of one configuration; what a reload changes is there at once, between two reads. */
+/** The gates of one configuration. Those from before decide until all roots of this one are known. */
 export interface GatePlan {
   readonly generation: number;
   readonly gates: readonly PlannedGate[];
@@ -49,6 +50,8 @@ export interface GatePlan {
 
 export type ToGate =
   | { readonly kind: "plan"; readonly plan: GatePlan }
+  /** The reader has said all roots of that plan: it decides from now on. */
+  | { readonly kind: "in-force"; readonly generation: number }
   /** The answer to an "ask": "error" if the command could not be started, or was killed. */
   | { readonly kind: "answer"; readonly id: number; readonly answer: Verdict | "error" }
   /** Answer "counted". */
@@ -84,15 +87,24 @@ export interface GateClaim {
 }
 
 export type FromGate =
-  | { readonly kind: "ready"; readonly generation: number }
+  /** It reads and answers from now on. */
+  | { readonly kind: "ready" }
   | { readonly kind: "ask"; readonly question: AskedQuestion }
   /** Nobody waits for that answer any more. */
   | { readonly kind: "give-up"; readonly id: number; readonly why: "timeout" | "closed" }
-  /** Decisions as lines: each begins with what follows `{"v":1,` and ends with a newline. */
-  | { readonly kind: "lines"; readonly count: number; readonly bytes: ArrayBuffer }
+  | { readonly kind: "lines"; readonly lines: DecisionLines }
   | { readonly kind: "log"; readonly level: "info" | "warn" | "error"; readonly text: string }
   | { readonly kind: "counted"; readonly status: readonly GateCounts[] }
   | { readonly kind: "closed" };
+
+/** Decisions, to be written out: each begins behind the time of a line, and ends with a newline. */
+export interface DecisionLines {
+  readonly bytes: ArrayBuffer;
+  /** Microseconds since 1970. */
+  readonly time: number;
+  /** Lines that were left out before these, as too many were on their way. */
+  readonly lost: number;
+}
 
 /** What a command is to decide. */
 export interface AskedQuestion {

@@ -1,5 +1,5 @@
 /** Which command of ours a process is, or descends from: made of the forks and exits that the kernel tells. */
-import { unknownFamily } from "./trigger.ts";
+import { unknownFamily } from "./family.ts";
 
 /** A process that has ended: what it did may still wait in a queue. */
 interface Gone {

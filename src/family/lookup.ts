@@ -3,7 +3,7 @@ import { listDirectory } from "../../ffi/files.ts";
 import { procHasOurNumbers } from "../../ffi/proc.ts";
 import { processStat, type ProcessStat } from "../../ffi/proc-stat.ts";
 import { cString, latin1, utf8 } from "../../ffi/bytes.ts";
-import { noFamily, unknownFamily } from "./trigger.ts";
+import { noFamily, unknownFamily } from "./family.ts";
 
 /** Deeper than processes ever are; the tree may change while it is looked at. */
 const depthMax = 100;

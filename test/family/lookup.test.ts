@@ -2,8 +2,8 @@
 import { describe, expect, test } from "bun:test";
 import { parseProcessStat, processStat } from "../../ffi/proc-stat.ts";
 import { utf8 } from "../../ffi/bytes.ts";
-import { FamilyLookup, parentsOfAll } from "../../src/reader/family-lookup.ts";
-import { noFamily, unknownFamily } from "../../src/reader/trigger.ts";
+import { FamilyLookup, parentsOfAll } from "../../src/family/lookup.ts";
+import { noFamily, unknownFamily } from "../../src/family/family.ts";
 import { startProcess } from "../helpers/processes.ts";
 
 const own = 100;

@@ -1,7 +1,7 @@
 /** Forks and exits told by hand: whose descendant a number is, and for how long. */
 import { describe, expect, test } from "bun:test";
-import { FamilyTree } from "../../src/reader/family-tree.ts";
-import { unknownFamily } from "../../src/reader/trigger.ts";
+import { FamilyTree } from "../../src/family/tree.ts";
+import { unknownFamily } from "../../src/family/family.ts";
 
 const own = 100;
 const foreign = 7;

@@ -3,10 +3,9 @@ import { procEvents } from "../../ffi/proc-connector/abi.ts";
 import { procEventBuffer, receiveProcEvent } from "../../ffi/proc-connector/calls.ts";
 import { ProcEventReader } from "../../ffi/proc-connector/reader.ts";
 import type { Log } from "../log.ts";
-import { FamilyLookup, parentsOfAll } from "./family-lookup.ts";
-import { FamilyTree } from "./family-tree.ts";
-import { sharedCounters } from "./plan.ts";
-import { noFamily, unknownFamily } from "./trigger.ts";
+import { noFamily, unknownFamily } from "./family.ts";
+import { FamilyLookup, parentsOfAll } from "./lookup.ts";
+import { FamilyTree } from "./tree.ts";
 
 export interface FamilySource {
   /** Records are about to be read: whatever forks led to them are told by then. */
@@ -19,9 +18,20 @@ export interface FamilySource {
 /** Where nobody runs commands. */
 export const noFamilies: FamilySource = { beginRead() {}, of: () => unknownFamily };
 
+/** Where the main thread and the one that asks meet: indices of Int32 cells that they share. */
+export interface FamilyCells {
+  /** 1 while commands, or what they left behind, may do something. */
+  readonly commandsAct: number;
+  /** The socket that tells of processes, plus 1; 0 if there is none. */
+  readonly processEventsFd: number;
+  /** Processes of commands that run, as of the last look at that socket. */
+  readonly familyMembers: number;
+}
+
 export interface FamiliesOptions {
-  /** `sharedCounters` */
+  /** Shared with the main thread. */
   readonly counters: Int32Array;
+  readonly cells: FamilyCells;
   readonly ownPid: number;
   readonly log: Pick<Log, "warn">;
   /** Nothing waits in the queues whose records are asked about. */
@@ -94,11 +104,13 @@ export class Families implements FamilySource {
   }
 
   get #commandsAct(): boolean {
-    return Atomics.load(this.#options.counters, sharedCounters.commandsAct) !== 0;
+    const { counters, cells } = this.#options;
+    return Atomics.load(counters, cells.commandsAct) !== 0;
   }
 
   get #fd(): number {
-    return Atomics.load(this.#options.counters, sharedCounters.processEventsFd) - 1;
+    const { counters, cells } = this.#options;
+    return Atomics.load(counters, cells.processEventsFd) - 1;
   }
 
   #receive(): void {
@@ -113,7 +125,8 @@ export class Families implements FamilySource {
       else this.#take(length, now);
     }
     if (isLoss) this.#lost(now);
-    Atomics.store(this.#options.counters, sharedCounters.familyMembers, this.#tree.living);
+    const { counters, cells } = this.#options;
+    Atomics.store(counters, cells.familyMembers, this.#tree.living);
   }
 
   #take(length: number, now: number): void {

@@ -10,13 +10,14 @@ import { FAN_CLOSE_WRITE, FAN_EVENT_ON_CHILD } from "../../ffi/fanotify/abi.ts";
 import { fanotifyInit, fanotifyMarkAdd } from "../../ffi/fanotify/calls.ts";
 import { FanotifyReader } from "../../ffi/fanotify/reader.ts";
 import { openProcConnector, ProcConnector } from "../../ffi/proc-connector/calls.ts";
-import { Families } from "../../src/reader/families.ts";
-import { sharedCounters } from "../../src/reader/plan.ts";
-import { noFamily, unknownFamily } from "../../src/reader/trigger.ts";
+import { Families } from "../../src/family/families.ts";
+import { noFamily, unknownFamily } from "../../src/family/family.ts";
 import { atTestEnd } from "../helpers/at-test-end.ts";
 import { needsRoot } from "../helpers/requires.ts";
 import { type TempDir, tempDir } from "../helpers/temp-dir.ts";
 import { waitFor } from "../helpers/wait-for.ts";
+
+const cells = { commandsAct: 3, processEventsFd: 0, familyMembers: 2 };
 
 const rootTest = needsRoot("listens to process events and uses fanotify");
 
@@ -39,13 +40,13 @@ function scene({ hasConnector = true } = {}): Scene {
   if (connector instanceof SyscallError) throw connector;
   atTestEnd(() => (connector.close(), group.close()));
   const counters = new Int32Array(16);
-  counters[sharedCounters.processEventsFd] = hasConnector ? connector.fd + 1 : 0;
-  counters[sharedCounters.commandsAct] = 1;
+  counters[cells.processEventsFd] = hasConnector ? connector.fd + 1 : 0;
+  counters[cells.commandsAct] = 1;
   const said: string[] = [];
   const log = { warn: (text: string) => void said.push(text) };
   let isRead = true;
   const families = new Families({
-    ...{ counters, log, ownPid: process.pid },
+    ...{ counters, cells, log, ownPid: process.pid },
     allIsRead: () => isRead,
   });
   connector.listen();
@@ -147,7 +148,7 @@ describe("Families by the connector", () => {
     const { dir, families, counters, writers } = scene();
     const members = () => {
       families.lookNow();
-      return counters[sharedCounters.familyMembers];
+      return counters[cells.familyMembers];
     };
     run(`sh -c 'until [ -e ${dir.join("go")} ]; do :; done; echo >${dir.join("f")}' &`);
     expect(members()).toBe(1);
@@ -155,13 +156,13 @@ describe("Families by the connector", () => {
     await waitFor(() => members() === 0, { what: "its end" });
     expect(writers().length).toBe(2); // "go" is ours, too: this process is no command
     expect(families.timeoutMs).toBe(100);
-    counters[sharedCounters.commandsAct] = 0;
+    counters[cells.commandsAct] = 0;
     expect(families.timeoutMs).toBe(10_000);
   });
 
   rootTest("when nothing acts, nothing is asked and nothing is waited for", () => {
     const { dir, counters, families, writers } = scene();
-    counters[sharedCounters.commandsAct] = 0;
+    counters[cells.commandsAct] = 0;
     expect(families.timeoutMs).toBe(-1);
     run(`echo >${dir.join("f")}`);
     expect(writers()).toEqual([noFamily]);
@@ -182,7 +183,7 @@ describe("Families by the connector", () => {
     while (found.length === 0 && performance.now() < deadline) found = writers();
     expect(found).toEqual([shell.pid]);
     expect(said).toEqual([expect.stringContaining("Processes started faster than facron")]);
-    expect(counters[sharedCounters.familyMembers]).toBe(1);
+    expect(counters[cells.familyMembers]).toBe(1);
     expect(families.of(0x7fff_ffff)).toBe(unknownFamily); // it may have been one of those
     families.lookNow();
     expect(families.of(0x7fff_ffff)).toBe(noFamily);
@@ -208,7 +209,7 @@ describe("Families by /proc", () => {
 
   rootTest("when nothing acts nothing is looked up", () => {
     const { dir, writers, counters } = scene({ hasConnector: false });
-    counters[sharedCounters.commandsAct] = 0;
+    counters[cells.commandsAct] = 0;
     run(`echo >${dir.join("f")}`);
     expect(writers()).toEqual([noFamily]);
   });

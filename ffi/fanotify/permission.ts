@@ -1,0 +1,77 @@
+/** Groups that decide: the kernel holds a process until each question about it is answered (fanotify(7)). */
+import { lastErrno, libc } from "../libc.ts";
+import { check, Errno, SyscallError } from "../errno.ts";
+import { Fd, O } from "../fd.ts";
+import {
+  FAN_ALLOW,
+  FAN_AUDIT,
+  FAN_CLASS_CONTENT,
+  FAN_CLASS_PRE_CONTENT,
+  FAN_CLOEXEC,
+  FAN_DENY,
+  FAN_ENABLE_AUDIT,
+  FAN_ERRNO_SHIFT,
+  FAN_NONBLOCK,
+  FAN_UNLIMITED_MARKS,
+  FAN_UNLIMITED_QUEUE,
+  responseLayout,
+} from "./abi.ts";
+
+export interface PermissionGroupOptions {
+  /** FAN_CLASS_PRE_CONTENT: for FAN_PRE_ACCESS and FAN_DENY_ERRNO. */
+  readonly preContent: boolean;
+  /** FAN_ENABLE_AUDIT: answers may ask for a record in the audit log; needs CAP_AUDIT_WRITE. */
+  readonly audit: boolean;
+}
+
+/**
+ * fanotify_init(2): a nonblocking group that may answer permission events, each with a descriptor of the
+ * file that it is about.
+ *
+ * FAN_UNLIMITED_QUEUE: what does not fit in the queue would be let through without a question. The
+ * descriptors are opened with O_NONBLOCK: the kernel opens the file again for the listener, inside its
+ * read(2), and a FIFO without a writer would hold that for ever.
+ *
+ * @throws {SyscallError} EPERM without CAP_SYS_ADMIN in the first user namespace, or CAP_AUDIT_WRITE;
+ *   EINVAL if the kernel is built without CONFIG_FANOTIFY_ACCESS_PERMISSIONS or, with `audit`, without
+ *   CONFIG_AUDIT; EMFILE, ENOSYS
+ */
+export function permissionGroup({ preContent, audit }: PermissionGroupOptions): Fd {
+  const flags =
+    (preContent ? FAN_CLASS_PRE_CONTENT : FAN_CLASS_CONTENT) |
+    FAN_CLOEXEC |
+    FAN_NONBLOCK |
+    FAN_UNLIMITED_QUEUE |
+    FAN_UNLIMITED_MARKS |
+    (audit ? FAN_ENABLE_AUDIT : 0);
+  const eventFlags = O.RDONLY | O.LARGEFILE | O.CLOEXEC | O.NONBLOCK;
+  return new Fd(check(libc.fanotify_init(flags, eventFlags), "fanotify_init"));
+}
+
+const words = new Int32Array(responseLayout.size / 4);
+const bytes = new Uint8Array(words.buffer);
+
+/** The response to allow or deny. @param errno what the process gets in place of EPERM; 0: EPERM */
+export function responseOf(
+  isAllowed: boolean,
+  { audit = false, errno = 0 }: { readonly audit?: boolean; readonly errno?: number } = {},
+): number {
+  const verdict = isAllowed ? FAN_ALLOW : FAN_DENY | (errno << FAN_ERRNO_SHIFT);
+  return verdict | (audit ? FAN_AUDIT : 0);
+}
+
+/**
+ * write(2) of a struct fanotify_response: let a process go on.
+ *
+ * @param eventFd as it came with the question; still open, and the caller's to close
+ * @returns whether it was waited for: it may have been killed meanwhile, or answered by another (ENOENT)
+ * @throws {SyscallError} EINVAL for a response that the group's class or the kernel does not know
+ */
+export function answerPermission(group: number, eventFd: number, response: number): boolean {
+  words[0] = eventFd;
+  words[1] = response;
+  if (libc.write(group, bytes, responseLayout.size) >= 0) return true;
+  const errno = lastErrno();
+  if (errno === Errno.ENOENT) return false;
+  throw new SyscallError("write", errno);
+}

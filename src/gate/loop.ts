@@ -1,0 +1,217 @@
+/**
+ * THE MAIN PATH of the gate thread: wait, read questions, answer them.
+ *
+ * A process is held for each question that is not answered, and it may be any process: one that facron
+ * waits for, the log daemon, or facron itself. So this thread opens nothing but what is in /proc, writes
+ * nothing, looks nothing up by a path, and waits for nobody.
+ */
+import { nowMicroseconds } from "../../ffi/clock.ts";
+import { Errno, SyscallError } from "../../ffi/errno.ts";
+import { clearEventfd } from "../../ffi/eventfd.ts";
+import {
+  FAN_ACCESS_PERM,
+  FAN_OPEN_EXEC_PERM,
+  FAN_OPEN_PERM,
+  FAN_PRE_ACCESS,
+} from "../../ffi/fanotify/abi.ts";
+import { FanotifyReader } from "../../ffi/fanotify/reader.ts";
+import { readNow } from "../../ffi/fd.ts";
+import { fileLimitOf } from "../../ffi/limits.ts";
+import { POLLIN, PollSet } from "../../ffi/poll.ts";
+import type { Log } from "../log.ts";
+import { gateBits } from "../rule/gate.ts";
+import { Court } from "./court.ts";
+import { type Asking, Judge } from "./judge.ts";
+import { type FromReaderToGate, gateCells, type GateStart, type ToGate } from "./messages.ts";
+import { Outbox } from "./outbox.ts";
+import { type GatePort, logOver } from "./port.ts";
+import { Replies } from "./replies.ts";
+import { Tally } from "./tally.ts";
+
+/** Some 170 questions at a time: each brings an open descriptor. */
+const readBytes = 4096;
+
+const groupSlot = 0;
+const wakeSlot = 1;
+
+/** While a command is asked, the guard wants to see every so often that we are there. */
+const beatMs = 500;
+
+/** One word about questions that could not be read serves so long. */
+const silenceMs = 60_000;
+
+const ownPid = process.pid;
+
+/** Processes that may wait for commands at once, if there are descriptors for that. */
+const pendingUsualMax = 1_024;
+
+export class GateLoop {
+  readonly #start: GateStart;
+  readonly #port: GatePort;
+  readonly #log: Log;
+  readonly #cells: Int32Array;
+  readonly #poll = new PollSet(2);
+  readonly #buffer = new Uint8Array(readBytes);
+  readonly #events = new FanotifyReader(this.#buffer);
+  readonly #outbox: Outbox;
+  readonly #tally = new Tally();
+  readonly #judge: Judge;
+  readonly #asking: Asking = { eventFd: -1, events: 0, pid: 0, range: null };
+  /** What decides now, and what will when all its roots are known. */
+  #court: Court;
+  #next: Court | null = null;
+  #messagesSeen = 0;
+  #silentUntil = 0;
+  #isOver = false;
+
+  /** @throws {SyscallError} ENOENT if /proc is not mounted */
+  constructor(start: GateStart, port: GatePort) {
+    this.#start = start;
+    this.#port = port;
+    this.#log = logOver(port);
+    this.#cells = new Int32Array(start.shared);
+    const send = port.send.bind(port);
+    this.#outbox = new Outbox({ send, cells: this.#cells });
+    this.#court = new Court(start.plan);
+    const replies = new Replies(start.groupFd, this.#log);
+    const nowNanoseconds = (): number => nowMicroseconds() * 1000;
+    const parts = { replies, outbox: this.#outbox, tally: this.#tally, send, nowNanoseconds };
+    this.#judge = new Judge(this.#court, { ...parts, pendingMax: pendingMax() });
+    this.#follow(this.#court);
+  }
+
+  /** Runs until it is told to end. */
+  run(): void {
+    this.#poll.set(groupSlot, this.#start.groupFd, POLLIN);
+    this.#poll.set(wakeSlot, this.#start.wakeFd, POLLIN);
+    this.#port.send({ kind: "ready" });
+    while (!this.#isOver) {
+      this.#takeMessages();
+      const length = this.#read();
+      if (length > 0) this.#answerAll(length);
+      if (this.#judge.pending.processes > 0) this.#judge.expire(performance.now());
+      if (length <= 0) this.#wait();
+    }
+  }
+
+  /** @returns bytes of questions; 0 if there was nothing, or one that the kernel had to refuse itself */
+  #read(): number {
+    try {
+      return readNow(this.#start.groupFd, this.#buffer);
+    } catch (error) {
+      if (!(error instanceof SyscallError)) throw error;
+      this.#sayUnread(error);
+      return 0;
+    }
+  }
+
+  #answerAll(length: number): void {
+    const events = this.#events;
+    const now = performance.now();
+    this.#judge.beginRead();
+    events.reset(length);
+    while (events.next()) {
+      const { fd, pid } = events;
+      if (fd < 0) continue; // no question
+      if (this.#isOurs(pid)) {
+        this.#judge.letThrough(fd);
+        continue;
+      }
+      this.#asking.eventFd = fd;
+      this.#asking.events = gateEventsOf(events.mask);
+      this.#asking.pid = pid;
+      this.#judge.decide(this.#asking, now);
+    }
+  }
+
+  #isOurs(pid: number): boolean {
+    return pid === ownPid || (pid !== 0 && pid === this.#cells[gateCells.guardPid]);
+  }
+
+  #wait(): void {
+    this.#outbox.handOver();
+    const { pending } = this.#judge;
+    const timeoutMs =
+      pending.processes === 0
+        ? -1
+        : Math.min(beatMs, Math.max(Math.ceil(pending.nextDeadline - performance.now()), 0));
+    this.#poll.wait(timeoutMs);
+    if (this.#poll.happened(wakeSlot) !== 0) clearEventfd(this.#start.wakeFd);
+  }
+
+  #takeMessages(): void {
+    const messages = Atomics.load(this.#cells, gateCells.messages);
+    if (messages === this.#messagesSeen) return;
+    this.#messagesSeen = messages;
+    for (let message = this.#port.receive(); message !== null; message = this.#port.receive())
+      this.#take(message);
+  }
+
+  #take(message: ToGate | FromReaderToGate): void {
+    switch (message.kind) {
+      case "root":
+        return this.#courtOf(message.root.generation)?.setRoot(message.root);
+      case "root-gone":
+        return this.#courtOf(message.generation)?.removeRoot(message.key);
+      case "plan":
+        return void (this.#next = new Court(message.plan));
+      case "in-force":
+        return this.#putInForce(message.generation);
+      case "answer":
+        return this.#judge.answer(message.id, message.answer, performance.now());
+      case "count":
+        return this.#port.send({ kind: "counted", status: this.#tally.counts });
+      case "close":
+        return this.#close();
+    }
+  }
+
+  #courtOf(generation: number): Court | null {
+    return [this.#court, this.#next].find((one) => one?.plan.generation === generation) ?? null;
+  }
+
+  #putInForce(generation: number): void {
+    if (this.#next?.plan.generation !== generation) return;
+    this.#court = this.#next;
+    this.#next = null;
+    this.#judge.follow(this.#court);
+    this.#follow(this.#court);
+  }
+
+  #follow({ plan }: Court): void {
+    this.#tally.follow(plan.gates);
+    this.#outbox.follow(plan.log);
+  }
+
+  /** What waits is let through by the kernel, with the group's last descriptor. */
+  #close(): void {
+    this.#outbox.handOver();
+    this.#port.send({ kind: "closed" });
+    this.#isOver = true;
+  }
+
+  /** The kernel could not open the file for us, and has denied whoever asked (fanotify(7), "read"). */
+  #sayUnread(error: SyscallError): void {
+    const now = performance.now();
+    if (now < this.#silentUntil) return;
+    this.#silentUntil = now + silenceMs;
+    const cure = error.errno === Errno.EMFILE ? "; raise facron's limit of open files" : "";
+    this.#log.error(
+      `Gates: a question could not be read, and the kernel has denied it: ${error.message}${cure}`,
+    );
+  }
+}
+
+function gateEventsOf(mask: number): number {
+  return (
+    ((mask & FAN_OPEN_PERM) !== 0 ? gateBits.open_perm : 0) |
+    ((mask & FAN_ACCESS_PERM) !== 0 ? gateBits.access_perm : 0) |
+    ((mask & FAN_OPEN_EXEC_PERM) !== 0 ? gateBits.open_exec_perm : 0) |
+    ((mask & FAN_PRE_ACCESS) !== 0 ? gateBits.pre_access : 0)
+  );
+}
+
+/** A quarter of the descriptors that we may have. */
+function pendingMax(): number {
+  return Math.min(pendingUsualMax, Math.floor(fileLimitOf(0)!.soft / 4));
+}
