@@ -15,10 +15,12 @@ import {
   FAN_PRE_ACCESS,
 } from "../../ffi/fanotify/abi.ts";
 import { FanotifyReader } from "../../ffi/fanotify/reader.ts";
-import { readNow } from "../../ffi/fd.ts";
 import { fileLimitOf } from "../../ffi/limits.ts";
 import { POLLIN, PollSet } from "../../ffi/poll.ts";
+import { Families } from "../family/families.ts";
+import { noFamily, unknownFamily } from "../family/family.ts";
 import type { Log } from "../log.ts";
+import { bytesReadable, readNow } from "../../ffi/fd.ts";
 import { gateBits } from "../rule/gate.ts";
 import { Court } from "./court.ts";
 import { type Asking, Judge } from "./judge.ts";
@@ -56,6 +58,7 @@ export class GateLoop {
   readonly #outbox: Outbox;
   readonly #tally = new Tally();
   readonly #judge: Judge;
+  readonly #families: Families;
   readonly #asking: Asking = { eventFd: -1, events: 0, pid: 0, range: null };
   /** What decides now, and what will when all its roots are known. */
   #court: Court;
@@ -77,6 +80,10 @@ export class GateLoop {
     const nowNanoseconds = (): number => nowMicroseconds() * 1000;
     const parts = { replies, outbox: this.#outbox, tally: this.#tally, send, nowNanoseconds };
     this.#judge = new Judge(this.#court, { ...parts, pendingMax: pendingMax() });
+    this.#families = new Families({
+      ...{ counters: this.#cells, cells: gateCells, ownPid, log: this.#log },
+      allIsRead: () => bytesReadable(start.groupFd) === 0,
+    });
     this.#follow(this.#court);
   }
 
@@ -90,6 +97,7 @@ export class GateLoop {
       const length = this.#read();
       if (length > 0) this.#answerAll(length);
       if (this.#judge.pending.processes > 0) this.#judge.expire(performance.now());
+      this.#families.look();
       if (length <= 0) this.#wait();
     }
   }
@@ -109,6 +117,7 @@ export class GateLoop {
     const events = this.#events;
     const now = performance.now();
     this.#judge.beginRead();
+    this.#families.beginRead();
     events.reset(length);
     while (events.next()) {
       const { fd, pid } = events;
@@ -124,19 +133,27 @@ export class GateLoop {
     }
   }
 
+  /** Facron itself, its guard, and commands with all that they have started. */
   #isOurs(pid: number): boolean {
-    return pid === ownPid || (pid !== 0 && pid === this.#cells[gateCells.guardPid]);
+    if (pid === 0) return false; // outside of our pid namespace
+    if (pid === ownPid || pid === this.#cells[gateCells.guardPid]) return true;
+    const family = this.#families.of(pid);
+    return family !== noFamily && family !== unknownFamily;
   }
 
   #wait(): void {
     this.#outbox.handOver();
-    const { pending } = this.#judge;
-    const timeoutMs =
-      pending.processes === 0
-        ? -1
-        : Math.min(beatMs, Math.max(Math.ceil(pending.nextDeadline - performance.now()), 0));
-    this.#poll.wait(timeoutMs);
+    this.#poll.wait(this.#timeoutMs());
     if (this.#poll.happened(wakeSlot) !== 0) clearEventfd(this.#start.wakeFd);
+  }
+
+  /** -1: for ever. */
+  #timeoutMs(): number {
+    const { pending } = this.#judge;
+    const { timeoutMs } = this.#families;
+    if (pending.processes === 0) return timeoutMs;
+    const untilDeadline = Math.max(Math.ceil(pending.nextDeadline - performance.now()), 0);
+    return Math.min(beatMs, untilDeadline, timeoutMs < 0 ? beatMs : timeoutMs);
   }
 
   #takeMessages(): void {

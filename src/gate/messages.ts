@@ -1,5 +1,6 @@
 /** What crosses between the gate thread and the others: plain data only, copied or transferred. */
 import type { MessagePort } from "node:worker_threads";
+import type { OthersLines } from "../output/json-lines.ts";
 import type { GateLog, PlannedGate, Verdict } from "../rule/gate.ts";
 
 /** Handed to the gate thread when it starts. */
@@ -92,19 +93,10 @@ export type FromGate =
   | { readonly kind: "ask"; readonly question: AskedQuestion }
   /** Nobody waits for that answer any more. */
   | { readonly kind: "give-up"; readonly id: number; readonly why: "timeout" | "closed" }
-  | { readonly kind: "lines"; readonly lines: DecisionLines }
+  | { readonly kind: "lines"; readonly lines: OthersLines }
   | { readonly kind: "log"; readonly level: "info" | "warn" | "error"; readonly text: string }
   | { readonly kind: "counted"; readonly status: readonly GateCounts[] }
   | { readonly kind: "closed" };
-
-/** Decisions, to be written out: each begins behind the time of a line, and ends with a newline. */
-export interface DecisionLines {
-  readonly bytes: ArrayBuffer;
-  /** Microseconds since 1970. */
-  readonly time: number;
-  /** Lines that were left out before these, as too many were on their way. */
-  readonly lost: number;
-}
 
 /** What a command is to decide. */
 export interface AskedQuestion {

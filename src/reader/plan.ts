@@ -1,5 +1,6 @@
 /** What crosses the two threads: plain data only, copied or transferred. */
 import type { MessagePort } from "node:worker_threads";
+import type { OthersLines } from "../output/json-lines.ts";
 import { type ActorWish, resolved } from "../rule/actor.ts";
 import type { Filter } from "../rule/filter.ts";
 import type {
@@ -119,7 +120,9 @@ export type ToReader =
   /** When what is queued now has been read, and its triggers are handed over: answer "read". */
   | { readonly kind: "read-up" }
   /** Answer "counted". */
-  | { readonly kind: "count" };
+  | { readonly kind: "count" }
+  /** Write these out; answer "wrote". */
+  | { readonly kind: "lines"; readonly lines: OthersLines };
 
 export type FromReader =
   | { readonly kind: "planned"; readonly generation: number; readonly report: WatchReport }
@@ -141,6 +144,8 @@ export type FromReader =
   /** @param seq of the last line until then */
   | { readonly kind: "read"; readonly seq: number }
   | { readonly kind: "counted"; readonly status: ReaderStatus }
+  /** Lines of others were taken, of so many bytes. */
+  | { readonly kind: "wrote"; readonly bytes: number }
   /** The plan asked for every path and one failed. */
   | { readonly kind: "cannot-watch"; readonly text: string }
   /** Draining: no more triggers come, only stdout is still being flushed. */
