@@ -107,6 +107,7 @@ name = "scan"
 ${watch}on = ["open_perm", "open_exec_perm"]
 ask = ["${own}/bin/sh", "${own}/bin/decide", "{path}"]
 cwd = "${own}/out"
+output = "${own}/log/scans"
 cache = "500ms"
 timeout = "30s"
 on_timeout = "deny"
@@ -118,6 +119,7 @@ watch = "${own}/in"
 on = "close_write"
 run = ["${own}/bin/sh", "${own}/bin/work", "{path}"]
 durable = true
+output = "${own}/log/works"
 `;
 }
 
