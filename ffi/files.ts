@@ -132,7 +132,12 @@ export class RawStatus {
    * @returns 0, or errno: that a file is gone is no surprise here
    */
   read(path: Uint8Array, flags: number, fd: number = AT.FDCWD): number {
-    const result = libc.syscall(numbers.statx, fd, path, flags, wantedOfMany, this.bytes);
+    return this.readSome(path, flags, fd, wantedOfMany);
+  }
+
+  /** The same of only what is wanted: `STATX_*`. */
+  readSome(path: Uint8Array, flags: number, fd: number, wanted: number): number {
+    const result = libc.syscall(numbers.statx, fd, path, flags, wanted, this.bytes);
     return result < 0 ? lastErrno() : 0;
   }
 }

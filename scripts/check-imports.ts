@@ -11,7 +11,12 @@ import { dirname, join, normalize } from "node:path";
  * what its arrow leads to, and what the arrows of the rooms there lead to.
  */
 const arrows: Readonly<Record<string, readonly string[]>> = {
-  "src/main.ts": ["src/cli/", "src/action/exec-helper.ts", "src/action/file-limit.ts"],
+  "src/main.ts": [
+    "src/cli/",
+    "src/action/exec-helper.ts",
+    "src/action/file-limit.ts",
+    "src/gate/guard-process.ts",
+  ],
   "src/cli/": ["src/daemon/"],
   "src/daemon/": ["src/config/", "src/action/", "src/gate/", "src/reader/", "src/journal/"],
   "src/reader/": ["src/watch/", "src/rule/", "src/output/", "src/family/"],

@@ -3,6 +3,7 @@ import { utf8 } from "../../ffi/bytes.ts";
 import { ActionError } from "../errors.ts";
 import { type Log, quoted } from "../log.ts";
 import { shellWords } from "../rule/shell-words.ts";
+import { Silences } from "./silences.ts";
 
 /** The command was not run: its user may not read the place that told of the event. */
 export class AccessDenied extends ActionError {
@@ -11,29 +12,15 @@ export class AccessDenied extends ActionError {
   }
 }
 
-/** One line for each rule in this time. */
-const silenceMs = 60_000;
-
-interface Silence {
-  readonly until: number;
-  events: number;
-}
-
 export class Denials {
-  readonly #silences = new Map<string, Silence>();
+  readonly #silences = new Silences();
 
-  tell(log: Log, rule: string, { message }: AccessDenied): void {
-    const now = performance.now();
-    const silence = this.#silences.get(rule);
-    if (silence !== undefined && now < silence.until) {
-      silence.events++;
-      return;
-    }
-    this.#silences.set(rule, { until: now + silenceMs, events: 0 });
-    const more =
-      silence === undefined || silence.events === 0
-        ? ""
-        : ` (nor ran it for ${silence.events} other events since the last such line)`;
-    log.warn(`rule ${quoted(rule)}: ${message}${more}`);
+  /** @param title `rule "x"` */
+  tell(log: Log, title: string, { message }: AccessDenied): void {
+    this.#silences.tell(title, (untold) => {
+      const more =
+        untold === 0 ? "" : ` (nor ran it for ${untold} other events since the last such line)`;
+      log.warn(`${title}: ${message}${more}`);
+    });
   }
 }

@@ -5,17 +5,15 @@ import type { Log } from "../log.ts";
 import { noFamily } from "../family/family.ts";
 import { type RuleTriggers, sift, type Trigger } from "../reader/trigger.ts";
 import type { Rule } from "../rule/rule.ts";
-import { FamilyWatch, type ProcessEvents } from "./family-watch.ts";
+import type { CommandFamilies } from "./family-watch.ts";
 import { LoopGuard } from "./loop-guard.ts";
 import type { ReadUp } from "./busy.ts";
 import type { Cause, RunId, WindowStart } from "./run-history.ts";
 
 export interface LoopWatchOptions {
   readonly log: Log;
-  readonly events: ProcessEvents;
+  readonly families: CommandFamilies;
   readonly readUp: ReadUp;
-  /** Processes of commands that run, as the reader knew them when it answered last. */
-  readonly members: () => number;
   /** Run the rule for this trigger, which waited while the rule was suspended. */
   readonly release: (rule: Rule, trigger: Trigger) => void;
   /** A command of the rule did it itself: it is not followed. */
@@ -45,7 +43,6 @@ export interface Begin {
 export class LoopWatch {
   readonly #options: LoopWatchOptions;
   readonly #guard: LoopGuard;
-  readonly #families: FamilyWatch;
   /** By rule and line: of triggers that were caused by runs and have not been run. */
   readonly #causes = new Map<string, readonly Cause[]>();
   /** Runs that have ended, and whose records the reader may not have read. */
@@ -64,9 +61,8 @@ export class LoopWatch {
   constructor(options: LoopWatchOptions) {
     this.#options = options;
     const later = (ms: number, then: () => void): void => void setTimeout(then, ms).unref();
-    const { log, release, events, members, readUp } = options;
+    const { log, release } = options;
     this.#guard = new LoopGuard({ log, now: () => performance.now(), later, release });
-    this.#families = new FamilyWatch({ events, members, readUp: (then) => readUp(() => then()) });
   }
 
   /** On how many paths rules are suspended, by their names. */
@@ -100,7 +96,7 @@ export class LoopWatch {
 
   /** To be called right before a command is started; then `began` or `failed`. */
   begin(triggers: Iterable<Trigger>): Begin {
-    this.#families.begin();
+    this.#options.families.begin();
     const startedAt = nowMicroseconds();
     for (const { pid, synthetic } of triggers)
       if (pid === 0 && synthetic === null) return { startedAt, from: this.#windowStart() };
@@ -131,7 +127,7 @@ export class LoopWatch {
   }
 
   failed(): void {
-    this.#families.end();
+    this.#options.families.end();
   }
 
   /** @returns for `ended` */
@@ -153,7 +149,7 @@ export class LoopWatch {
 
   /** The command's first process has ended. @param isGone nothing of its group is left */
   ended(id: RunId, isGone: () => boolean): void {
-    this.#families.end();
+    this.#options.families.end();
     this.#running--;
     this.#closeWhenGone(id, isGone, performance.now() + lingerMs);
   }

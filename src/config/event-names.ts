@@ -2,6 +2,7 @@
 import { UsageError } from "../errors.ts";
 import { eventBits, eventNames, type EventName } from "../event.ts";
 import { quoted } from "../log.ts";
+import { gateBits } from "../rule/gate.ts";
 import type { BackendChoice } from "../rule/rule.ts";
 import { didYouMean } from "./did-you-mean.ts";
 import { refusals } from "./refused-names.ts";
@@ -10,6 +11,8 @@ import { loneSeparator } from "./separators.ts";
 export type Meaning =
   /** One group: it happens when any of `events` does. */
   | { readonly kind: "event"; readonly backend: BackendChoice; readonly events: number }
+  /** Decided before it happens, by gates only: `gateBits`, any of them. */
+  | { readonly kind: "permission"; readonly backend: BackendChoice; readonly events: number }
   /** Widens the alternative it stands in. */
   | { readonly kind: "modifier"; readonly backend: "fanotify"; readonly sets: Modified }
   /** Understood, but not to be had: `reason` says why and what to write. */
@@ -43,8 +46,23 @@ function bitsOf(name: string): number {
   const meaning = meaningOf(name);
   if (meaning === null) throw new UsageError(unknownEvent(name, quoted(name)));
   if (meaning.kind === "event") return meaning.events;
-  const reason = meaning.kind === "refused" ? meaning.reason : "it is no event; leave it out";
+  const reason = whyNoEvent(name, meaning);
   throw new UsageError(`Cannot use ${quoted(name)}: ${reason}`);
+}
+
+function whyNoEvent(name: string, meaning: Exclude<Meaning, { kind: "event" }>): string {
+  if (meaning.kind === "refused") return meaning.reason;
+  return meaning.kind === "modifier" ? "it is no event; leave it out" : needsGate(name);
+}
+
+/** Why a permission event can't be told, as it follows "Cannot use it: ". */
+export function needsGate(name: string): string {
+  const told = name.toUpperCase().startsWith("FAN_ALL") ? "FAN_OPEN,FAN_ACCESS" : toldInstead(name);
+  return `it is decided before it happens, which needs a [[gate]] in TOML; write ${told} to be told afterwards`;
+}
+
+function toldInstead(name: string): string {
+  return name.replace(/pre_/i, "").replace(/_perm$/i, "");
 }
 
 /** The message for a name without meaning. @param shown the name as the message quotes it */
@@ -121,6 +139,11 @@ const bare = {
   },
 } as const satisfies Family;
 
+const permissions: Readonly<Record<string, number>> = {
+  ...gateBits,
+  all_perm_events: gateBits.open_perm | gateBits.access_perm,
+};
+
 const modifiers: Readonly<Record<string, Modified>> = {
   FAN_ONDIR: "directories",
   FAN_EVENT_ON_CHILD: "children",
@@ -148,6 +171,10 @@ for (const { prefix, backend, names, aliases } of [fanotify, inotify, bare] as r
     const written = prefix === "" ? name : prefix + name.toUpperCase();
     define(written, { kind: "event", backend, events });
   }
+}
+for (const [name, events] of Object.entries(permissions)) {
+  define(`FAN_${name.toUpperCase()}`, { kind: "permission", backend: "fanotify", events });
+  if (name in gateBits) define(name, { kind: "permission", backend: "auto", events });
 }
 for (const [name, sets] of Object.entries(modifiers)) {
   define(name, { kind: "modifier", backend: "fanotify", sets });

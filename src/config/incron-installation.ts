@@ -120,6 +120,7 @@ class Installation {
     return {
       rules: uniquelyNamed(this.#files),
       files: this.#files,
+      gates: [],
       settings: {},
       warnings: this.#warnings,
       leftOut: this.#leftOut,
@@ -189,7 +190,7 @@ class Installation {
         rule: runAs === null ? rule : { ...rule, runAs },
         ...rest,
       }));
-      const loaded: LoadedFile = { file, bytes, format: "incron", rules: placed };
+      const loaded: LoadedFile = { file, bytes, format: "incron", rules: placed, gates: [] };
       const uidOf = (user: string) => this.#options.findAccount(user)?.uid ?? null;
       const distrusted = distrustedCommands([loaded], uidOf);
       if (distrusted.length > 0) throw new ConfigError(distrusted);

@@ -1,5 +1,7 @@
 /** THE MAIN PATH of the main thread: load, watch, run commands, reload, and come to a clean end. */
 import { forgetAccounts, uidOf } from "../action/account.ts";
+import { FamilyWatch } from "../action/family-watch.ts";
+import { Launcher } from "../action/launcher.ts";
 import { Runner } from "../action/runner.ts";
 import { prepareForCommands } from "../action/limits.ts";
 import { OutputLog } from "../action/output-log.ts";
@@ -11,7 +13,9 @@ import { dependedNames } from "../config/depends.ts";
 import { ConfigError, type ConfigProblem, formatProblem } from "../errors.ts";
 import type { Log } from "../log.ts";
 import { type FromReader, type Plan, planOf, type WatchReport } from "../reader/plan.ts";
+import type { Gate, GateLog } from "../rule/gate.ts";
 import type { Rule } from "../rule/rule.ts";
+import { Counters } from "../rule/template.ts";
 import { Durable, type JournalSource } from "./durable.ts";
 import { HangWatch } from "./hang-watch.ts";
 import { unknownActors } from "./unknown-actors.ts";
@@ -25,6 +29,8 @@ import { watchReportText } from "./report.ts";
 /** What a configuration file, or a command line, comes to. */
 export interface Loaded {
   readonly rules: readonly Rule[];
+  /** In the order in which they decide. */
+  readonly gates?: readonly Gate[];
   readonly warnings: readonly ConfigProblem[];
   /** What they came from. */
   readonly files?: readonly { readonly file: string }[];
@@ -32,6 +38,7 @@ export interface Loaded {
     readonly maxRunning?: number;
     readonly runtimeDir?: string;
     readonly stateDir?: string;
+    readonly gateLog?: GateLog;
   };
   /** Absolute paths and patterns; when one of them changes, the rules may. */
   readonly dependsOn?: readonly string[];
@@ -49,6 +56,8 @@ export interface DaemonOptions {
   readonly everyPathMustWork: boolean;
   /** What the command line says; null: what the configuration says. */
   readonly maxRunning: number | null;
+  /** Which decisions of gates are written out, as the command line says; absent: as the configuration says. */
+  readonly gateLog?: GateLog;
   /** Everything but the commands, which are only logged. */
   readonly dryRun?: boolean;
   /** Reload when a file of the configuration changes. */
@@ -104,6 +113,7 @@ class Daemon {
   readonly #options: DaemonOptions;
   readonly #log: Log;
   readonly #end = Promise.withResolvers<DaemonEnd>();
+  readonly #processEvents: ConnectorEvents;
   readonly #runner: Runner;
   readonly #durable: Durable | null;
   readonly #outputLog: OutputLog;
@@ -137,19 +147,22 @@ class Daemon {
       onDeath: (reason) =>
         this.#fail(`The output thread died, commands would wait for it for ever: ${reason}`),
     });
+    this.#processEvents = new ConnectorEvents({ log });
     this.#runner = new Runner({
       maxRunning: options.maxRunning ?? defaultMaxRunning,
       log,
       dryRun: options.dryRun === true,
-      spawn: (start, onExit) => this.#spawn(start, onExit),
+      launcher: new Launcher({
+        log,
+        counters: new Counters(),
+        spawn: (start, onExit) => this.#spawn(start, onExit),
+      }),
       readUp: (then) => this.#readUp(then),
-      loops: {
-        events: new ConnectorEvents({
-          reader: { commandsAct: (...act) => this.#reader?.commandsAct(...act) },
-          log,
-        }),
+      families: new FamilyWatch({
+        events: this.#processEvents,
+        readUp: (then) => this.#readUp(() => then()),
         members: () => this.#reader?.familyMembers ?? 0,
-      },
+      }),
       onStarted: (count) => this.#madeRoom(count),
       onFull: (isFull) => this.#reader?.holdBack(isFull),
       tickets: () => this.#durable?.tickets ?? null,
@@ -174,6 +187,7 @@ class Daemon {
       onDeath: (reason) =>
         this.#fail(`The reader thread died, nothing is watched any more: ${reason}`),
     });
+    this.#processEvents.add(this.#reader);
     this.#hangWatch = new HangWatch(this.#reader.lookout, this.#log);
     this.#status = this.#makeStatus(this.#reader);
     void this.#end.promise.then(() => this.#status?.close());

@@ -13,11 +13,17 @@ const plainAllow = responseOf(true);
 
 export class Court {
   readonly plan: GatePlan;
+  /** Also what is nowhere near a gate is asked about: names in other mount namespaces may look like ours. */
+  readonly asksOfWholeFilesystems: boolean;
   readonly #matcher: GateMatcher;
+  /** Files that gates name: by what they are, the path as configured. */
+  readonly #fileByInode = new Map<string, Uint8Array>();
+  readonly #inodes = new Map<string, string>();
   readonly #responses = new Map<PlannedGate, Responses>();
 
   constructor(plan: GatePlan) {
     this.plan = plan;
+    this.asksOfWholeFilesystems = plan.gates.some(({ scope }) => scope === "filesystem");
     this.#matcher = new GateMatcher(plan.gates);
     for (const gate of plan.gates) this.#responses.set(gate, responsesOf(gate));
   }
@@ -33,12 +39,26 @@ export class Court {
     return verdict === "allow" || this.plan.dryRun ? allow : deny;
   }
 
-  setRoot({ key, ...root }: GateRoot): void {
+  /** The path under which gates name a file, whatever link it was opened by; null: they name none so. */
+  fileNamed(inode: () => string | null): Uint8Array | null {
+    if (this.#fileByInode.size === 0) return null;
+    const asked = inode();
+    return asked === null ? null : (this.#fileByInode.get(asked) ?? null);
+  }
+
+  setRoot({ key, inode, ...root }: GateRoot): void {
+    this.removeRoot(key);
     this.#matcher.setRoot(key, root);
+    if (root.isDirectory) return;
+    this.#inodes.set(key, inode);
+    this.#fileByInode.set(inode, root.path);
   }
 
   removeRoot(key: string): void {
     this.#matcher.removeRoot(key);
+    const inode = this.#inodes.get(key);
+    if (inode !== undefined) this.#fileByInode.delete(inode);
+    this.#inodes.delete(key);
   }
 }
 

@@ -5,6 +5,7 @@ import type { ActorFacts } from "../rule/actor.ts";
 import type { PlannedAsk, PlannedGate, Verdict } from "../rule/gate.ts";
 import type { Question } from "../rule/gate-matcher.ts";
 import type { FileFacts } from "../rule/subject.ts";
+import { Aliases } from "./aliases.ts";
 import { Answers } from "./answers.ts";
 import { Askers } from "./askers.ts";
 import type { Court } from "./court.ts";
@@ -44,6 +45,8 @@ export interface JudgeOptions {
  */
 const settledNs = 20e6;
 
+const noBytes = new Uint8Array(0);
+
 /** What d_path puts behind the name of a file that has none any more. */
 const deletedSuffix = " (deleted)";
 
@@ -52,12 +55,14 @@ export class Judge {
   readonly #options: JudgeOptions;
   readonly #links = new DescriptorLinks();
   readonly #state = new FileState();
+  readonly #aliases = new Aliases();
   readonly #askers = new Askers();
   readonly #answers = new Answers();
   #court: Court;
   /** The question in hand. */
   #asking: Asking = { eventFd: -1, events: 0, pid: 0, range: null };
-  /** Bytes of its path in `#links`. */
+  /** The name by which it is decided: the first bytes of a buffer. */
+  #path: Uint8Array = noBytes;
   #length = 0;
   /** performance.now() */
   #now = 0;
@@ -94,6 +99,7 @@ export class Judge {
     this.#now = now;
     this.#hasState = null;
     this.#question.events = asking.events;
+    this.#path = this.#links.path;
     this.#length = this.#nameLength(asking.eventFd);
     const index = this.#indexOfGate();
     if (index < 0) return this.letThrough(asking.eventFd);
@@ -126,7 +132,24 @@ export class Judge {
   /** -1: none is about it; nor is any about what has no name that could be told. */
   #indexOfGate(): number {
     if (this.#length === 0) return -1;
-    return this.#court.indexFor(this.#links.path, this.#length, this.#question);
+    const index = this.#court.indexFor(this.#path, this.#length, this.#question);
+    return index >= 0 && !this.#court.asksOfWholeFilesystems ? index : this.#indexByOthers(index);
+  }
+
+  /** By its other names: of a file that a gate names, and by way of other mounts. */
+  #indexByOthers(byName: number): number {
+    const { eventFd, pid } = this.#asking;
+    const { isOurs, others } = this.#aliases.of(eventFd, pid, this.#path, this.#length);
+    const linked = this.#court.fileNamed(() => (this.#readState() ? this.#state.inode : null));
+    let first = isOurs ? byName : -1;
+    for (const path of linked === null ? others : [linked, ...others]) {
+      const index = this.#court.indexFor(path, path.length, this.#question);
+      if (index < 0 || (first >= 0 && index >= first)) continue;
+      first = index;
+      this.#path = path;
+      this.#length = path.length;
+    }
+    return first;
   }
 
   #nameLength(eventFd: number): number {
@@ -210,7 +233,7 @@ export class Judge {
 
   #waitingInHand(): Waiting {
     const { eventFd, events, pid } = this.#asking;
-    const path = this.#links.path.slice(0, this.#length);
+    const path = this.#path.slice(0, this.#length);
     return { eventFd, events, path, pid, actor: this.#actor(), since: this.#now };
   }
 

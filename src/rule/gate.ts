@@ -98,11 +98,14 @@ export const denyErrnos = {
 /** Which decisions are written out. */
 export type GateLog = "all" | "deny" | "none";
 
-export const gateLogs: readonly GateLog[] = ["all", "deny", "none"];
+export const gateLogs = ["all", "deny", "none"] as const satisfies readonly GateLog[];
+
+export const defaultGateLog: GateLog = "deny";
 
 /** A gate as the gate thread needs it: plain data. */
 export interface PlannedGate {
   readonly name: string;
+  readonly scope: GateScope;
   readonly events: number;
   readonly children: boolean;
   readonly directories: boolean;

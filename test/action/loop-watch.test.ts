@@ -21,9 +21,8 @@ function scene() {
   const asked: ((seq: number) => void)[] = [];
   const watch = new LoopWatch({
     log: new MemoryLog(),
-    events: { listen() {}, rest() {} },
+    families: { begin() {}, end() {} },
     readUp: (then) => void asked.push(then),
-    members: () => 0,
     release: () => {},
     onOwn: () => {},
   });

@@ -7,7 +7,7 @@
 import { expect, test } from "bun:test";
 import { fromLatin1, latin1, textOrNull, utf8 } from "../../ffi/bytes.ts";
 import { convertToToml } from "../../src/config/convert.ts";
-import type { PlacedRule } from "../../src/config/source.ts";
+import type { Parsed, PlacedRule } from "../../src/config/source.ts";
 import { parseToml } from "../../src/config/toml.ts";
 import { ConfigError, formatProblem, type ConfigProblem } from "../../src/errors.ts";
 import { type Dialect, dialects, goldenBytes, goldenNames, parseAs } from "./dialects.ts";
@@ -118,10 +118,10 @@ function outcomeOf(dialect: Dialect, text: string): "rules" | "errors" {
   const check = (problem: ConfigProblem): void => checkProblem(problem, lines, text);
   try {
     const bytes = fromLatin1(text);
-    const { rules, warnings } = parseAs(dialect, bytes, "fuzz");
+    const { rules, gates, warnings } = parseAs(dialect, bytes, "fuzz");
     warnings.forEach(check);
     for (const placed of rules) checkRule(placed, text);
-    if (dialect.name !== "toml") checkConversion(dialect, bytes, rules, text);
+    if (dialect.name !== "toml") checkConversion(dialect, bytes, { rules, gates }, text);
     return "rules";
   } catch (error) {
     if (!(error instanceof ConfigError)) throw new Error(JSON.stringify(text), { cause: error });
@@ -145,15 +145,15 @@ function checkRule({ rule, isNamed }: PlacedRule, text: string): void {
 function checkConversion(
   { name: format }: Dialect,
   bytes: Uint8Array,
-  rules: readonly PlacedRule[],
+  { rules, gates }: Pick<Parsed, "rules" | "gates">,
   text: string,
 ): void {
   if (textOrNull(bytes) === null) return;
-  const toml = convertToToml({ file: "fuzz", bytes, format, rules });
+  const toml = convertToToml({ file: "fuzz", bytes, format, rules, gates });
   const again = parseToml({ file: "t.toml", bytes: utf8(toml), cwd: "/cwd" });
   const same = Bun.deepEquals(
-    again.rules.map(({ rule }) => rule),
-    rules.map(({ rule }) => rule),
+    [...again.rules.map(({ rule }) => rule), ...again.gates.map(({ gate }) => gate)],
+    [...rules.map(({ rule }) => rule), ...gates.map(({ gate }) => gate)],
     true,
   );
   if (!same) throw new Error(`another meaning as TOML: ${JSON.stringify({ text, toml })}`);

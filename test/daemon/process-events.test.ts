@@ -10,8 +10,9 @@ import { needsRoot } from "../helpers/requires.ts";
 function scene(open?: () => ProcConnector | SyscallError) {
   const log = new MemoryLog();
   const told: [boolean, number | null][] = [];
-  const reader = { commandsAct: (...act: [boolean, number | null]) => void told.push(act) };
-  return { log, told, events: new ConnectorEvents({ reader, log, ...(open && { open }) }) };
+  const events = new ConnectorEvents({ log, ...(open && { open }) });
+  events.add({ commandsAct: (...act) => void told.push(act) });
+  return { log, told, events };
 }
 
 describe("ConnectorEvents", () => {
