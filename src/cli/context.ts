@@ -21,6 +21,7 @@ export interface DaemonContext extends Context {
     | "cwd"
     | "readerUrl"
     | "outputUrl"
+    | "gateUrl"
     | "self"
     | "signals"
     | "onReady"

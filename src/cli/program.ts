@@ -25,6 +25,7 @@ export interface Program {
   readonly journalUrl: URL;
   /** The output thread's. */
   readonly outputUrl: URL;
+  readonly gateUrl: URL;
 }
 
 /** "run" has no word of its own. */
@@ -77,7 +78,7 @@ async function answer(question: Question, context: Context): Promise<ExitCode> {
 async function start(
   command: CommandName,
   words: readonly string[],
-  { readerUrl, journalUrl, outputUrl, self }: Program,
+  { readerUrl, journalUrl, outputUrl, gateUrl, self }: Program,
   { isDaemon }: { readonly isDaemon: boolean },
 ): Promise<ExitCode> {
   const cwd = workingDirectory();
@@ -94,6 +95,7 @@ async function start(
       readerUrl,
       journalUrl,
       outputUrl,
+      gateUrl,
       self,
       signals: new Signals(),
       onReady: () => (isDaemon ? daemonIsReady(log) : undefined),

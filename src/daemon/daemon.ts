@@ -1,5 +1,6 @@
 /** THE MAIN PATH of the main thread: load, watch, run commands, reload, and come to a clean end. */
 import { forgetAccounts, uidOf } from "../action/account.ts";
+import { Asker } from "../action/asker.ts";
 import { FamilyWatch } from "../action/family-watch.ts";
 import { Launcher } from "../action/launcher.ts";
 import { Runner } from "../action/runner.ts";
@@ -12,7 +13,13 @@ import { cgroupTroubles } from "./cgroup-troubles.ts";
 import { dependedNames } from "../config/depends.ts";
 import { ConfigError, type ConfigProblem, formatProblem } from "../errors.ts";
 import type { Log } from "../log.ts";
-import { type FromReader, type Plan, planOf, type WatchReport } from "../reader/plan.ts";
+import {
+  type FromReader,
+  type GatesOfPlan,
+  type Plan,
+  planOf,
+  type WatchReport,
+} from "../reader/plan.ts";
 import type { Gate, GateLog } from "../rule/gate.ts";
 import type { Rule } from "../rule/rule.ts";
 import { Counters } from "../rule/template.ts";
@@ -21,10 +28,13 @@ import { HangWatch } from "./hang-watch.ts";
 import { unknownActors } from "./unknown-actors.ts";
 import { ConnectorEvents } from "./process-events.ts";
 import { Progress, type ShowStatus } from "./progress.ts";
+import { Gates, whyNoGates } from "./gates.ts";
+import { ReadUpDesk } from "./read-up.ts";
 import { ReaderThread } from "./reader-thread.ts";
 import { Status } from "./status.ts";
 import type { Signals, StopSignal } from "./signals.ts";
 import { watchReportText } from "./report.ts";
+import { within } from "./within.ts";
 
 /** What a configuration file, or a command line, comes to. */
 export interface Loaded {
@@ -75,6 +85,8 @@ export interface DaemonOptions {
   readonly journal?: JournalSource;
   /** The output thread's file. */
   readonly outputUrl: URL;
+  /** The gate thread's file. */
+  readonly gateUrl: URL;
   readonly signals: Signals;
   /** Every watch is set. */
   readonly onReady: () => void;
@@ -102,6 +114,9 @@ const configurationRestMs = 100;
 /** From SIGTERM to a command until SIGKILL. */
 const killAfterMs = 5_000;
 
+/** The gates are off, most often within milliseconds; if not, the end of facron ends them. */
+const gatesCloseMs = 1_000;
+
 /** @throws {ConfigError} if the configuration cannot be used at the start */
 export function runDaemon(options: DaemonOptions): Promise<DaemonEnd> {
   const daemon = new Daemon(options);
@@ -117,6 +132,8 @@ class Daemon {
   readonly #runner: Runner;
   readonly #durable: Durable | null;
   readonly #outputLog: OutputLog;
+  readonly #asker: Asker;
+  readonly #gates: Gates;
   #reader: ReaderThread | null = null;
   #hangWatch: HangWatch | null = null;
   #progress: Progress | null = null;
@@ -126,8 +143,10 @@ class Daemon {
   readonly #rulesByGeneration = new Map<number, readonly Rule[]>();
   #dependsOn: readonly string[] = [];
   #restTimer: Timer | undefined;
-  readonly #readUps: ((seq: number) => void)[] = [];
-  #allIsRead = false;
+  /** In a stop everything is read anyway. */
+  readonly #reads = new ReadUpDesk(() => {
+    if (!this.#isStopping) this.#reader!.send({ kind: "read-up" });
+  });
   #startedSinceCollected = 0;
   #isReady = false;
   #isReloading = false;
@@ -148,21 +167,25 @@ class Daemon {
         this.#fail(`The output thread died, commands would wait for it for ever: ${reason}`),
     });
     this.#processEvents = new ConnectorEvents({ log });
+    const launcher = new Launcher({
+      log,
+      counters: new Counters(),
+      spawn: (start, onExit) => this.#spawn(start, onExit),
+    });
+    const families = new FamilyWatch({
+      events: this.#processEvents,
+      readUp: (then) => this.#reads.readUp(() => then()),
+      members: () => this.#reader?.familyMembers ?? 0,
+    });
+    this.#asker = new Asker({ log, launcher, families });
+    this.#gates = this.#makeGates();
     this.#runner = new Runner({
       maxRunning: options.maxRunning ?? defaultMaxRunning,
       log,
       dryRun: options.dryRun === true,
-      launcher: new Launcher({
-        log,
-        counters: new Counters(),
-        spawn: (start, onExit) => this.#spawn(start, onExit),
-      }),
-      readUp: (then) => this.#readUp(then),
-      families: new FamilyWatch({
-        events: this.#processEvents,
-        readUp: (then) => this.#readUp(() => then()),
-        members: () => this.#reader?.familyMembers ?? 0,
-      }),
+      launcher,
+      readUp: (then) => this.#reads.readUp(then),
+      families,
       onStarted: (count) => this.#madeRoom(count),
       onFull: (isFull) => this.#reader?.holdBack(isFull),
       tickets: () => this.#durable?.tickets ?? null,
@@ -215,6 +238,18 @@ class Daemon {
     });
   }
 
+  #makeGates(): Gates {
+    const { log, gateUrl: url, self, dryRun = false } = this.#options;
+    return new Gates({
+      ...{ url, self, log, dryRun, uidOf },
+      asker: this.#asker,
+      processEvents: this.#processEvents,
+      writeLines: (lines) => this.#reader!.send({ kind: "lines", lines }),
+      onDeath: (reason) =>
+        this.#fail(`The gate thread died, nothing is held back any more: ${reason}`),
+    });
+  }
+
   #durableRules(source: JournalSource): Durable {
     return new Durable({
       source,
@@ -248,7 +283,9 @@ class Daemon {
       case "configuration-changed":
         return this.#reloadSoon();
       case "read":
-        return this.#readUps.shift()?.(message.seq);
+        return this.#reads.answered(message.seq);
+      case "wrote":
+        return this.#gates.wrote(message.bytes);
       case "counted":
         return this.#status!.reader.take(message.status);
       case "planned":
@@ -256,12 +293,12 @@ class Daemon {
       case "cannot-watch":
         return this.#fail(message.text);
       case "all-read":
-        this.#answerReadUps();
+        this.#endReading();
         return this.#letCommandsEnd();
       case "stdout-gone":
         this.#log.info("Nobody reads stdout any more: ending");
         this.#isStopping = true;
-        this.#answerReadUps();
+        this.#endReading();
         this.#letCommandsEnd();
         return this.#finishAfterCommands();
       case "drained":
@@ -272,18 +309,10 @@ class Daemon {
     }
   }
 
-  /** Answers come in the order of the questions. In a stop everything is read anyway. */
-  #readUp(then: (seq: number) => void): void {
-    if (this.#allIsRead) return then(Infinity);
-    this.#readUps.push(then);
-    if (!this.#isStopping) this.#reader!.send({ kind: "read-up" });
-  }
-
   /** The reader answers no more. */
-  #answerReadUps(): void {
-    this.#allIsRead = true;
+  #endReading(): void {
     this.#status!.reader.end();
-    for (const then of this.#readUps.splice(0)) then(Infinity);
+    this.#reads.end();
   }
 
   /** After a burst its memory goes back to the system: an idle daemon allocates nothing and so collects nothing. */
@@ -296,7 +325,7 @@ class Daemon {
   }
 
   #setPlan(loaded: Loaded): void {
-    const { rules, warnings, settings, dependsOn = [], leftOut = [] } = loaded;
+    const { rules, gates = [], warnings, settings, dependsOn = [], leftOut = [] } = loaded;
     this.#status!.follow(loaded); // its socket is there before anything is watched
     for (const problem of leftOut) this.#log.error(formatProblem(problem));
     this.#watchConfiguration(dependsOn);
@@ -308,27 +337,60 @@ class Daemon {
     for (const trouble of cgroupTroubles(rules)) this.#log.error(trouble);
     this.#generation++;
     this.#rulesByGeneration.set(this.#generation, rules);
-    const { everyPathMustWork } = this.#options;
-    const plan = planOf(rules, { generation: this.#generation, everyPathMustWork, uidOf });
     const durable = this.#durable?.isNeededFor(rules) === true ? this.#durable : null;
-    if (durable === null) return this.#sendPlan(plan);
-    durable.follow(rules, settings?.stateDir).then(
-      (catchUp) => this.#sendPlan({ ...plan, tellsReadUntil: true, ...(catchUp && { catchUp }) }),
-      (error: Error) => this.#withoutJournal(plan, error),
-    );
+    if (durable === null && gates.length === 0 && !this.#gates.isOpen)
+      return this.#sendPlan(this.#planOf(rules));
+    void this.#prepare(loaded, durable);
+  }
+
+  /** What durable rules and gates need is there before anything is watched for them. */
+  async #prepare({ rules, gates = [], settings }: Loaded, durable: Durable | null): Promise<void> {
+    const generation = this.#generation;
+    const log = this.#options.gateLog ?? settings?.gateLog ?? "deny";
+    try {
+      const catchUp = await this.#begun(durable?.follow(rules, settings?.stateDir), {
+        why: ({ message }) => message,
+        meanwhile: "no rule is durable",
+      });
+      const thread = await this.#begun(this.#gates.follow({ gates, generation, log }), {
+        why: whyNoGates,
+        meanwhile: "nothing is held back",
+      });
+      const gatesOfPlan = thread ? { ...thread.forReader(), generation, gates } : null;
+      const plan = this.#planOf(rules, gatesOfPlan);
+      const told = durable === null ? {} : { tellsReadUntil: true };
+      this.#sendPlan({ ...plan, ...told, ...(catchUp && { catchUp }) });
+    } catch (error) {
+      this.#fail((error as Error).message);
+    }
+  }
+
+  /** What cannot be begun at the start is not begun; what is under way goes on. */
+  async #begun<Result>(
+    promise: Promise<Result> | undefined,
+    { why, meanwhile }: { why: (error: Error) => string; meanwhile: string },
+  ): Promise<Result | null> {
+    try {
+      return (await promise) ?? null;
+    } catch (error) {
+      if (!(error instanceof Error)) throw error;
+      if (!this.#isReady) throw new Error(why(error), { cause: error });
+      this.#log.error(`${why(error)}; until then ${meanwhile}`);
+      return null;
+    }
+  }
+
+  #planOf(rules: readonly Rule[], gates: GatesOfPlan | null = null): Plan {
+    const { everyPathMustWork } = this.#options;
+    const options = { generation: this.#generation, everyPathMustWork, uidOf };
+    return planOf(rules, { ...options, ...(gates && { gates }) });
   }
 
   #sendPlan(plan: Plan): void {
     if (this.#isStopping) return;
     this.#hangWatch!.start();
-    this.#reader!.send({ kind: "plan", plan });
-  }
-
-  /** What cannot be begun is not begun; what is under way goes on. */
-  #withoutJournal(plan: Plan, { message }: Error): void {
-    if (!this.#isReady) return this.#fail(message);
-    this.#log.error(`${message}; until then no rule is durable`);
-    this.#sendPlan(plan);
+    const port = plan.gates?.rootsPort;
+    this.#reader!.send({ kind: "plan", plan }, port === undefined ? [] : [port]);
   }
 
   /** The reader follows the plan; it sends no more triggers of older ones. */
@@ -337,9 +399,11 @@ class Daemon {
       if (older < generation) this.#rulesByGeneration.delete(older);
     }
     if (report.polled.paths === 0) this.#hangWatch!.stop();
+    this.#gates.inForce(generation);
     this.#progress?.stop();
     this.#progress = null;
-    const watched = report.watched.inotify + report.watched.fanotify + report.polled.paths;
+    const watched =
+      report.watched.inotify + report.watched.fanotify + report.polled.paths + report.gated.paths;
     if (!this.#isReady && watched === 0 && report.failed > 0 && report.waiting === 0) {
       return this.#fail("None of the configured paths can be watched");
     }
@@ -391,22 +455,28 @@ class Daemon {
     this.#stopSignal = signal;
     if (this.#isStopping) {
       this.#endIfHanging();
+      this.#asker.hurry();
       return this.#runner.hurry();
     }
     this.#isStopping = true;
     this.#stoppedAt = performance.now();
     this.#log.info(`${signal}: reading what is queued, then ending`);
+    // Gates first: their last lines are to be written out.
+    void within(gatesCloseMs, this.#gates.close()).then(() => this.#drain());
+    setTimeout(() => setInterval(() => this.#endIfHanging(), 1_000).unref(), graceMs).unref();
+  }
+
+  #drain(): void {
     this.#reader!.send({ kind: "drain", flushMs: graceMs });
     this.#hangWatch!.start();
-    setTimeout(() => setInterval(() => this.#endIfHanging(), 1_000).unref(), graceMs).unref();
   }
 
   /** The reader cannot be asked for what has happened, and would never say that it is done. */
   #endIfHanging(): void {
     const hanging = this.#hangWatch!.hanging;
-    if (this.#allIsRead || hanging === null) return;
+    if (this.#reads.isOver || hanging === null) return;
     this.#log.warn(`Ending without a last look: waiting for ${hanging} in vain`);
-    this.#answerReadUps();
+    this.#endReading();
     this.#letCommandsEnd();
     this.#finishAfterCommands();
   }
@@ -418,7 +488,8 @@ class Daemon {
 
   async #endCommands(graceLeftMs: number): Promise<void> {
     await within(graceLeftMs, this.#durable?.stored());
-    await this.#runner.stop({ graceMs: graceLeftMs, killAfterMs });
+    const limits = { graceMs: graceLeftMs, killAfterMs };
+    await Promise.all([this.#runner.stop(limits), this.#asker.stop(limits)]);
     await within(killAfterMs, this.#durable?.close());
   }
 
@@ -434,13 +505,4 @@ class Daemon {
     this.#log.error(text);
     this.#end.resolve({ isClean: false, signal: null });
   }
-}
-
-/** Wait for it, but no longer: a disk may not answer. */
-async function within(milliseconds: number, promise: Promise<void> | undefined): Promise<void> {
-  if (promise === undefined) return;
-  const { promise: over, resolve } = Promise.withResolvers<void>();
-  const timer = setTimeout(resolve, milliseconds);
-  await Promise.race([promise, over]);
-  clearTimeout(timer);
 }

@@ -27,6 +27,7 @@ import { type Asking, Judge } from "./judge.ts";
 import { type FromReaderToGate, gateCells, type GateStart, type ToGate } from "./messages.ts";
 import { Outbox } from "./outbox.ts";
 import { type GatePort, logOver } from "./port.ts";
+import { Pulse } from "./pulse.ts";
 import { Replies } from "./replies.ts";
 import { Tally } from "./tally.ts";
 
@@ -52,6 +53,7 @@ export class GateLoop {
   readonly #port: GatePort;
   readonly #log: Log;
   readonly #cells: Int32Array;
+  readonly #pulse: Pulse;
   readonly #poll = new PollSet(2);
   readonly #buffer = new Uint8Array(readBytes);
   readonly #events = new FanotifyReader(this.#buffer);
@@ -67,12 +69,13 @@ export class GateLoop {
   #silentUntil = 0;
   #isOver = false;
 
-  /** @throws {SyscallError} ENOENT if /proc is not mounted */
+  /** @throws {SyscallError} ENOENT if /proc is not mounted; ENOMEM */
   constructor(start: GateStart, port: GatePort) {
     this.#start = start;
     this.#port = port;
     this.#log = logOver(port);
     this.#cells = new Int32Array(start.shared);
+    this.#pulse = new Pulse(start.pulseFd);
     const send = port.send.bind(port);
     this.#outbox = new Outbox({ send, cells: this.#cells });
     this.#court = new Court(start.plan);
@@ -104,6 +107,7 @@ export class GateLoop {
 
   /** @returns bytes of questions; 0 if there was nothing, or one that the kernel had to refuse itself */
   #read(): number {
+    this.#pulse.beforeRead();
     try {
       return readNow(this.#start.groupFd, this.#buffer);
     } catch (error) {
@@ -136,13 +140,14 @@ export class GateLoop {
   /** Facron itself, its guard, and commands with all that they have started. */
   #isOurs(pid: number): boolean {
     if (pid === 0) return false; // outside of our pid namespace
-    if (pid === ownPid || pid === this.#cells[gateCells.guardPid]) return true;
+    if (pid === ownPid || pid === this.#pulse.guardPid) return true;
     const family = this.#families.of(pid);
     return family !== noFamily && family !== unknownFamily;
   }
 
   #wait(): void {
     this.#outbox.handOver();
+    this.#pulse.beforeWait(this.#judge.pending.processes);
     this.#poll.wait(this.#timeoutMs());
     if (this.#poll.happened(wakeSlot) !== 0) clearEventfd(this.#start.wakeFd);
   }

@@ -1,8 +1,8 @@
 /** How the guard waits, how it sees that facron does not answer, and how it answers then. */
 import { Errno } from "../../ffi/errno.ts";
 import { bytesReadable, closeDescriptor, readOrErrno } from "../../ffi/fd.ts";
-import { metadataLayout } from "../../ffi/fanotify/abi.ts";
-import { letThrough } from "../../ffi/fanotify/answer.ts";
+import { FAN_ALLOW, metadataLayout } from "../../ffi/fanotify/abi.ts";
+import { answerPermission } from "../../ffi/fanotify/permission.ts";
 import { POLLIN, PollSet } from "../../ffi/poll.ts";
 import type { Pulse } from "./pulse.ts";
 
@@ -56,7 +56,7 @@ export class Standby {
 
   /** Go once through what a takeover does, so that it is in memory; under numbers that nobody has. */
   rehearse(): void {
-    for (let fd = this.#below + 1_000; fd > this.#below; fd--) letThrough(this.#group, fd);
+    for (let fd = this.#below + 1_000; fd > this.#below; fd--) this.#allow(fd);
     this.#answering.wait(0);
     bytesReadable(this.#group);
   }
@@ -98,15 +98,16 @@ export class Standby {
   }
 
   /**
-   * Those that facron has read: its descriptors are among these numbers, whichever they are. None can be
-   * wrong: a number without a question is refused.
+   * Those that facron has read: its descriptors are among these numbers, whichever they are, and a group goes
+   * by the number alone, whoever answers (process_access_response in the kernel). None can be wrong: a number
+   * without a question is refused (ENOENT).
    */
   #answerHeld(progress: number): void {
     for (let fd = 0; fd < this.#below && this.#pulse.progress === progress; fd++) this.#allow(fd);
   }
 
   #allow(fd: number): void {
-    if (letThrough(this.#group, fd)) this.#pulse.passOver();
+    if (answerPermission(this.#group, fd, FAN_ALLOW)) this.#pulse.passOver();
   }
 
   /**
