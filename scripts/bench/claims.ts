@@ -104,7 +104,7 @@ function treeClaims(table: Table): Claim[] {
 }
 
 function gateClaims(table: Table): Claim[] {
-  const row = "facron deny, --gate-log=none";
+  const row = "facron deny, gate_log none";
   const gated = table.rows.filter(({ role }) => role === "facron").map(({ name }) => name);
   return [
     ratio(table, { row, to: "C floor, only ALLOW", target: ">= 0.5" }),

@@ -1,4 +1,5 @@
 /** Who decides in the gate section: nobody, the C listeners, facron. */
+import type { Command } from "./consumer.ts";
 import { type Contender, writeConfig } from "./contender.ts";
 import type { Workspace } from "./workspace.ts";
 
@@ -46,20 +47,16 @@ export const bySuffix: GateContender = {
   }),
 };
 
-export function facronDeny(log: "none" | "deny" | "all"): GateContender {
+export type GateLog = "none" | "deny" | "all";
+
+export function facronDeny(log: GateLog): GateContender {
   return {
     ...facron,
-    name: `facron deny, --gate-log=${log}`,
-    command: ({ workspace, directory }) => ({
-      argv: [
-        ...facronWithGate(workspace, directory, [
-          `include = ["*${deniedSuffix}"]`,
-          'verdict = "deny"',
-        ]),
-        `--gate-log=${log}`,
-      ],
-      readyText: "facron: ready",
-    }),
+    name: `facron deny, gate_log ${log}`,
+    command: ({ workspace, directory }) => {
+      const keys = [`include = ["*${deniedSuffix}"]`, 'verdict = "deny"'];
+      return facronWithGate(workspace, directory, { log, keys });
+    },
   };
 }
 
@@ -73,29 +70,31 @@ const facron = {
 /** A shell decides about each file once. */
 export const facronAsk: GateContender = {
   ...facron,
-  name: "facron ask, all cached, --gate-log=none",
+  name: "facron ask, all cached, gate_log none",
   isAskedFirst: true,
   command: ({ workspace, directory }) => {
     const script = `case "$1" in *${deniedSuffix}) exit 1;; esac`;
     const ask = `ask = ["/bin/sh", "-c", '${script}', "sh", "{path}"]`;
-    return {
-      argv: [
-        ...facronWithGate(workspace, directory, [ask, 'timeout = "10s"', 'cache = "10h"']),
-        "--gate-log=none",
-      ],
-      readyText: "facron: ready",
-    };
+    const keys = [ask, 'timeout = "10s"', 'cache = "10h"'];
+    return facronWithGate(workspace, directory, { log: "none", keys });
   },
 };
 
 function facronWithGate(
   workspace: Workspace,
   directory: string,
-  keys: readonly string[],
-): string[] {
+  { log, keys }: { log: GateLog; keys: readonly string[] },
+): Command {
   const text = [
-    ...["[[gate]]", 'name = "bench"', `watch = ${JSON.stringify(directory)}`, "recursive = true"],
-    ...['on = "open_perm"', ...keys, ""],
+    ...["[facron]", `gate_log = "${log}"`, "[[gate]]", 'name = "bench"'],
+    ...[
+      `watch = ${JSON.stringify(directory)}`,
+      "recursive = true",
+      'on = "open_perm"',
+      ...keys,
+      "",
+    ],
   ].join("\n");
-  return [workspace.facron ?? "facron", "--config", writeConfig(workspace, "facron.toml", text)];
+  const config = writeConfig(workspace, "facron.toml", text);
+  return { argv: [workspace.facron ?? "facron", "--config", config], readyText: "facron: ready" };
 }

@@ -33,7 +33,7 @@ proofTest(
     const config = furnish(own);
     const [lines, log] = [`${own}/log/lines`, `${own}/log/log`];
     const load = makeLoad({ tree: `${own}/tree` });
-    await using facron = runBinary(["-c", config, "--gate-log=all"], {
+    await using facron = runBinary(["-c", config], {
       command: ["timeout", "-s", "KILL", String(killAfterSeconds), `${own}/bin/facron`],
       stdout: openSync(lines, "a"),
       stderr: openSync(log, "a"),
@@ -93,6 +93,7 @@ function configurationFor(own: string): string {
   const watch = `watch = "${own}"\nrecursive = true\nscope = "filesystem"\n`;
   return `
 [facron]
+gate_log = "all"
 state_dir = "${own}/state"
 runtime_dir = "${own}/run"
 

@@ -54,10 +54,10 @@ async function startScanner(first = ""): Promise<Scanner> {
   );
   const config = dir.write(
     "facron.toml",
-    `[[gate]]\nname = "scan"\nwatch = "${dir.join("files")}"\nrecursive = true\non = "open_perm"\n` +
+    `[facron]\ngate_log = "all"\n[[gate]]\nname = "scan"\nwatch = "${dir.join("files")}"\nrecursive = true\non = "open_perm"\n` +
       `ask = ["/bin/sh", "${script}", "{path}"]\ntimeout = "60s"\non_timeout = "deny"\non_error = "deny"\n`,
   );
-  const facron = await runBinary(["-c", config, "--gate-log=all"]).ready();
+  const facron = await runBinary(["-c", config]).ready();
   return new Scanner(dir, facron);
 }
 
