@@ -16,6 +16,7 @@ const shape: Shape = { args, words: "FILE", lists: configurationLists };
 
 interface Verdict {
   readonly rules: number;
+  readonly gates: number;
   readonly files: number;
   readonly errors: readonly ConfigProblem[];
   readonly warnings: readonly ConfigProblem[];
@@ -30,13 +31,14 @@ export function check({ words, cwd }: Context): ExitCode {
 
 function verdictOn(load: () => Configuration): Verdict {
   try {
-    const { files, rules, warnings, leftOut = [] } = load();
+    const { files, rules, gates, warnings, leftOut = [] } = load();
     const more = inspect(files, { findAccount, accountNames });
     const all = inOrder([...warnings, ...more]);
-    return { rules: rules.length, files: files.length, errors: leftOut, warnings: all };
+    const count = { rules: rules.length, gates: gates.length, files: files.length };
+    return { ...count, errors: leftOut, warnings: all };
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error;
-    return { rules: 0, files: 0, errors: error.problems, warnings: [] };
+    return { rules: 0, gates: 0, files: 0, errors: error.problems, warnings: [] };
   }
 }
 
@@ -50,13 +52,14 @@ function inOrder(problems: readonly ConfigProblem[]): ConfigProblem[] {
   );
 }
 
-function asText({ errors, warnings, rules, files }: Verdict): string {
+function asText({ errors, warnings, rules, gates, files }: Verdict): string {
   const lines = [...errors.map(formatProblem), ...warnings.map(formatWarning)];
   const counts = [counted(errors.length, "error"), counted(warnings.length, "warning")].join(", ");
+  const ofGates = gates === 0 ? "" : ` and ${counted(gates, "gate")}`;
   const sum =
     errors.length > 0
       ? counts
-      : `${counted(rules, "rule")} in ${counted(files, "file")}, ${counts}`;
+      : `${counted(rules, "rule")}${ofGates} in ${counted(files, "file")}, ${counts}`;
   return `${[...lines, sum].join("\n")}\n`;
 }
 
@@ -65,12 +68,12 @@ function counted(count: number, noun: string): string {
 }
 
 /** One object: an editor or a pipeline reads it whole. */
-function asJson({ errors, warnings, rules }: Verdict): string {
+function asJson({ errors, warnings, rules, gates }: Verdict): string {
   const problems = [
     ...errors.map((problem) => ({ severity: "error", ...problem })),
     ...warnings.map((problem) => ({ severity: "warning", ...problem })),
   ];
-  const verdict = { v: 1, ok: errors.length === 0, rules, problems };
+  const verdict = { v: 1, ok: errors.length === 0, rules, gates, problems };
   return `${JSON.stringify(verdict, (_, value) => readable(value), 2)}\n`;
 }
 

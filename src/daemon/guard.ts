@@ -100,7 +100,10 @@ export class Guard {
     const hasMoved = beat !== this.#beat;
     this.#beat = beat;
     if (hasMoved) this.#backoffMs = firstBackoffMs;
-    else this.#kill(`it has not moved for ${lookMs / 1_000} s (stopped, or a filesystem does not answer)`);
+    else
+      this.#kill(
+        `it has not moved for ${lookMs / 1_000} s (stopped, or a filesystem does not answer)`,
+      );
   }
 
   #sayPassedOver(): void {
