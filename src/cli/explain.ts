@@ -58,7 +58,7 @@ export function explain({ words, cwd }: Context): ExitCode {
   const log = new StderrLog();
   const disk = new RealDisk(log);
   const answers = given._.map((path) => {
-    const happening = happeningAt(path, { cwd, events, ...given });
+    const happening = happeningAt(path, { ...given, cwd, events });
     const { isDirectory } = happening;
     return {
       path,
