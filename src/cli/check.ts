@@ -6,6 +6,7 @@ import type { Configuration } from "../config/load.ts";
 import { ConfigError, type ConfigProblem, formatProblem, formatWarning } from "../errors.ts";
 import { type Shape, strictArguments } from "./arguments.ts";
 import { configurationArgs, configurationLists, configurationLoader } from "./configuration.ts";
+import { ownPaths } from "./own-paths.ts";
 import type { Context } from "./context.ts";
 import { type ExitCode, exitCode } from "./exit-code.ts";
 import { print } from "./print.ts";
@@ -24,15 +25,17 @@ interface Verdict {
 
 export function check({ words, cwd }: Context): ExitCode {
   const given = parseArgs<typeof args>(strictArguments(words, shape), args);
-  const verdict = verdictOn(configurationLoader(given, { cwd, words: given._ }));
+  const verdict = verdictOn(configurationLoader(given, { cwd, words: given._ }), cwd);
   print(given.json === true ? asJson(verdict) : asText(verdict));
   return verdict.errors.length > 0 ? exitCode.usage : exitCode.ok;
 }
 
-function verdictOn(load: () => Configuration): Verdict {
+function verdictOn(load: () => Configuration, cwd: string): Verdict {
   try {
-    const { files, rules, gates, warnings, leftOut = [] } = load();
-    const more = inspect(files, { findAccount, accountNames });
+    const configuration = load();
+    const { files, rules, gates, warnings, leftOut = [] } = configuration;
+    const ours = gates.length === 0 ? [] : ownPaths(configuration, cwd);
+    const more = inspect(files, { findAccount, accountNames }, ours);
     const all = inOrder([...warnings, ...more]);
     const count = { rules: rules.length, gates: gates.length, files: files.length };
     return { ...count, errors: leftOut, warnings: all };

@@ -50,12 +50,6 @@ export function tryGates(gates: readonly Gate[], attempt: Attempt): Trial {
   return { decider, standings };
 }
 
-/** Whether a gate is about a file, whoever does something to it. */
-export function isAbout(gate: Gate, attempt: Attempt): boolean {
-  const { actor: _, ...anybodys } = gate;
-  return standingOf(anybodys, attempt).decides;
-}
-
 interface Standpoint {
   readonly standing: Standing;
   /** As the gate thread would take it. */
