@@ -96,7 +96,8 @@ class Probe {
       return "what is in the directory does not count: add |FAN_EVENT_ON_CHILD to the events";
     if ((events & this.#attempt.event) === 0)
       return `it decides about ${gateNamesOf(events).join(", ")}`;
-    if (!this.#matches({ ...anywhere, directories }))
+    // The kernel is asked for files only, so that the matcher need not look.
+    if (this.#attempt.facts?.type === "dir" && !directories)
       return 'directories do not count: add "dir" to type, or |FAN_ONDIR to the events';
     if (filter === undefined || this.#matches({ ...anywhere, filter })) return null;
     return `left out by ${this.#whyFiltered({ ...anywhere, filter })}`;
