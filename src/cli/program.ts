@@ -41,6 +41,7 @@ const questions: Readonly<Partial<Record<CommandName, () => Promise<Question>>>>
   schema: async () => (await import("./schema.ts")).schema,
   status: async () => (await import("./status.ts")).status,
   queue: async () => (await import("./queue.ts")).queue,
+  gate: async () => (await import("./gate.ts")).gate,
 };
 
 export async function runProgram(typed: readonly string[], program: Program): Promise<ExitCode> {
