@@ -9,7 +9,7 @@ import { print } from "./print.ts";
 import { run, wantsDaemon } from "./run.ts";
 import { version } from "./version.ts";
 import { watch } from "./watch.ts";
-import type { DaemonEnd } from "../daemon/daemon.ts";
+import type { DaemonEnd } from "../daemon/options.ts";
 import { raiseAgain, Signals } from "../daemon/signals.ts";
 import { workingDirectory } from "../environment.ts";
 import { ConfigError, UsageError } from "../errors.ts";
@@ -41,6 +41,7 @@ const questions: Readonly<Partial<Record<CommandName, () => Promise<Question>>>>
   schema: async () => (await import("./schema.ts")).schema,
   status: async () => (await import("./status.ts")).status,
   queue: async () => (await import("./queue.ts")).queue,
+  gate: async () => (await import("./gate.ts")).gate,
 };
 
 export async function runProgram(typed: readonly string[], program: Program): Promise<ExitCode> {

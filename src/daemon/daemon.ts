@@ -1,106 +1,26 @@
 /** THE MAIN PATH of the main thread: load, watch, run commands, reload, and come to a clean end. */
 import { forgetAccounts, uidOf } from "../action/account.ts";
-import { Asker } from "../action/asker.ts";
-import { FamilyWatch } from "../action/family-watch.ts";
-import { Launcher } from "../action/launcher.ts";
-import { Runner } from "../action/runner.ts";
 import { prepareForCommands } from "../action/limits.ts";
-import { OutputLog } from "../action/output-log.ts";
-import { spawnCommand, type Start } from "../action/spawn.ts";
-import type { Started } from "../action/started.ts";
-import type { Ending } from "../action/ending.ts";
-import { cgroupTroubles } from "./cgroup-troubles.ts";
 import { dependedNames } from "../config/depends.ts";
-import { ConfigError, type ConfigProblem, formatProblem } from "../errors.ts";
+import { ConfigError, formatProblem } from "../errors.ts";
 import type { Log } from "../log.ts";
-import {
-  type FromReader,
-  type GatesOfPlan,
-  type Plan,
-  planOf,
-  type WatchReport,
-} from "../reader/plan.ts";
-import type { Gate, GateLog } from "../rule/gate.ts";
+import { type FromReader, type Plan, planOf, type WatchReport } from "../reader/plan.ts";
 import type { Rule } from "../rule/rule.ts";
-import { Counters } from "../rule/template.ts";
+import { cgroupTroubles } from "./cgroup-troubles.ts";
+import { Commands } from "./commands.ts";
 import { Durable, type JournalSource } from "./durable.ts";
+import { Gates } from "./gates.ts";
 import { HangWatch } from "./hang-watch.ts";
-import { unknownActors } from "./unknown-actors.ts";
-import { ConnectorEvents } from "./process-events.ts";
-import { Progress, type ShowStatus } from "./progress.ts";
-import { Gates, whyNoGates } from "./gates.ts";
+import { type DaemonEnd, type DaemonOptions, defaultMaxRunning, type Loaded } from "./options.ts";
+import { preparation } from "./preparation.ts";
+import { Progress } from "./progress.ts";
 import { ReadUpDesk } from "./read-up.ts";
 import { ReaderThread } from "./reader-thread.ts";
-import { Status } from "./status.ts";
-import type { Signals, StopSignal } from "./signals.ts";
 import { watchReportText } from "./report.ts";
+import type { StopSignal } from "./signals.ts";
+import { Status } from "./status.ts";
+import { unknownActors } from "./unknown-actors.ts";
 import { within } from "./within.ts";
-
-/** What a configuration file, or a command line, comes to. */
-export interface Loaded {
-  readonly rules: readonly Rule[];
-  /** In the order in which they decide. */
-  readonly gates?: readonly Gate[];
-  readonly warnings: readonly ConfigProblem[];
-  /** What they came from. */
-  readonly files?: readonly { readonly file: string }[];
-  readonly settings?: {
-    readonly maxRunning?: number;
-    readonly runtimeDir?: string;
-    readonly stateDir?: string;
-    readonly gateLog?: GateLog;
-  };
-  /** Absolute paths and patterns; when one of them changes, the rules may. */
-  readonly dependsOn?: readonly string[];
-  /** Errors of files without which the others go on. */
-  readonly leftOut?: readonly ConfigProblem[];
-}
-
-/** Commands at once, unless it is said otherwise: enough to be busy, too few to drown a server. */
-export const defaultMaxRunning = 16;
-
-export interface DaemonOptions {
-  /** Called at the start and at each reload. @throws {ConfigError} */
-  readonly load: () => Loaded;
-  /** One path that cannot be watched ends the program: for `watch`, whose user stands beside it. */
-  readonly everyPathMustWork: boolean;
-  /** What the command line says; null: what the configuration says. */
-  readonly maxRunning: number | null;
-  /** Which decisions of gates are written out, as the command line says; absent: as the configuration says. */
-  readonly gateLog?: GateLog;
-  /** Everything but the commands, which are only logged. */
-  readonly dryRun?: boolean;
-  /** Reload when a file of the configuration changes. */
-  readonly watchesConfiguration?: boolean;
-  readonly version: string;
-  /** How facron starts itself. */
-  readonly self: readonly string[];
-  readonly log: Log;
-  /** Absent: nobody sits at a terminal. */
-  readonly showStatus?: ShowStatus;
-  /** Where relative programs start; a daemon's own working directory is "/". */
-  readonly cwd: string;
-  readonly readerUrl: URL;
-  /** Absent: no rule can be durable. */
-  readonly journal?: JournalSource;
-  /** The output thread's file. */
-  readonly outputUrl: URL;
-  /** The gate thread's file. */
-  readonly gateUrl: URL;
-  readonly signals: Signals;
-  /** Every watch is set. */
-  readonly onReady: () => void;
-}
-
-/** How the daemon ended. */
-export interface DaemonEnd {
-  /** False: something failed while it ran. */
-  readonly isClean: boolean;
-  /** A signal that has to be raised again, so that the shell sees what ended us. */
-  readonly signal: "SIGINT" | null;
-}
-
-const stderrFd = 2;
 
 /** From SIGTERM on: commands may end by themselves for so long, and slow readers may read. */
 const graceMs = 10_000;
@@ -128,11 +48,8 @@ class Daemon {
   readonly #options: DaemonOptions;
   readonly #log: Log;
   readonly #end = Promise.withResolvers<DaemonEnd>();
-  readonly #processEvents: ConnectorEvents;
-  readonly #runner: Runner;
+  readonly #commands: Commands;
   readonly #durable: Durable | null;
-  readonly #outputLog: OutputLog;
-  readonly #asker: Asker;
   readonly #gates: Gates;
   #reader: ReaderThread | null = null;
   #hangWatch: HangWatch | null = null;
@@ -159,43 +76,9 @@ class Daemon {
   constructor(options: DaemonOptions) {
     this.#options = options;
     this.#log = options.log;
-    const { log } = options;
-    this.#outputLog = new OutputLog({
-      url: options.outputUrl,
-      log,
-      onDeath: (reason) =>
-        this.#fail(`The output thread died, commands would wait for it for ever: ${reason}`),
-    });
-    this.#processEvents = new ConnectorEvents({ log });
-    const launcher = new Launcher({
-      log,
-      counters: new Counters(),
-      spawn: (start, onExit) => this.#spawn(start, onExit),
-    });
-    const families = new FamilyWatch({
-      events: this.#processEvents,
-      readUp: (then) => this.#reads.readUp(() => then()),
-      members: () => this.#reader?.familyMembers ?? 0,
-    });
-    this.#asker = new Asker({ log, launcher, families });
+    this.#commands = this.#makeCommands(options);
     this.#gates = this.#makeGates();
-    this.#runner = new Runner({
-      maxRunning: options.maxRunning ?? defaultMaxRunning,
-      log,
-      dryRun: options.dryRun === true,
-      launcher,
-      readUp: (then) => this.#reads.readUp(then),
-      families,
-      onStarted: (count) => this.#madeRoom(count),
-      onFull: (isFull) => this.#reader?.holdBack(isFull),
-      tickets: () => this.#durable?.tickets ?? null,
-    });
     this.#durable = options.journal === undefined ? null : this.#durableRules(options.journal);
-  }
-
-  #spawn(start: Start, onExit: (ending: Ending) => void): Started {
-    const { cwd, self } = this.#options;
-    return spawnCommand(start, { cwd, self, stderrFd, outputLog: this.#outputLog, onExit });
   }
 
   get end(): Promise<DaemonEnd> {
@@ -210,7 +93,7 @@ class Daemon {
       onDeath: (reason) =>
         this.#fail(`The reader thread died, nothing is watched any more: ${reason}`),
     });
-    this.#processEvents.add(this.#reader);
+    this.#commands.processEvents.add(this.#reader);
     this.#hangWatch = new HangWatch(this.#reader.lookout, this.#log);
     this.#status = this.#makeStatus(this.#reader);
     void this.#end.promise.then(() => this.#status?.close());
@@ -226,13 +109,33 @@ class Daemon {
     });
   }
 
+  #makeCommands({
+    log,
+    cwd,
+    self,
+    outputUrl,
+    maxRunning,
+    dryRun = false,
+  }: DaemonOptions): Commands {
+    return new Commands({
+      ...{ log, cwd, self, outputUrl, dryRun, maxRunning: maxRunning ?? defaultMaxRunning },
+      readUp: (then) => this.#reads.readUp(then),
+      members: () => this.#reader?.familyMembers ?? 0,
+      onStarted: (count) => this.#madeRoom(count),
+      onFull: (isFull) => this.#reader?.holdBack(isFull),
+      tickets: () => this.#durable?.tickets ?? null,
+      onDeath: (reason) =>
+        this.#fail(`The output thread died, commands would wait for it for ever: ${reason}`),
+    });
+  }
+
   #makeStatus(reader: ReaderThread): Status {
     const { version, cwd, everyPathMustWork } = this.#options;
     return new Status({
       ...{ version, cwd, log: this.#log },
       reader: { ask: () => reader.send({ kind: "count" }), lookout: reader.lookout },
-      runner: () => this.#runner.status(),
-      output: () => this.#outputLog.commands,
+      runner: () => this.#commands.runner.status(),
+      output: () => this.#commands.outputLog.commands,
       state: () => (this.#isStopping ? "ending" : this.#isReady ? "running" : "starting"),
       saysWhyNot: !everyPathMustWork, // whoever types `watch` stands beside it
     });
@@ -242,8 +145,8 @@ class Daemon {
     const { log, gateUrl: url, self, dryRun = false } = this.#options;
     return new Gates({
       ...{ url, self, log, dryRun, uidOf },
-      asker: this.#asker,
-      processEvents: this.#processEvents,
+      asker: this.#commands.asker,
+      processEvents: this.#commands.processEvents,
       writeLines: (lines) => this.#reader!.send({ kind: "lines", lines }),
       onDeath: (reason) =>
         this.#fail(`The gate thread died, nothing is held back any more: ${reason}`),
@@ -254,7 +157,7 @@ class Daemon {
     return new Durable({
       source,
       log: this.#log,
-      run: (rules, buffer, count) => this.#runner.enqueue(rules, buffer, count),
+      run: (rules, buffer, count) => this.#commands.runner.enqueue(rules, buffer, count),
       onMore: (count) => this.#reader!.tookRoom(count),
       onFewer: (count) => this.#madeRoom(count),
       onDeath: (reason) => this.#fail(`The journal thread died: ${reason}`),
@@ -274,7 +177,7 @@ class Daemon {
       case "triggers": {
         const rules = this.#rulesByGeneration.get(message.generation)!;
         if (this.#durable !== null) return this.#durable.take(rules, message.buffer, message.count);
-        return this.#runner.enqueue(rules, message.buffer, message.count);
+        return this.#commands.runner.enqueue(rules, message.buffer, message.count);
       }
       case "read-until":
         return this.#durable?.allIsReadUntil(message.microseconds);
@@ -325,65 +228,30 @@ class Daemon {
   }
 
   #setPlan(loaded: Loaded): void {
-    const { rules, gates = [], warnings, settings, dependsOn = [], leftOut = [] } = loaded;
+    const { rules, warnings, settings, dependsOn = [], leftOut = [] } = loaded;
     this.#status!.follow(loaded); // its socket is there before anything is watched
     for (const problem of leftOut) this.#log.error(formatProblem(problem));
     this.#watchConfiguration(dependsOn);
     const { maxRunning = defaultMaxRunning } = settings ?? {};
-    this.#runner.allow(this.#options.maxRunning ?? maxRunning, rules);
+    this.#commands.runner.allow(this.#options.maxRunning ?? maxRunning, rules);
     for (const warning of warnings) this.#log.warn(formatProblem(warning));
     forgetAccounts();
     for (const warning of unknownActors(rules)) this.#log.warn(warning);
     for (const trouble of cgroupTroubles(rules)) this.#log.error(trouble);
     this.#generation++;
     this.#rulesByGeneration.set(this.#generation, rules);
-    const durable = this.#durable?.isNeededFor(rules) === true ? this.#durable : null;
-    if (durable === null && gates.length === 0 && !this.#gates.isOpen)
-      return this.#sendPlan(this.#planOf(rules));
-    void this.#prepare(loaded, durable);
-  }
-
-  /** What durable rules and gates need is there before anything is watched for them. */
-  async #prepare({ rules, gates = [], settings }: Loaded, durable: Durable | null): Promise<void> {
-    const generation = this.#generation;
-    const log = this.#options.gateLog ?? settings?.gateLog ?? "deny";
-    try {
-      const catchUp = await this.#begun(durable?.follow(rules, settings?.stateDir), {
-        why: ({ message }) => message,
-        meanwhile: "no rule is durable",
-      });
-      const thread = await this.#begun(this.#gates.follow({ gates, generation, log }), {
-        why: whyNoGates,
-        meanwhile: "nothing is held back",
-      });
-      const gatesOfPlan = thread ? { ...thread.forReader(), generation, gates } : null;
-      const plan = this.#planOf(rules, gatesOfPlan);
-      const told = durable === null ? {} : { tellsReadUntil: true };
-      this.#sendPlan({ ...plan, ...told, ...(catchUp && { catchUp }) });
-    } catch (error) {
-      this.#fail((error as Error).message);
-    }
-  }
-
-  /** What cannot be begun at the start is not begun; what is under way goes on. */
-  async #begun<Result>(
-    promise: Promise<Result> | undefined,
-    { why, meanwhile }: { why: (error: Error) => string; meanwhile: string },
-  ): Promise<Result | null> {
-    try {
-      return (await promise) ?? null;
-    } catch (error) {
-      if (!(error instanceof Error)) throw error;
-      if (!this.#isReady) throw new Error(why(error), { cause: error });
-      this.#log.error(`${why(error)}; until then ${meanwhile}`);
-      return null;
-    }
-  }
-
-  #planOf(rules: readonly Rule[], gates: GatesOfPlan | null = null): Plan {
-    const { everyPathMustWork } = this.#options;
-    const options = { generation: this.#generation, everyPathMustWork, uidOf };
-    return planOf(rules, { ...options, ...(gates && { gates }) });
+    const { everyPathMustWork, gateLog = null } = this.#options;
+    const planOptions = { generation: this.#generation, everyPathMustWork, uidOf };
+    const prepared = preparation(loaded, planOptions, {
+      durable: this.#durable,
+      ...{ gates: this.#gates, gateLog },
+      doWithout: this.#isReady ? (text) => this.#log.error(text) : null,
+    });
+    if (prepared === null) return this.#sendPlan(planOf(rules, planOptions));
+    prepared.then(
+      (plan) => this.#sendPlan(plan),
+      (error: Error) => this.#fail(error.message),
+    );
   }
 
   #sendPlan(plan: Plan): void {
@@ -455,8 +323,7 @@ class Daemon {
     this.#stopSignal = signal;
     if (this.#isStopping) {
       this.#endIfHanging();
-      this.#asker.hurry();
-      return this.#runner.hurry();
+      return this.#commands.hurry();
     }
     this.#isStopping = true;
     this.#stoppedAt = performance.now();
@@ -488,14 +355,13 @@ class Daemon {
 
   async #endCommands(graceLeftMs: number): Promise<void> {
     await within(graceLeftMs, this.#durable?.stored());
-    const limits = { graceMs: graceLeftMs, killAfterMs };
-    await Promise.all([this.#runner.stop(limits), this.#asker.stop(limits)]);
+    await this.#commands.stop({ graceMs: graceLeftMs, killAfterMs });
     await within(killAfterMs, this.#durable?.close());
   }
 
   #finishAfterCommands(): void {
     void this.#commandsEnded?.then(async () => {
-      await this.#outputLog.drain();
+      await this.#commands.outputLog.drain();
       const signal = this.#stopSignal === "SIGINT" ? "SIGINT" : null;
       this.#end.resolve({ isClean: true, signal });
     });

@@ -39,9 +39,9 @@ export class Standby {
   readonly #pulse: Pulse;
   readonly #waiting = new PollSet(2);
   readonly #answering = new PollSet(3);
-  readonly #one = new Uint8Array(metadataLayout.size);
+  readonly #one = new Questions(metadataLayout.size);
   /** For what does not fit: a question with a range (FAN_PRE_ACCESS). */
-  readonly #some = new Uint8Array(4096);
+  readonly #some = new Questions(4096);
 
   constructor({ group, facron, socket, below, pulse }: Charge) {
     this.#group = group;
@@ -116,18 +116,29 @@ export class Standby {
    */
   #answerNext(): void {
     let questions = this.#one;
-    let length = readOrErrno(this.#group, questions);
+    let length = readOrErrno(this.#group, questions.bytes);
     if (length === -Errno.EINVAL) {
       questions = this.#some;
-      length = readOrErrno(this.#group, questions);
+      length = readOrErrno(this.#group, questions.bytes);
     }
     // Any other error is about the file, which could not be opened: the kernel has answered.
-    const words = new DataView(questions.buffer);
+    const { words } = questions;
     for (let at = 0; at < length; at += words.getUint32(at + metadataLayout.event_len, true)) {
       const fd = words.getInt32(at + metadataLayout.fd, true);
       if (fd < 0) continue; // no question
       this.#allow(fd);
       closeDescriptor(fd);
     }
+  }
+}
+
+/** Made once: a guard that lets no garbage gather has none to collect, for which the runtime opens files in /proc. */
+class Questions {
+  readonly bytes: Uint8Array;
+  readonly words: DataView;
+
+  constructor(size: number) {
+    this.bytes = new Uint8Array(new ArrayBuffer(size));
+    this.words = new DataView(this.bytes.buffer);
   }
 }

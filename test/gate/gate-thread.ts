@@ -5,8 +5,9 @@
 import { basename } from "node:path";
 import { readlinkSync } from "node:fs";
 import { parentPort, workerData } from "node:worker_threads";
+import { utf8 } from "../../ffi/bytes.ts";
 import { FAN_ALLOW, FAN_DENY, metadataLayout } from "../../ffi/fanotify/abi.ts";
-import { closeDescriptor, readNow } from "../../ffi/fd.ts";
+import { closeDescriptor, readNow, writeNow } from "../../ffi/fd.ts";
 import { libc } from "../../ffi/libc.ts";
 import { POLLIN, pollOne } from "../../ffi/poll.ts";
 import { Pulse } from "../../src/gate/pulse.ts";
@@ -31,8 +32,13 @@ for (;;) {
 function decide(fd: number): void {
   const name = basename(readlinkSync(`/proc/self/fd/${fd}`));
   if (name.startsWith("hang")) pollOne(-1, 0, -1);
-  if (name.startsWith("hold")) held++;
+  if (name.startsWith("hold")) hold();
   else answer(fd, name.startsWith("deny") ? FAN_DENY : FAN_ALLOW);
+}
+
+function hold(): void {
+  held++;
+  writeNow(1, utf8("holds\n"));
 }
 
 /** Also what the guard has answered (ENOENT). */

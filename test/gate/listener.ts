@@ -1,10 +1,10 @@
 /**
  * Plays facron for guard.test.ts: a permission group on a directory, a gate thread and the guard.
  *
- *     bun listener.ts DIRECTORY [--no-guard] [--inherit]
+ *     bun listener.ts DIRECTORY [--no-guard] [--broken-guard] [--inherit]
  *
- * Says "watching" on stdout when it does. A line on stdin is a program to start. It opens nothing in the
- * directory; its gate thread says what it does with which names.
+ * Says "watching" on stdout when it does. On stdin: "mark PATH", "start PROGRAM", "stop". It opens nothing
+ * in the directory; gate-thread.ts says which names are denied.
  */
 import { Worker } from "node:worker_threads";
 import { cString, utf8 } from "../../ffi/bytes.ts";
@@ -16,6 +16,7 @@ import { Guard } from "../../src/daemon/guard.ts";
 import { openPulseMemory, Pulse } from "../../src/gate/pulse.ts";
 
 const [directory, ...options] = process.argv.slice(2);
+const isBroken = options.includes("--broken-guard");
 const say = (text: string): void => console.error(text);
 
 using groupFd = permissionGroup({ preContent: false, audit: false });
@@ -24,7 +25,7 @@ if (!options.includes("--inherit")) closeInChildren(group);
 
 using memory = openPulseMemory();
 const guard = new Guard({
-  self: [process.execPath, `${import.meta.dir}/../../src/main.ts`],
+  self: [process.execPath, `${import.meta.dir}/../../${isBroken ? "none" : "src/main.ts"}`],
   groupFd: group,
   pulseFd: memory.number,
   pulse: new Pulse(memory.number),
@@ -35,13 +36,24 @@ if (!options.includes("--no-guard")) await guard.start();
 const workerData = { group, memory: memory.number };
 const thread = new Worker(new URL("./gate-thread.ts", import.meta.url), { workerData });
 await new Promise((resolve) => thread.once("message", resolve));
-fanotifyMarkAdd(group, cString(utf8(directory!)), FAN_OPEN_PERM | FAN_EVENT_ON_CHILD);
+mark(directory!);
 console.log("watching");
 
 for await (const line of console) {
-  if (line === "stop") break;
-  const place = { stdinFd: null, outputFd: 2, cwd: null, isSession: false };
-  posixSpawn(utf8(line), new StringVector().set([utf8(line)]), new StringVector().set([]), place);
+  const [word, argument] = line.split(" ");
+  if (word === "stop") break;
+  if (word === "mark") mark(argument!);
+  if (word === "start") start(argument!);
 }
 await guard.stop();
 process.exit(0);
+
+function mark(path: string): void {
+  fanotifyMarkAdd(group, cString(utf8(path)), FAN_OPEN_PERM | FAN_EVENT_ON_CHILD);
+  console.log(`marked ${path}`);
+}
+
+function start(path: string): void {
+  const place = { stdinFd: null, outputFd: 2, cwd: null, isSession: false };
+  posixSpawn(utf8(path), new StringVector().set([utf8(path)]), new StringVector().set([]), place);
+}
