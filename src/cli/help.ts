@@ -1,5 +1,5 @@
 /** What `--help` says. */
-import { defaultMaxRunning } from "../daemon/daemon.ts";
+import { defaultMaxRunning } from "../daemon/options.ts";
 import type { commandNames } from "./arguments.ts";
 import { defaultConfiguration } from "./configuration.ts";
 

@@ -9,7 +9,7 @@ import { print } from "./print.ts";
 import { run, wantsDaemon } from "./run.ts";
 import { version } from "./version.ts";
 import { watch } from "./watch.ts";
-import type { DaemonEnd } from "../daemon/daemon.ts";
+import type { DaemonEnd } from "../daemon/options.ts";
 import { raiseAgain, Signals } from "../daemon/signals.ts";
 import { workingDirectory } from "../environment.ts";
 import { ConfigError, UsageError } from "../errors.ts";
@@ -25,6 +25,7 @@ export interface Program {
   readonly journalUrl: URL;
   /** The output thread's. */
   readonly outputUrl: URL;
+  readonly gateUrl: URL;
 }
 
 /** "run" has no word of its own. */
@@ -78,7 +79,7 @@ async function answer(question: Question, context: Context): Promise<ExitCode> {
 async function start(
   command: CommandName,
   words: readonly string[],
-  { readerUrl, journalUrl, outputUrl, self }: Program,
+  { readerUrl, journalUrl, outputUrl, gateUrl, self }: Program,
   { isDaemon }: { readonly isDaemon: boolean },
 ): Promise<ExitCode> {
   const cwd = workingDirectory();
@@ -95,6 +96,7 @@ async function start(
       readerUrl,
       journalUrl,
       outputUrl,
+      gateUrl,
       self,
       signals: new Signals(),
       onReady: () => (isDaemon ? daemonIsReady(log) : undefined),

@@ -1,6 +1,7 @@
 /** `facron --config FILE`: follow the rules of a configuration. */
 import { type ArgsDef, parseArgs } from "citty";
-import { type DaemonEnd, runDaemon } from "../daemon/daemon.ts";
+import { runDaemon } from "../daemon/daemon.ts";
+import type { DaemonEnd } from "../daemon/options.ts";
 import { UsageError } from "../errors.ts";
 import { quoted } from "../log.ts";
 import { type GateLog, gateLogs } from "../rule/gate.ts";

@@ -2,6 +2,7 @@
 import { MessageChannel, type MessagePort, Worker, type WorkerOptions } from "node:worker_threads";
 import { openEventfd, signalEventfd } from "../../ffi/eventfd.ts";
 import { type PermissionGroupOptions, permissionGroup } from "../../ffi/fanotify/permission.ts";
+import { closeInChildren, leaveToChildren } from "../../ffi/process.ts";
 import {
   type FromGate,
   gateCells,
@@ -15,10 +16,19 @@ export interface GateThreadOptions {
   /** The worker's file. */
   readonly url: URL;
   readonly group: PermissionGroupOptions;
+  /** Of `openPulseMemory`. */
+  readonly pulseFd: number;
   readonly plan: GatePlan;
   readonly onMessage: (message: FromGate) => void;
   /** The thread ended without having been asked to. */
   readonly onDeath: (reason: string) => void;
+}
+
+export interface ReaderEnd {
+  readonly groupFd: number;
+  readonly wakeFd: number;
+  readonly shared: SharedArrayBuffer;
+  readonly rootsPort?: MessagePort;
 }
 
 export class GateThread {
@@ -35,15 +45,16 @@ export class GateThread {
   #isOver = false;
 
   /** @throws {SyscallError} as `permissionGroup` */
-  constructor({ url, group, plan, onMessage, onDeath }: GateThreadOptions) {
+  constructor({ url, group, pulseFd, plan, onMessage, onDeath }: GateThreadOptions) {
     this.group = group;
     this.#groupFd = permissionGroup(group);
+    closeInChildren(this.groupFd);
     const toThread = new MessageChannel();
     const roots = new MessageChannel();
     this.#port = toThread.port1;
     this.#rootsPort = roots.port1;
     const shared = this.cells.buffer as SharedArrayBuffer;
-    const start = { groupFd: this.groupFd, wakeFd: this.wakeFd, shared, plan };
+    const start = { groupFd: this.groupFd, wakeFd: this.wakeFd, pulseFd, shared, plan };
     const workerData: GateThreadData = { start, port: toThread.port2, rootsPort: roots.port2 };
     // smol: it keeps almost nothing, and its collections have to be short.
     const options: WorkerOptions & { readonly smol: boolean } = {
@@ -79,17 +90,26 @@ export class GateThread {
     return this.#ready.promise;
   }
 
-  /** For the reader, once: what it says about roots goes straight to the thread. */
-  takeRootsPort(): MessagePort | null {
-    const port = this.#rootsPort;
+  /** What the reader needs to mark for it, and to tell it where that is: the port goes with the first plan. */
+  forReader(): ReaderEnd {
+    const { groupFd, wakeFd } = this;
+    const rootsPort = this.#rootsPort;
     this.#rootsPort = null;
-    return port;
+    const shared = this.cells.buffer as SharedArrayBuffer;
+    return { groupFd, wakeFd, shared, ...(rootsPort && { rootsPort }) };
   }
 
   send(message: ToGate): void {
     this.#port.postMessage(message);
     Atomics.add(this.cells, gateCells.messages, 1);
     signalEventfd(this.wakeFd);
+  }
+
+  /** As `ProcessListener`. */
+  commandsAct(act: boolean, fd: number | null): void {
+    Atomics.store(this.cells, gateCells.processEventsFd, fd === null ? 0 : fd + 1);
+    Atomics.store(this.cells, gateCells.commandsAct, act ? 1 : 0);
+    if (act) signalEventfd(this.wakeFd); // to wait no longer than the socket holds
   }
 
   /** So many bytes of lines are not on their way any more. */
@@ -105,6 +125,7 @@ export class GateThread {
 
   #end(): void {
     this.#isOver = true;
+    leaveToChildren(this.groupFd);
     this.#groupFd.close();
     this.#closed.resolve();
   }

@@ -42,6 +42,8 @@ export class ConnectorEvents implements ProcessEvents {
 
   /** It asks no more: its socket is closed. */
   remove(listener: ProcessListener): void {
+    // Before Linux 6.6 a socket that is closed counts on, and the kernel goes on telling nobody.
+    if (this.#listens) this.#try(listener, (connector) => connector.rest());
     this.#connectors.get(listener)?.close();
     this.#connectors.delete(listener);
   }

@@ -22,11 +22,13 @@ import { noFamily, unknownFamily } from "../family/family.ts";
 import type { Log } from "../log.ts";
 import { bytesReadable, readNow } from "../../ffi/fd.ts";
 import { gateBits } from "../rule/gate.ts";
-import { Court } from "./court.ts";
+import type { Court } from "./court.ts";
+import { Courts } from "./courts.ts";
 import { type Asking, Judge } from "./judge.ts";
 import { type FromReaderToGate, gateCells, type GateStart, type ToGate } from "./messages.ts";
 import { Outbox } from "./outbox.ts";
 import { type GatePort, logOver } from "./port.ts";
+import { Pulse } from "./pulse.ts";
 import { Replies } from "./replies.ts";
 import { Tally } from "./tally.ts";
 
@@ -52,6 +54,7 @@ export class GateLoop {
   readonly #port: GatePort;
   readonly #log: Log;
   readonly #cells: Int32Array;
+  readonly #pulse: Pulse;
   readonly #poll = new PollSet(2);
   readonly #buffer = new Uint8Array(readBytes);
   readonly #events = new FanotifyReader(this.#buffer);
@@ -60,31 +63,30 @@ export class GateLoop {
   readonly #judge: Judge;
   readonly #families: Families;
   readonly #asking: Asking = { eventFd: -1, events: 0, pid: 0, range: null };
-  /** What decides now, and what will when all its roots are known. */
-  #court: Court;
-  #next: Court | null = null;
+  readonly #courts: Courts;
   #messagesSeen = 0;
   #silentUntil = 0;
   #isOver = false;
 
-  /** @throws {SyscallError} ENOENT if /proc is not mounted */
+  /** @throws {SyscallError} ENOENT if /proc is not mounted; ENOMEM */
   constructor(start: GateStart, port: GatePort) {
     this.#start = start;
     this.#port = port;
     this.#log = logOver(port);
     this.#cells = new Int32Array(start.shared);
+    this.#pulse = new Pulse(start.pulseFd);
     const send = port.send.bind(port);
     this.#outbox = new Outbox({ send, cells: this.#cells });
-    this.#court = new Court(start.plan);
+    this.#courts = new Courts(start.plan);
     const replies = new Replies(start.groupFd, this.#log);
     const nowNanoseconds = (): number => nowMicroseconds() * 1000;
     const parts = { replies, outbox: this.#outbox, tally: this.#tally, send, nowNanoseconds };
-    this.#judge = new Judge(this.#court, { ...parts, pendingMax: pendingMax() });
+    this.#judge = new Judge(this.#courts.inForce, { ...parts, pendingMax: pendingMax() });
     this.#families = new Families({
-      ...{ counters: this.#cells, cells: gateCells, ownPid, log: this.#log },
+      ...{ counters: this.#cells, cells: gateCells, ownPid, log: this.#log, comesLate: true },
       allIsRead: () => bytesReadable(start.groupFd) === 0,
     });
-    this.#follow(this.#court);
+    this.#follow(this.#courts.inForce);
   }
 
   /** Runs until it is told to end. */
@@ -104,6 +106,7 @@ export class GateLoop {
 
   /** @returns bytes of questions; 0 if there was nothing, or one that the kernel had to refuse itself */
   #read(): number {
+    this.#pulse.beforeRead();
     try {
       return readNow(this.#start.groupFd, this.#buffer);
     } catch (error) {
@@ -136,13 +139,14 @@ export class GateLoop {
   /** Facron itself, its guard, and commands with all that they have started. */
   #isOurs(pid: number): boolean {
     if (pid === 0) return false; // outside of our pid namespace
-    if (pid === ownPid || pid === this.#cells[gateCells.guardPid]) return true;
+    if (pid === ownPid || pid === this.#pulse.guardPid) return true;
     const family = this.#families.of(pid);
     return family !== noFamily && family !== unknownFamily;
   }
 
   #wait(): void {
     this.#outbox.handOver();
+    this.#pulse.beforeWait(this.#judge.pending.processes);
     this.#poll.wait(this.#timeoutMs());
     if (this.#poll.happened(wakeSlot) !== 0) clearEventfd(this.#start.wakeFd);
   }
@@ -167,11 +171,10 @@ export class GateLoop {
   #take(message: ToGate | FromReaderToGate): void {
     switch (message.kind) {
       case "root":
-        return this.#courtOf(message.root.generation)?.setRoot(message.root);
       case "root-gone":
-        return this.#courtOf(message.generation)?.removeRoot(message.key);
+        return this.#courts.place(message);
       case "plan":
-        return void (this.#next = new Court(message.plan));
+        return this.#courts.prepare(message.plan);
       case "in-force":
         return this.#putInForce(message.generation);
       case "answer":
@@ -183,16 +186,10 @@ export class GateLoop {
     }
   }
 
-  #courtOf(generation: number): Court | null {
-    return [this.#court, this.#next].find((one) => one?.plan.generation === generation) ?? null;
-  }
-
   #putInForce(generation: number): void {
-    if (this.#next?.plan.generation !== generation) return;
-    this.#court = this.#next;
-    this.#next = null;
-    this.#judge.follow(this.#court);
-    this.#follow(this.#court);
+    if (!this.#courts.putInForce(generation)) return;
+    this.#judge.follow(this.#courts.inForce);
+    this.#follow(this.#courts.inForce);
   }
 
   #follow({ plan }: Court): void {

@@ -9,6 +9,8 @@ export interface GateStart {
   readonly groupFd: number;
   /** An eventfd: written after each message. */
   readonly wakeFd: number;
+  /** Of `openPulseMemory`. */
+  readonly pulseFd: number;
   /** Int32 cells that the threads share; `gateCells` says which. */
   readonly shared: SharedArrayBuffer;
   readonly plan: GatePlan;
@@ -34,8 +36,6 @@ export const gateCells = {
   familyMembers: 3,
   /** Bytes of lines on their way to stdout. */
   lineBytes: 4,
-  /** The guard's pid: what it does is let through, as what we do ourselves; 0 if there is none. */
-  guardPid: 5,
 } as const;
 
 export const gateSharedBytes = 64;

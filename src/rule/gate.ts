@@ -118,3 +118,8 @@ export interface PlannedGate {
 }
 
 export type PlannedAsk = Pick<Ask, "kind" | "timeoutMs" | "onTimeout" | "onError" | "cacheMs">;
+
+/** Whether a group of the class FAN_CLASS_PRE_CONTENT is needed. */
+export function needsPreContent({ events, errno = 0 }: Gate): boolean {
+  return errno !== 0 || (events & gateBits.pre_access) !== 0;
+}
