@@ -1,8 +1,10 @@
 /** Gates in check, explain, convert and gate test, as they are typed. */
 import { describe, expect, test } from "bun:test";
-import { symlinkSync } from "node:fs";
+import { realpathSync, symlinkSync } from "node:fs";
 import { requires } from "../helpers/requires.ts";
 import { type TempDir, tempDir } from "../helpers/temp-dir.ts";
+import { runBinary } from "../helpers/run-binary.ts";
+import { waitFor } from "../helpers/wait-for.ts";
 import { answerTo, by, expectRefusal } from "./support.ts";
 
 const rootTest = requires({ root: "gates are root's" });
@@ -265,6 +267,48 @@ describe("facron check", () => {
     const { code, stdout } = await answerTo(["check", toml]);
     expect(code).toBe(2);
     expect(stdout).toMatch(/:4:8: Cannot trust ".*script": it can be written by everybody/);
+  });
+});
+
+describe("gate test and the daemon agree", () => {
+  rootTest("on which gate decides", async () => {
+    const dir = tempDir();
+    for (const one of ["in/sub/deep", "in/.dots", "one", "two", "plain"]) dir.mkdir(one);
+    const names = ["a.exe", "large.bin", "x.txt", "sub/x.exe", "sub/deep/y", ".dots/z", "out"];
+    const paths = names.map((name) => dir.write(`in/${name}`, "small"));
+    paths.push(dir.write("in/huge", "x".repeat(5_000)), dir.write("in/end", ""));
+    paths.push(...["one/f.c", "two/f.c", "two/f.h", "plain/f"].map((name) => dir.write(name, "")));
+    symlinkSync("in/a.exe", dir.join("link"));
+    paths.push(dir.join("link"));
+    const gate = (name: string, watch: string, keys: string): string =>
+      `[[gate]]\nname = "${name}"\nwatch = "${dir.path}/${watch}"\non = "open_perm"\n${keys}\nverdict = "allow"\n`;
+    const file = dir.write(
+      "g.toml",
+      '[facron]\ngate_log = "all"\n' +
+        gate("end", "in", 'include = "end"') +
+        gate("sh", "in", 'recursive = true\nactor = { exe = "/no/such" }') +
+        gate("exe", "in", 'recursive = true\ninclude = "*.exe"\nexclude = "sub/"') +
+        gate("large", "in", 'min_size = "4kB"') +
+        gate("cat", "in", 'include = "*.txt"\nactor = { comm = "cat", uid = 0 }') +
+        gate("tree", "in", "recursive = true\ndot_directories = false\nexclude = 'out'") +
+        gate("c", "{one,two}/*.c", "") +
+        gate("mount", "plain", 'recursive = true\nscope = "mount"'),
+    );
+    await using facron = await runBinary(["-c", file]).ready();
+    const cat = Bun.which("cat")!;
+    for (const path of [...paths, dir.join("in/end")]) Bun.spawnSync([cat, path]);
+    await waitFor(() => facron.events.filter((line) => line["gate"] === "end").length === 2, {
+      what: "the last of them",
+    });
+    const decided = new Map(facron.events.map((line) => [line["path"], line["gate"]]));
+    const as = ["--exe", cat, "--comm", "cat", "--user", "root"];
+    const { stdout } = await answerTo(["gate", "test", "--json", "-c", file, ...as, ...paths]);
+    const answers: { path: string; gate: string | null }[] = JSON.parse(stdout).answers;
+    const tested = answers.map(({ path, gate: by }) => [realpathSync(path), String(by)]);
+    expect(tested).toEqual(
+      paths.map((path) => [realpathSync(path), String(decided.get(realpathSync(path)) ?? null)]),
+    );
+    expect(new Set(decided.values()).size).toBe(7);
   });
 });
 
