@@ -111,6 +111,21 @@ export function mountNumber(path: Uint8Array): number | null {
   return Number(statxView.getBigUint64(statxLayout.stx_mnt_id, true));
 }
 
+/**
+ * The id of the mount that a path leads to, as proc_pid_mountinfo(5) has it.
+ *
+ * @param path NUL-terminated
+ * @returns null before Linux 5.8, or if nothing is there
+ */
+export function mountId(path: Uint8Array): number | null {
+  const flags = AT.NO_AUTOMOUNT | AT.STATX_DONT_SYNC;
+  if (libc.syscall(numbers.statx, AT.FDCWD, path, flags, STATX_MNT_ID, statxBuffer) < 0)
+    return null;
+  const answered = statxView.getUint32(statxLayout.stx_mask, true);
+  if ((answered & STATX_MNT_ID) === 0) return null;
+  return statxView.getUint32(statxLayout.stx_mnt_id, true);
+}
+
 /** The file behind a descriptor. @throws {SyscallError} EBADF */
 export function descriptorStatus(fd: number): FileStatus {
   return fileStatus(new Uint8Array(1), { fd });

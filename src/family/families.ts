@@ -34,6 +34,8 @@ export interface FamiliesOptions {
   readonly cells: FamilyCells;
   readonly ownPid: number;
   readonly log: Pick<Log, "warn">;
+  /** Commands may be running that were started before anybody told of them: they are looked up once. */
+  readonly comesLate?: boolean;
   /** Nothing waits in the queues whose records are asked about. */
   readonly allIsRead: () => boolean;
 }
@@ -53,6 +55,7 @@ export class Families implements FamilySource {
   readonly #lookup: FamilyLookup;
   readonly #buffer = procEventBuffer();
   readonly #events = new ProcEventReader(this.#buffer);
+  #isLate: boolean;
   /** What the socket had after the read in hand is known. */
   #isCurrent = false;
   /** Messages were lost: what is not in the tree may be ours all the same. */
@@ -63,6 +66,7 @@ export class Families implements FamilySource {
 
   constructor(options: FamiliesOptions) {
     this.#options = options;
+    this.#isLate = options.comesLate === true;
     this.#tree = new FamilyTree(options.ownPid);
     this.#lookup = new FamilyLookup(options.ownPid);
   }
@@ -118,6 +122,8 @@ export class Families implements FamilySource {
     const fd = this.#fd;
     const now = performance.now();
     let isLoss = false;
+    if (this.#isLate) this.#tree.learn(parentsOfAll(), now);
+    this.#isLate = false;
     for (;;) {
       const length = receiveProcEvent(fd, this.#buffer);
       if (length === 0) break;

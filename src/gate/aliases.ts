@@ -4,7 +4,7 @@
  *
  * Nobody needs privilege for that: unshare(1) makes a mount namespace for whoever asks.
  */
-import { latin1 } from "../../ffi/bytes.ts";
+import { latin1Before } from "../../ffi/bytes.ts";
 import { AT, type Fd, O, openFd } from "../../ffi/fd.ts";
 import { RawStatus, STATX_MNT_ID, STATX_MNT_ID_UNIQUE, statxLayout } from "../../ffi/files.ts";
 import { POLLERR, POLLPRI, pollOne } from "../../ffi/poll.ts";
@@ -59,7 +59,7 @@ export class Aliases {
     const siblings = this.#siblingsOf(mount);
     if (siblings.length === 0)
       return own === undefined ? { isOurs: false, others: [] } : onlyItsOwn;
-    const text = latin1(path, length);
+    const text = latin1Before(path, length);
     const others = siblings.flatMap((one) => seenFrom(text, mount, one) ?? []);
     return { isOurs: own !== undefined, others: others.map(bytesOf) };
   }

@@ -22,7 +22,8 @@ import { noFamily, unknownFamily } from "../family/family.ts";
 import type { Log } from "../log.ts";
 import { bytesReadable, readNow } from "../../ffi/fd.ts";
 import { gateBits } from "../rule/gate.ts";
-import { Court } from "./court.ts";
+import type { Court } from "./court.ts";
+import { Courts } from "./courts.ts";
 import { type Asking, Judge } from "./judge.ts";
 import { type FromReaderToGate, gateCells, type GateStart, type ToGate } from "./messages.ts";
 import { Outbox } from "./outbox.ts";
@@ -62,9 +63,7 @@ export class GateLoop {
   readonly #judge: Judge;
   readonly #families: Families;
   readonly #asking: Asking = { eventFd: -1, events: 0, pid: 0, range: null };
-  /** What decides now, and what will when all its roots are known. */
-  #court: Court;
-  #next: Court | null = null;
+  readonly #courts: Courts;
   #messagesSeen = 0;
   #silentUntil = 0;
   #isOver = false;
@@ -78,16 +77,16 @@ export class GateLoop {
     this.#pulse = new Pulse(start.pulseFd);
     const send = port.send.bind(port);
     this.#outbox = new Outbox({ send, cells: this.#cells });
-    this.#court = new Court(start.plan);
+    this.#courts = new Courts(start.plan);
     const replies = new Replies(start.groupFd, this.#log);
     const nowNanoseconds = (): number => nowMicroseconds() * 1000;
     const parts = { replies, outbox: this.#outbox, tally: this.#tally, send, nowNanoseconds };
-    this.#judge = new Judge(this.#court, { ...parts, pendingMax: pendingMax() });
+    this.#judge = new Judge(this.#courts.inForce, { ...parts, pendingMax: pendingMax() });
     this.#families = new Families({
-      ...{ counters: this.#cells, cells: gateCells, ownPid, log: this.#log },
+      ...{ counters: this.#cells, cells: gateCells, ownPid, log: this.#log, comesLate: true },
       allIsRead: () => bytesReadable(start.groupFd) === 0,
     });
-    this.#follow(this.#court);
+    this.#follow(this.#courts.inForce);
   }
 
   /** Runs until it is told to end. */
@@ -172,11 +171,10 @@ export class GateLoop {
   #take(message: ToGate | FromReaderToGate): void {
     switch (message.kind) {
       case "root":
-        return this.#courtOf(message.root.generation)?.setRoot(message.root);
       case "root-gone":
-        return this.#courtOf(message.generation)?.removeRoot(message.key);
+        return this.#courts.place(message);
       case "plan":
-        return void (this.#next = new Court(message.plan));
+        return this.#courts.prepare(message.plan);
       case "in-force":
         return this.#putInForce(message.generation);
       case "answer":
@@ -188,16 +186,10 @@ export class GateLoop {
     }
   }
 
-  #courtOf(generation: number): Court | null {
-    return [this.#court, this.#next].find((one) => one?.plan.generation === generation) ?? null;
-  }
-
   #putInForce(generation: number): void {
-    if (this.#next?.plan.generation !== generation) return;
-    this.#court = this.#next;
-    this.#next = null;
-    this.#judge.follow(this.#court);
-    this.#follow(this.#court);
+    if (!this.#courts.putInForce(generation)) return;
+    this.#judge.follow(this.#courts.inForce);
+    this.#follow(this.#courts.inForce);
   }
 
   #follow({ plan }: Court): void {

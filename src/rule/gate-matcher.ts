@@ -1,5 +1,5 @@
 /** Which gate decides about a file: the first in the order of the file that is about it. */
-import { bytesEqual, latin1 } from "../../ffi/bytes.ts";
+import { bytesEqual, latin1Before } from "../../ffi/bytes.ts";
 import { ActorFilter, type ActorFacts, isFilter } from "./actor.ts";
 import { RuleFilter } from "./filter.ts";
 import type { PlannedGate } from "./gate.ts";
@@ -128,7 +128,7 @@ export class GateMatcher {
   }
 
   #candidatesIn(path: Uint8Array, cut: number): readonly Candidate[] {
-    const key = latin1(path, cut);
+    const key = latin1Before(path, cut);
     const known = this.#candidates.get(key);
     if (known !== undefined) return known;
     if (this.#candidates.size >= directoriesMax) this.#candidates.clear();
