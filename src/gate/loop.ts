@@ -85,6 +85,7 @@ export class GateLoop {
     this.#judge = new Judge(this.#court, { ...parts, pendingMax: pendingMax() });
     this.#families = new Families({
       ...{ counters: this.#cells, cells: gateCells, ownPid, log: this.#log },
+      guardPid: () => this.#pulse.guardPid,
       allIsRead: () => bytesReadable(start.groupFd) === 0,
     });
     this.#follow(this.#court);
