@@ -83,7 +83,8 @@ export class GateLoop {
     const parts = { replies, outbox: this.#outbox, tally: this.#tally, send, nowNanoseconds };
     this.#judge = new Judge(this.#courts.inForce, { ...parts, pendingMax: pendingMax() });
     this.#families = new Families({
-      ...{ counters: this.#cells, cells: gateCells, ownPid, log: this.#log, comesLate: true },
+      ...{ counters: this.#cells, cells: gateCells, ownPid, log: this.#log },
+      guardPid: () => this.#pulse.guardPid,
       allIsRead: () => bytesReadable(start.groupFd) === 0,
     });
     this.#follow(this.#courts.inForce);
