@@ -97,7 +97,8 @@ export class GateLoop {
       pendingMax: Math.min(pendingUsualMax, descriptors),
     });
     this.#families = new Families({
-      ...{ counters: this.#cells, cells: gateCells, ownPid, log: this.#log, comesLate: true },
+      ...{ counters: this.#cells, cells: gateCells, ownPid, log: this.#log },
+      guardPid: () => this.#pulse.guardPid,
       allIsRead: () => bytesReadable(start.groupFd) === 0,
     });
     this.#follow(this.#courts.inForce);

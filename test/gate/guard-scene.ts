@@ -104,13 +104,13 @@ export class GuardScene {
   }
 
   /** Open "allow" and "deny" in turn, or what is named, at least once in each process. */
-  async open({ processes = 8, forMs = 0, name = "" } = {}): Promise<Tally> {
-    const words = [
-      this.directory,
-      String(processes),
-      String(forMs),
-      ...(name === "" ? [] : [name]),
-    ];
+  async open({
+    processes = 8,
+    forMs = 0,
+    name = "",
+    directory = this.directory,
+  } = {}): Promise<Tally> {
+    const words = [directory, String(processes), String(forMs), ...(name === "" ? [] : [name])];
     const child = Bun.spawn(["timeout", "-s", "KILL", "40", this.#openers, ...words], {
       stdout: "pipe",
     });
@@ -146,6 +146,17 @@ export function statusOf(pid: number | string, field: string): string | null {
 export function isBlocked(pid: number): boolean {
   const threads = readdirSync(`/proc/${pid}/task`);
   return threads.some((thread) => statusOf(`${pid}/task/${thread}`, "State")?.startsWith("D"));
+}
+
+/** Whether a thread of the process is in read(2) of something else than stdin. */
+export function isReading(pid: number): boolean {
+  const number = process.arch === "arm64" ? 63 : 0;
+  const calls = readdirSync(`/proc/${pid}/task`).map((thread) => {
+    return readFileSync(`/proc/${pid}/task/${thread}/syscall`, "latin1");
+  });
+  return calls.some(
+    (call) => call.startsWith(`${number} 0x`) && !call.startsWith(`${number} 0x0 `),
+  );
 }
 
 /** Whether the process has a permission group. */
