@@ -78,12 +78,10 @@ interface Message {
 }
 
 function messageFor(fds: number): Message {
-  const header = new Uint8Array(msghdrLayout.size);
-  const iovec = new Uint8Array(iovecLayout.size);
-  const byte = new Uint8Array(1);
-  const control = new Uint8Array(Math.ceil(lengthWith(fds) / 8) * 8); // CMSG_SPACE(3)
-  const put = (into: Uint8Array, at: number, value: number): void =>
-    new DataView(into.buffer).setBigUint64(at, BigInt(value), true);
+  const header = structOf(msghdrLayout.size);
+  const iovec = structOf(iovecLayout.size);
+  const byte = structOf(1);
+  const control = structOf(Math.ceil(lengthWith(fds) / 8) * 8); // CMSG_SPACE(3)
   put(iovec, iovecLayout.iov_base, addressOf(byte));
   put(iovec, iovecLayout.iov_len, byte.length);
   put(header, msghdrLayout.msg_iov, addressOf(iovec));
@@ -91,4 +89,13 @@ function messageFor(fds: number): Message {
   put(header, msghdrLayout.msg_control, addressOf(control));
   put(header, msghdrLayout.msg_controllen, control.length);
   return { header, control: new DataView(control.buffer), parts: [iovec, byte, control] };
+}
+
+/** With a buffer from the start: a small array moves when it is asked for one, and its address is another then. */
+function structOf(size: number): Uint8Array {
+  return new Uint8Array(new ArrayBuffer(size));
+}
+
+function put(struct: Uint8Array, at: number, value: number): void {
+  new DataView(struct.buffer).setBigUint64(at, BigInt(value), true);
 }

@@ -37,6 +37,7 @@ export const statxLayout = {
   stx_mnt_id: 144,
 } as const;
 
+export const STATX_NLINK = 0x4;
 export const STATX_BASIC_STATS = 0x7ff;
 export const STATX_BTIME = 0x800;
 /** Linux 5.8, asked for or not; answered so only where the next is not. */
@@ -109,6 +110,21 @@ export function mountNumber(path: Uint8Array): number | null {
   const answered = statxView.getUint32(statxLayout.stx_mask, true);
   if ((answered & STATX_MNT_ID_UNIQUE) === 0) return null;
   return Number(statxView.getBigUint64(statxLayout.stx_mnt_id, true));
+}
+
+/**
+ * The id of the mount that a path leads to, as proc_pid_mountinfo(5) has it.
+ *
+ * @param path NUL-terminated
+ * @returns null before Linux 5.8, or if nothing is there
+ */
+export function mountId(path: Uint8Array): number | null {
+  const flags = AT.NO_AUTOMOUNT | AT.STATX_DONT_SYNC;
+  if (libc.syscall(numbers.statx, AT.FDCWD, path, flags, STATX_MNT_ID, statxBuffer) < 0)
+    return null;
+  const answered = statxView.getUint32(statxLayout.stx_mask, true);
+  if ((answered & STATX_MNT_ID) === 0) return null;
+  return statxView.getUint32(statxLayout.stx_mnt_id, true);
 }
 
 /** The file behind a descriptor. @throws {SyscallError} EBADF */

@@ -19,7 +19,7 @@ const arrows: Readonly<Record<string, readonly string[]>> = {
   ],
   "src/cli/": ["src/daemon/"],
   "src/daemon/": ["src/config/", "src/action/", "src/gate/", "src/reader/", "src/journal/"],
-  "src/reader/": ["src/watch/", "src/rule/", "src/output/", "src/family/"],
+  "src/reader/": ["src/watch/", "src/rule/", "src/output/", "src/family/", "src/gate/messages.ts"],
   "src/config/": ["src/rule/"],
   "src/action/": [
     "src/rule/",

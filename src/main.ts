@@ -22,5 +22,6 @@ process.exit(
     readerUrl: new URL("./reader/worker.ts", import.meta.url),
     journalUrl: new URL("./journal/worker.ts", import.meta.url),
     outputUrl: new URL("./action/worker.ts", import.meta.url),
+    gateUrl: new URL("./gate/worker.ts", import.meta.url),
   }),
 );

@@ -1,7 +1,7 @@
 /** Groups that decide: the kernel holds a process until each question about it is answered (fanotify(7)). */
 import { lastErrno, libc } from "../libc.ts";
 import { check, Errno, SyscallError } from "../errno.ts";
-import { Fd, O } from "../fd.ts";
+import { AT, Fd, O } from "../fd.ts";
 import {
   FAN_ALLOW,
   FAN_AUDIT,
@@ -11,6 +11,11 @@ import {
   FAN_DENY,
   FAN_ENABLE_AUDIT,
   FAN_ERRNO_SHIFT,
+  FAN_MARK_ADD,
+  FAN_MARK_FILESYSTEM,
+  FAN_MARK_FLUSH,
+  FAN_MARK_MOUNT,
+  FAN_MARK_REMOVE,
   FAN_NONBLOCK,
   FAN_UNLIMITED_MARKS,
   FAN_UNLIMITED_QUEUE,
@@ -46,6 +51,57 @@ export function permissionGroup({ preContent, audit }: PermissionGroupOptions): 
     (audit ? FAN_ENABLE_AUDIT : 0);
   const eventFlags = O.RDONLY | O.LARGEFILE | O.CLOEXEC | O.NONBLOCK;
   return new Fd(check(libc.fanotify_init(flags, eventFlags), "fanotify_init"));
+}
+
+/** What a mark is on: the inode that a path leads to, its mount, or its filesystem (Linux 4.20). */
+export type PermissionObject = "inode" | "mount" | "filesystem";
+
+const objectFlags = {
+  inode: 0,
+  mount: FAN_MARK_MOUNT,
+  filesystem: FAN_MARK_FILESYSTEM,
+} as const satisfies Record<PermissionObject, number>;
+
+/** What an error of a permission mark names as its call: the inode may be watched all the same. */
+export const permissionMarkCall = "fanotify_mark for a gate";
+
+/**
+ * fanotify_mark(2), FAN_MARK_ADD: hold this too, from now on.
+ *
+ * @param path NUL-terminated; symbolic links are followed
+ * @param mask FAN_*_PERM and FAN_PRE_ACCESS, with FAN_EVENT_ON_CHILD and FAN_ONDIR
+ * @throws {SyscallError} with `permissionMarkCall`: EINVAL on procfs, where opening takes locks that must
+ *   not be held (FS_DISALLOW_NOTIFY_PERM), and on what users cannot mount; EINVAL or EEXIST if one mark
+ *   would have both FAN_PRE_ACCESS and FAN_ONDIR; EOPNOTSUPP where the filesystem has no FAN_PRE_ACCESS;
+ *   EPERM, ENOMEM; ENOENT, EACCES about `path`
+ */
+export function permissionMarkAdd(
+  group: number,
+  object: PermissionObject,
+  path: Uint8Array,
+  mask: number,
+): void {
+  const flags = FAN_MARK_ADD | objectFlags[object];
+  check(libc.fanotify_mark(group, flags, mask >>> 0, AT.FDCWD, path), permissionMarkCall);
+}
+
+/** The same with FAN_MARK_REMOVE: the mark goes with its last bit. @throws {SyscallError} ENOENT if there is none */
+export function permissionMarkRemove(
+  group: number,
+  object: PermissionObject,
+  path: Uint8Array,
+  mask: number,
+): void {
+  const flags = FAN_MARK_REMOVE | objectFlags[object];
+  check(libc.fanotify_mark(group, flags, mask >>> 0, AT.FDCWD, path), permissionMarkCall);
+}
+
+const somePath = new Uint8Array([0x2f, 0]);
+
+/** FAN_MARK_FLUSH: all marks of the group on objects of one kind go. @throws {SyscallError} EBADF */
+export function permissionMarksFlush(group: number, object: PermissionObject): void {
+  const flags = FAN_MARK_FLUSH | objectFlags[object];
+  check(libc.fanotify_mark(group, flags, 0, AT.FDCWD, somePath), permissionMarkCall);
 }
 
 const words = new Int32Array(responseLayout.size / 4);

@@ -2,7 +2,7 @@
 import { UsageError } from "../errors.ts";
 import { eventBits, eventNames, type EventName } from "../event.ts";
 import { quoted } from "../log.ts";
-import { gateBits } from "../rule/gate.ts";
+import { gateBits, gateEventNames } from "../rule/gate.ts";
 import type { BackendChoice } from "../rule/rule.ts";
 import { didYouMean } from "./did-you-mean.ts";
 import { refusals } from "./refused-names.ts";
@@ -32,13 +32,35 @@ export function meaningOf(name: string): Meaning | null {
  * @throws {UsageError} about the first name that is no event, or a separator without one
  */
 export function parseEventList(text: string): number {
+  return listOf(text, bitsOf, "close_write,move");
+}
+
+/** The same for what gates decide: `gateBits`. */
+export function parseGateEventList(text: string): number {
+  return listOf(text, gateBitsOf, "open_perm,open_exec_perm");
+}
+
+/** Both in one list: what happens, and what is about to. */
+export function parseMixedEventList(text: string): {
+  readonly events: number;
+  readonly gateEvents: number;
+} {
+  const isGates = (name: string): boolean => meaningOf(name)?.kind === "permission";
+  return {
+    events: listOf(text, (name) => (isGates(name) ? 0 : bitsOf(name)), null),
+    gateEvents: listOf(text, (name) => (isGates(name) ? gateBitsOf(name) : 0), null),
+  };
+}
+
+/** @param example of a list; null: it may well come to nothing */
+function listOf(text: string, bitsIn: (name: string) => number, example: string | null): number {
   const lone = loneSeparator(text, { sparesLast: false });
   if (lone !== null) throw new UsageError(lone.message);
   const names = text.split(/[,|]/).map((name) => name.trim());
-  const events = names.filter((name) => name !== "").reduce((all, name) => all | bitsOf(name), 0);
-  if (events !== 0) return events;
+  const events = names.filter((name) => name !== "").reduce((all, name) => all | bitsIn(name), 0);
+  if (events !== 0 || (example === null && names.some((name) => name !== ""))) return events;
   throw new UsageError(
-    `Missing event in ${quoted(text)}: write one or more, e.g. close_write,move`,
+    `Missing event in ${quoted(text)}: write one or more, e.g. ${example ?? "close_write,open_perm"}`,
   );
 }
 
@@ -48,6 +70,14 @@ function bitsOf(name: string): number {
   if (meaning.kind === "event") return meaning.events;
   const reason = whyNoEvent(name, meaning);
   throw new UsageError(`Cannot use ${quoted(name)}: ${reason}`);
+}
+
+function gateBitsOf(name: string): number {
+  const meaning = meaningOf(name);
+  if (meaning?.kind === "permission") return meaning.events;
+  const meant = didYouMean(name, gateEventNames);
+  const cure = meant === null ? `use ${gateEventNames.join(", ")}` : `did you mean ${meant}?`;
+  throw new UsageError(`Cannot use ${quoted(name)}: gates decide before it happens; ${cure}`);
 }
 
 function whyNoEvent(name: string, meaning: Exclude<Meaning, { kind: "event" }>): string {

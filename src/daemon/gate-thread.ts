@@ -25,6 +25,13 @@ export interface GateThreadOptions {
   readonly onDeath: (reason: string) => void;
 }
 
+export interface ReaderEnd {
+  readonly groupFd: number;
+  readonly wakeFd: number;
+  readonly shared: SharedArrayBuffer;
+  readonly rootsPort?: MessagePort;
+}
+
 export class GateThread {
   /** What its group can do. */
   readonly group: PermissionGroupOptions;
@@ -84,11 +91,13 @@ export class GateThread {
     return this.#ready.promise;
   }
 
-  /** For the reader, once: what it says about roots goes straight to the thread. */
-  takeRootsPort(): MessagePort | null {
-    const port = this.#rootsPort;
+  /** What the reader needs to mark for it, and to tell it where that is: the port goes with the first plan. */
+  forReader(): ReaderEnd {
+    const { groupFd, wakeFd } = this;
+    const rootsPort = this.#rootsPort;
     this.#rootsPort = null;
-    return port;
+    const shared = this.cells.buffer as SharedArrayBuffer;
+    return { groupFd, wakeFd, shared, ...(rootsPort && { rootsPort }) };
   }
 
   send(message: ToGate): void {

@@ -1,5 +1,5 @@
 /** The gates, seen from the main thread: their thread, their guard and their commands, from plan to plan. */
-import { Errno, type SyscallError } from "../../ffi/errno.ts";
+import { Errno, SyscallError } from "../../ffi/errno.ts";
 import type { Fd } from "../../ffi/fd.ts";
 import type { PermissionGroupOptions } from "../../ffi/fanotify/permission.ts";
 import type { Asker } from "../action/asker.ts";
@@ -7,13 +7,8 @@ import type { AskedQuestion, FromGate, GateCounts } from "../gate/messages.ts";
 import { openPulseMemory, Pulse } from "../gate/pulse.ts";
 import type { Log } from "../log.ts";
 import type { OthersLines } from "../output/json-lines.ts";
-import {
-  type Gate,
-  type GateLog,
-  needsPreContent,
-  type PlannedGate,
-  plannedGate,
-} from "../rule/gate.ts";
+import { type Gate, type GateLog, needsPreContent } from "../rule/gate.ts";
+import { plannedGate } from "../rule/gate-plan.ts";
 import { GateThread } from "./gate-thread.ts";
 import { Guard } from "./guard.ts";
 import type { ProcessListener } from "./process-events.ts";
@@ -62,6 +57,11 @@ export class Gates {
 
   constructor(options: GatesOptions) {
     this.#options = options;
+  }
+
+  /** Gates of some plan are in force, or about to be. */
+  get isOpen(): boolean {
+    return this.#post !== null;
   }
 
   /**
@@ -140,7 +140,7 @@ export class Gates {
 
   #planOf({ gates, generation, log }: FollowedGates) {
     const { uidOf, dryRun } = this.#options;
-    const planned = gates.map((gate): PlannedGate => plannedGate(gate, uidOf));
+    const planned = gates.map((gate) => plannedGate(gate, uidOf));
     return { generation, gates: planned, log, dryRun };
   }
 
@@ -188,8 +188,8 @@ function groupFor(gates: readonly Gate[]): PermissionGroupOptions {
 }
 
 /** Why there can be no gates: one sentence, with the cure. */
-export function whyNoGates({ errno, message }: SyscallError): string {
-  switch (errno) {
+export function whyNoGates(error: Error): string {
+  switch (error instanceof SyscallError ? error.errno : 0) {
     case Errno.EPERM:
       return "Cannot set gates: that needs root (CAP_SYS_ADMIN in the first user namespace, and CAP_AUDIT_WRITE for audit); run facron as root, or take the gates out";
     case Errno.EINVAL:
@@ -197,6 +197,6 @@ export function whyNoGates({ errno, message }: SyscallError): string {
     case Errno.ENOSYS:
       return "Cannot set gates: this kernel has no fanotify; take the gates out";
     default:
-      return `Cannot set gates: ${message}`;
+      return `Cannot set gates: ${error.message}`;
   }
 }

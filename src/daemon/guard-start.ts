@@ -21,10 +21,14 @@ export interface GuardStart {
 /** What runs as us, also after an upgrade has replaced or removed it (proc_pid_exe(5)). */
 const ownExecutable = utf8("/proc/self/exe");
 
-/** Keep a process small that does nothing: no compiler, no collections of garbage by the clock. */
+/**
+ * Keep a process small that does nothing: no compilers but the first (FFI is made by that), no
+ * collections of garbage by the clock.
+ */
 const settings = [
   "BUN_GC_TIMER_INTERVAL=3600001",
-  "BUN_JSC_useJIT=0",
+  "BUN_JSC_useDFGJIT=0",
+  "BUN_JSC_useConcurrentJIT=0",
   "BUN_JSC_forceRAMSize=67108863",
 ];
 

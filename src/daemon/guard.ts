@@ -27,7 +27,9 @@ export class Guard {
   #backoffMs = firstBackoffMs;
   #again: NodeJS.Timeout | undefined;
   #look: NodeJS.Timeout | undefined;
-  /** What it was at the last look; null: it had not begun to watch by then. */
+  /** It has the group. */
+  #watches = false;
+  /** What it was at the last look; null: it did not watch by then. */
   #beat: number | null = null;
   #passedOver: number;
 
@@ -66,8 +68,8 @@ export class Guard {
       this.#process = started;
       pulse.guardPid = started.pid;
       this.#options.onStarted?.(started.pid);
-      if (await started.give(this.#options)) this.#beat = pulse.beat;
-      else this.#kill("it did not get ready");
+      this.#watches = await started.give(this.#options);
+      if (!this.#watches) this.#kill("it did not get ready");
     } catch (error) {
       if (!(error instanceof SyscallError)) throw error;
       if (this.#process === null) this.#startAgain(`it cannot be started: ${error.message}`);
@@ -82,6 +84,7 @@ export class Guard {
 
   #ended(ending: Ending): void {
     this.#process = null;
+    this.#watches = false;
     this.#beat = null;
     this.#options.pulse.guardPid = 0;
     if (this.#onStopped !== null) this.#onStopped();
@@ -98,15 +101,14 @@ export class Guard {
 
   #lookAfter(): void {
     this.#sayPassedOver();
-    if (this.#beat === null) return;
-    const { beat } = this.#options.pulse;
-    const hasMoved = beat !== this.#beat;
-    this.#beat = beat;
-    if (hasMoved) this.#backoffMs = firstBackoffMs;
-    else
+    if (!this.#watches) return;
+    const before = this.#beat;
+    this.#beat = this.#options.pulse.beat;
+    if (before === this.#beat)
       this.#kill(
         `it has not moved for ${lookMs / 1_000} s (stopped, or a filesystem does not answer)`,
       );
+    else if (before !== null) this.#backoffMs = firstBackoffMs;
   }
 
   #sayPassedOver(): void {

@@ -68,8 +68,9 @@ export class ReaderThread {
     this.#worker.on("exit", (code) => died(`it ended with code ${code}`));
   }
 
-  send(message: ToReader): void {
-    this.#port.postMessage(message);
+  /** @param transfer ports in it, which are the reader's from now on */
+  send(message: ToReader, transfer: MessagePort[] = []): void {
+    this.#port.postMessage(message, transfer);
     signalEventfd(this.#wakeFd.number);
   }
 

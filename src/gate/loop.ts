@@ -13,8 +13,10 @@ import {
   FAN_OPEN_EXEC_PERM,
   FAN_OPEN_PERM,
   FAN_PRE_ACCESS,
+  infoRangeLayout,
+  metadataLayout,
 } from "../../ffi/fanotify/abi.ts";
-import { FanotifyReader } from "../../ffi/fanotify/reader.ts";
+import { FanotifyReader, InfoReader, rangeOf } from "../../ffi/fanotify/reader.ts";
 import { fileLimitOf } from "../../ffi/limits.ts";
 import { POLLIN, PollSet } from "../../ffi/poll.ts";
 import { Families } from "../family/families.ts";
@@ -22,7 +24,8 @@ import { noFamily, unknownFamily } from "../family/family.ts";
 import type { Log } from "../log.ts";
 import { bytesReadable, readNow } from "../../ffi/fd.ts";
 import { gateBits } from "../rule/gate.ts";
-import { Court } from "./court.ts";
+import type { Court } from "./court.ts";
+import { Courts } from "./courts.ts";
 import { type Asking, Judge } from "./judge.ts";
 import { type FromReaderToGate, gateCells, type GateStart, type ToGate } from "./messages.ts";
 import { Outbox } from "./outbox.ts";
@@ -31,8 +34,11 @@ import { Pulse } from "./pulse.ts";
 import { Replies } from "./replies.ts";
 import { Tally } from "./tally.ts";
 
-/** Some 170 questions at a time: each brings an open descriptor. */
-const readBytes = 4096;
+/** Questions at a time: each brings an open descriptor. The guard sees us once per read. */
+const readUsualMax = 170;
+
+/** The longest there is: with a range (FAN_PRE_ACCESS). One must fit, or read(2) fails (EINVAL) for ever. */
+const longestBytes = metadataLayout.size + infoRangeLayout.size;
 
 const groupSlot = 0;
 const wakeSlot = 1;
@@ -55,16 +61,15 @@ export class GateLoop {
   readonly #cells: Int32Array;
   readonly #pulse: Pulse;
   readonly #poll = new PollSet(2);
-  readonly #buffer = new Uint8Array(readBytes);
-  readonly #events = new FanotifyReader(this.#buffer);
+  readonly #buffer: Uint8Array;
+  readonly #events: FanotifyReader;
+  readonly #info: InfoReader;
   readonly #outbox: Outbox;
   readonly #tally = new Tally();
   readonly #judge: Judge;
   readonly #families: Families;
   readonly #asking: Asking = { eventFd: -1, events: 0, pid: 0, range: null };
-  /** What decides now, and what will when all its roots are known. */
-  #court: Court;
-  #next: Court | null = null;
+  readonly #courts: Courts;
   #messagesSeen = 0;
   #silentUntil = 0;
   #isOver = false;
@@ -76,19 +81,27 @@ export class GateLoop {
     this.#log = logOver(port);
     this.#cells = new Int32Array(start.shared);
     this.#pulse = new Pulse(start.pulseFd);
+    const descriptors = descriptorsMax();
+    const readMax = Math.min(readUsualMax, descriptors);
+    this.#buffer = new Uint8Array(Math.max(readMax * metadataLayout.size, longestBytes));
+    this.#events = new FanotifyReader(this.#buffer);
+    this.#info = new InfoReader(this.#events);
     const send = port.send.bind(port);
     this.#outbox = new Outbox({ send, cells: this.#cells });
-    this.#court = new Court(start.plan);
+    this.#courts = new Courts(start.plan);
     const replies = new Replies(start.groupFd, this.#log);
     const nowNanoseconds = (): number => nowMicroseconds() * 1000;
     const parts = { replies, outbox: this.#outbox, tally: this.#tally, send, nowNanoseconds };
-    this.#judge = new Judge(this.#court, { ...parts, pendingMax: pendingMax() });
+    this.#judge = new Judge(this.#courts.inForce, {
+      ...parts,
+      pendingMax: Math.min(pendingUsualMax, descriptors),
+    });
     this.#families = new Families({
       ...{ counters: this.#cells, cells: gateCells, ownPid, log: this.#log },
       guardPid: () => this.#pulse.guardPid,
       allIsRead: () => bytesReadable(start.groupFd) === 0,
     });
-    this.#follow(this.#court);
+    this.#follow(this.#courts.inForce);
   }
 
   /** Runs until it is told to end. */
@@ -134,6 +147,7 @@ export class GateLoop {
       this.#asking.eventFd = fd;
       this.#asking.events = gateEventsOf(events.mask);
       this.#asking.pid = pid;
+      this.#asking.range = events.infoStart < events.infoEnd ? rangeOf(events, this.#info) : null;
       this.#judge.decide(this.#asking, now);
     }
   }
@@ -173,11 +187,10 @@ export class GateLoop {
   #take(message: ToGate | FromReaderToGate): void {
     switch (message.kind) {
       case "root":
-        return this.#courtOf(message.root.generation)?.setRoot(message.root);
       case "root-gone":
-        return this.#courtOf(message.generation)?.removeRoot(message.key);
+        return this.#courts.place(message);
       case "plan":
-        return void (this.#next = new Court(message.plan));
+        return this.#courts.prepare(message.plan);
       case "in-force":
         return this.#putInForce(message.generation);
       case "answer":
@@ -189,16 +202,10 @@ export class GateLoop {
     }
   }
 
-  #courtOf(generation: number): Court | null {
-    return [this.#court, this.#next].find((one) => one?.plan.generation === generation) ?? null;
-  }
-
   #putInForce(generation: number): void {
-    if (this.#next?.plan.generation !== generation) return;
-    this.#court = this.#next;
-    this.#next = null;
-    this.#judge.follow(this.#court);
-    this.#follow(this.#court);
+    if (!this.#courts.putInForce(generation)) return;
+    this.#judge.follow(this.#courts.inForce);
+    this.#follow(this.#courts.inForce);
   }
 
   #follow({ plan }: Court): void {
@@ -234,7 +241,10 @@ function gateEventsOf(mask: number): number {
   );
 }
 
-/** A quarter of the descriptors that we may have. */
-function pendingMax(): number {
-  return Math.min(pendingUsualMax, Math.floor(fileLimitOf(0)!.soft / 4));
+/**
+ * A quarter of the descriptors that we may have: so many may be read at once, and so many wait for commands.
+ * A question for which none is free is refused by the kernel.
+ */
+function descriptorsMax(): number {
+  return Math.max(1, Math.floor(fileLimitOf(0)!.soft / 4));
 }

@@ -1,8 +1,8 @@
 /** How the guard waits, how it sees that facron does not answer, and how it answers then. */
 import { Errno } from "../../ffi/errno.ts";
 import { bytesReadable, closeDescriptor, readOrErrno } from "../../ffi/fd.ts";
-import { metadataLayout } from "../../ffi/fanotify/abi.ts";
-import { letThrough } from "../../ffi/fanotify/answer.ts";
+import { FAN_ALLOW, metadataLayout } from "../../ffi/fanotify/abi.ts";
+import { answerPermission } from "../../ffi/fanotify/permission.ts";
 import { POLLIN, PollSet } from "../../ffi/poll.ts";
 import type { Pulse } from "./pulse.ts";
 
@@ -39,9 +39,9 @@ export class Standby {
   readonly #pulse: Pulse;
   readonly #waiting = new PollSet(2);
   readonly #answering = new PollSet(3);
-  readonly #one = new Uint8Array(metadataLayout.size);
+  readonly #one = new Questions(metadataLayout.size);
   /** For what does not fit: a question with a range (FAN_PRE_ACCESS). */
-  readonly #some = new Uint8Array(4096);
+  readonly #some = new Questions(4096);
 
   constructor({ group, facron, socket, below, pulse }: Charge) {
     this.#group = group;
@@ -56,7 +56,7 @@ export class Standby {
 
   /** Go once through what a takeover does, so that it is in memory; under numbers that nobody has. */
   rehearse(): void {
-    for (let fd = this.#below + 1_000; fd > this.#below; fd--) letThrough(this.#group, fd);
+    for (let fd = this.#below + 1_000; fd > this.#below; fd--) this.#allow(fd);
     this.#answering.wait(0);
     bytesReadable(this.#group);
   }
@@ -98,15 +98,16 @@ export class Standby {
   }
 
   /**
-   * Those that facron has read: its descriptors are among these numbers, whichever they are. None can be
-   * wrong: a number without a question is refused.
+   * Those that facron has read: its descriptors are among these numbers, whichever they are, and a group goes
+   * by the number alone, whoever answers (process_access_response in the kernel). None can be wrong: a number
+   * without a question is refused (ENOENT).
    */
   #answerHeld(progress: number): void {
     for (let fd = 0; fd < this.#below && this.#pulse.progress === progress; fd++) this.#allow(fd);
   }
 
   #allow(fd: number): void {
-    if (letThrough(this.#group, fd)) this.#pulse.passOver();
+    if (answerPermission(this.#group, fd, FAN_ALLOW)) this.#pulse.passOver();
   }
 
   /**
@@ -115,18 +116,29 @@ export class Standby {
    */
   #answerNext(): void {
     let questions = this.#one;
-    let length = readOrErrno(this.#group, questions);
+    let length = readOrErrno(this.#group, questions.bytes);
     if (length === -Errno.EINVAL) {
       questions = this.#some;
-      length = readOrErrno(this.#group, questions);
+      length = readOrErrno(this.#group, questions.bytes);
     }
     // Any other error is about the file, which could not be opened: the kernel has answered.
-    const words = new DataView(questions.buffer);
+    const { words } = questions;
     for (let at = 0; at < length; at += words.getUint32(at + metadataLayout.event_len, true)) {
       const fd = words.getInt32(at + metadataLayout.fd, true);
       if (fd < 0) continue; // no question
       this.#allow(fd);
       closeDescriptor(fd);
     }
+  }
+}
+
+/** Made once: a guard that lets no garbage gather has none to collect, for which the runtime opens files in /proc. */
+class Questions {
+  readonly bytes: Uint8Array;
+  readonly words: DataView;
+
+  constructor(size: number) {
+    this.bytes = new Uint8Array(new ArrayBuffer(size));
+    this.words = new DataView(this.bytes.buffer);
   }
 }

@@ -210,7 +210,7 @@ export class Dispatch implements EventSink {
   }
 
   overflow(): void {
-    this.#meeting.loss();
+    if (this.#table!.serves === "rules") this.#meeting.loss();
     this.#hooks.overflow(this.#table!);
   }
 

@@ -18,8 +18,8 @@ const arrivalsSlot = 3;
 const configurationSlot = 4;
 const pollSlot = 5;
 const firstBackendSlot = 6;
-/** And one for the other: inotify and fanotify are all that there are. */
-const slots = firstBackendSlot + 2;
+/** inotify and fanotify, for rules and for gates. */
+const slots = firstBackendSlot + 4;
 
 /** How soon it is seen whether a recovery from lost records can go on. */
 const recoveryStepMs = 20;
@@ -143,7 +143,7 @@ export class ReaderLoop {
     try {
       const { swap, readUntil, recoveries, watcher } = this.#parts;
       swap.apply(plan);
-      if (plan.catchUp !== undefined) recoveries.lookBack(watcher.tables.list, plan.catchUp);
+      if (plan.catchUp !== undefined) recoveries.lookBack(watcher.tables.ofRules, plan.catchUp);
       readUntil.follow(plan);
       this.#unreported = plan;
     } catch (error) {

@@ -3,6 +3,8 @@ import type { MessagePort } from "node:worker_threads";
 import type { OthersLines } from "../output/json-lines.ts";
 import { type ActorWish, resolved } from "../rule/actor.ts";
 import type { Filter } from "../rule/filter.ts";
+import type { Gate, GateScope } from "../rule/gate.ts";
+import { permissionMask } from "../watch/permission-marks.ts";
 import type {
   Alternative,
   BackendChoice,
@@ -21,6 +23,8 @@ export interface Plan {
   readonly everyPathMustWork: boolean;
   /** The main thread wants to know up to which moment all is read: `FromReader` "read-until". */
   readonly tellsReadUntil?: boolean;
+  /** Absent: nothing is held. */
+  readonly gates?: PlannedGates;
   /** For the first plan only. */
   readonly catchUp?: CatchUpPlan;
 }
@@ -45,9 +49,56 @@ export interface PlannedRule {
   readonly once?: boolean;
   readonly filter?: Filter;
   readonly actor?: ActorWish;
+  /** Absent: it is a rule. */
+  readonly gate?: GateMarks;
+}
+
+/** Where the kernel is to hold what gates decide about: the reader keeps the marks of the group. */
+export interface PlannedGates {
+  /** Stays open until the next plan is in force. In a group that is new all marks are made anew. */
+  readonly groupFd: number;
+  /** Carries `FromReaderToGate`. Absent: as in the plans before. To be transferred. */
+  readonly rootsPort?: MessagePort;
+  /** `GatePlan.generation` */
+  readonly generation: number;
+  /** `gateCells` */
+  readonly shared: SharedArrayBuffer;
+  /** Written after each message to the gate thread. */
+  readonly wakeFd: number;
+  readonly list: readonly PlannedGateWatch[];
+}
+
+export type PlannedGateWatch = Pick<
+  Gate,
+  "name" | "watch" | "scope" | "events" | "children" | "directories"
+>;
+
+/** What claims paths for a gate, in the place of a rule: it hears of nothing. */
+export interface GateMarks {
+  /** Of the gate, in `PlannedGates.list`. */
+  readonly index: number;
+  readonly scope: GateScope;
+  /** What the kernel has to hold, in its own bits. */
+  readonly mask: number;
+}
+
+/** All that claims paths: the rules, and behind them the gates. */
+export function claimantsOf({ rules, gates }: Plan): readonly PlannedRule[] {
+  if (gates === undefined) return rules;
+  const ofGates = gates.list.map((one, index): PlannedRule => {
+    const { name, watch, scope = "tree" } = one;
+    const gate = { index, scope, mask: permissionMask(one) };
+    return { name, watch, backend: "auto", condition: [], runs: false, gate };
+  });
+  return [...rules, ...ofGates];
+}
+
+export interface GatesOfPlan extends Omit<PlannedGates, "list"> {
+  readonly gates: readonly Gate[];
 }
 
 export interface PlanOptions {
+  readonly gates?: GatesOfPlan;
   readonly generation: number;
   readonly everyPathMustWork: boolean;
   /** Of the users that rules name; null if there is no such user. */
@@ -61,7 +112,7 @@ export function asksForActors({ rules }: Plan): boolean {
 
 export function planOf(
   rules: readonly Rule[],
-  { generation, everyPathMustWork, uidOf }: PlanOptions,
+  { generation, everyPathMustWork, uidOf, gates }: PlanOptions,
 ): Plan {
   const planned = rules.map((rule): PlannedRule => {
     const { name, watch, backend, condition, command, once = false } = rule;
@@ -74,7 +125,15 @@ export function planOf(
     };
     return { name, watch, backend, condition, runs: command !== null, once, ...rest };
   });
-  return { generation, rules: planned, everyPathMustWork };
+  const ofGates = gates && { gates: plannedGates(gates) };
+  return { generation, rules: planned, everyPathMustWork, ...ofGates };
+}
+
+function plannedGates({ gates, ...rest }: GatesOfPlan): PlannedGates {
+  const list = gates.map(({ name, watch, scope = "tree", events, children, directories }) => {
+    return { name, watch, scope, events, children, directories };
+  });
+  return { ...rest, list };
 }
 
 /** Handed to the reader when it starts. */
@@ -191,4 +250,6 @@ export interface WatchReport {
   readonly unwatched: number;
   /** Paths and patterns that nothing is at yet; each was logged. */
   readonly waiting: number;
+  /** Paths of gates that the kernel holds something at, and its marks for that. */
+  readonly gated: { readonly paths: number; readonly marks: number };
 }

@@ -4,9 +4,10 @@ import type { Decision, Gate, PlannedGate } from "./gate.ts";
 
 /** @param uidOf null if there is no such user: nobody is meant */
 export function plannedGate(gate: Gate, uidOf: (user: string) => number | null): PlannedGate {
-  const { name, events, children, directories, filter, actor, audit = false, errno = 0 } = gate;
+  const { name, scope = "tree", events, children, directories, filter, actor } = gate;
+  const { audit = false, errno = 0 } = gate;
   return {
-    ...{ name, events, children, directories, audit, errno },
+    ...{ name, scope, events, children, directories, audit, errno },
     ...(filter === undefined ? {} : { filter }),
     ...(actor === undefined ? {} : { actor: resolved(actor, uidOf) }),
     decision: plannedDecision(gate.decision),

@@ -1,5 +1,5 @@
 /** A gate: what is decided before a file is opened, read or executed. The kernel holds the process until then. */
-import { type ActorWish, resolved, type WrittenActorWish } from "./actor.ts";
+import type { ActorWish, WrittenActorWish } from "./actor.ts";
 import type { Filter } from "./filter.ts";
 import type { Surroundings } from "./policy.ts";
 import type { RunAs, WatchPath } from "./rule.ts";
@@ -118,23 +118,6 @@ export interface PlannedGate {
 }
 
 export type PlannedAsk = Pick<Ask, "kind" | "timeoutMs" | "onTimeout" | "onError" | "cacheMs">;
-
-/** The same as the gate thread needs it. @param uidOf null if there is no such user: nobody is meant */
-export function plannedGate(gate: Gate, uidOf: (user: string) => number | null): PlannedGate {
-  const { name, scope = "tree", events, children, directories, filter, actor } = gate;
-  const { decision, audit = false, errno = 0 } = gate;
-  return {
-    ...{ name, scope, events, children, directories, audit, errno },
-    ...(filter === undefined ? {} : { filter }),
-    ...(actor === undefined ? {} : { actor: resolved(actor, uidOf) }),
-    decision: decision.kind === "ask" ? plannedAsk(decision) : decision,
-  };
-}
-
-/** How it is asked is the main thread's matter. */
-function plannedAsk({ kind, timeoutMs, onTimeout, onError, cacheMs }: Ask): PlannedAsk {
-  return { kind, timeoutMs, onTimeout, onError, cacheMs };
-}
 
 /** Whether a group of the class FAN_CLASS_PRE_CONTENT is needed. */
 export function needsPreContent({ events, errno = 0 }: Gate): boolean {
