@@ -37,6 +37,7 @@ export const statxLayout = {
   stx_mnt_id: 144,
 } as const;
 
+export const STATX_NLINK = 0x4;
 export const STATX_BASIC_STATS = 0x7ff;
 export const STATX_BTIME = 0x800;
 /** Linux 5.8, asked for or not; answered so only where the next is not. */

@@ -117,6 +117,9 @@ function gateClaims(table: Table): Claim[] {
         measured: `${grouped(table.median(name, "p999") / 1000, 2)} ms`,
       },
     ]),
+    ...gated
+      .filter((name) => table.values(name, "untold").length > 0)
+      .map((name) => nothing(table, { row: name, key: "untold", what: "lines missing" })),
   ];
 }
 

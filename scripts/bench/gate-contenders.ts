@@ -13,6 +13,8 @@ export interface GateContender extends Contender {
   readonly opensWithin?: (pid: number) => string[];
   /** Each file is opened once before: what is measured is the answers that it keeps. */
   readonly isAskedFirst?: boolean;
+  /** Which decisions come as lines on stdout; absent: none. */
+  readonly tells?: "deny" | "all";
 }
 
 export const noGate: GateContender = {
@@ -47,6 +49,13 @@ export const bySuffix: GateContender = {
   }),
 };
 
+const facron = {
+  role: "facron",
+  backend: "fanotify",
+  program: "facron",
+  expects: "deny",
+} as const;
+
 export type GateLog = "none" | "deny" | "all";
 
 export function facronDeny(log: GateLog): GateContender {
@@ -55,17 +64,24 @@ export function facronDeny(log: GateLog): GateContender {
     name: `facron deny, gate_log ${log}`,
     command: ({ workspace, directory }) => {
       const keys = [`include = ["*${deniedSuffix}"]`, 'verdict = "deny"'];
-      return facronWithGate(workspace, directory, { log, keys });
+      return facronWithGate(workspace, directory, { log, gates: [keys] });
     },
+    ...(log === "none" ? {} : { tells: log }),
   };
 }
 
-const facron = {
-  role: "facron",
-  backend: "fanotify",
-  program: "facron",
-  expects: "deny",
-} as const;
+/** Each open is decided by a gate, and told. */
+export const facronTellsAll: GateContender = {
+  ...facronDeny("all"),
+  name: "facron deny, else allow, gate_log all",
+  command: ({ workspace, directory }) => {
+    const deny = [`include = ["*${deniedSuffix}"]`, 'verdict = "deny"'];
+    return facronWithGate(workspace, directory, {
+      log: "all",
+      gates: [deny, ['verdict = "allow"']],
+    });
+  },
+};
 
 /** A shell decides about each file once. */
 export const facronAsk: GateContender = {
@@ -76,25 +92,19 @@ export const facronAsk: GateContender = {
     const script = `case "$1" in *${deniedSuffix}) exit 1;; esac`;
     const ask = `ask = ["/bin/sh", "-c", '${script}', "sh", "{path}"]`;
     const keys = [ask, 'timeout = "10s"', 'cache = "10h"'];
-    return facronWithGate(workspace, directory, { log: "none", keys });
+    return facronWithGate(workspace, directory, { log: "none", gates: [keys] });
   },
 };
 
+/** @param gates what is special about each */
 function facronWithGate(
   workspace: Workspace,
   directory: string,
-  { log, keys }: { log: GateLog; keys: readonly string[] },
+  { log, gates }: { log: GateLog; gates: readonly (readonly string[])[] },
 ): Command {
-  const text = [
-    ...["[facron]", `gate_log = "${log}"`, "[[gate]]", 'name = "bench"'],
-    ...[
-      `watch = ${JSON.stringify(directory)}`,
-      "recursive = true",
-      'on = "open_perm"',
-      ...keys,
-      "",
-    ],
-  ].join("\n");
+  const common = [`watch = ${JSON.stringify(directory)}`, "recursive = true", 'on = "open_perm"'];
+  const tables = gates.map((keys, at) => ["[[gate]]", `name = "gate ${at}"`, ...common, ...keys]);
+  const text = ["[facron]", `gate_log = "${log}"`, ...tables.flat(), ""].join("\n");
   const config = writeConfig(workspace, "facron.toml", text);
   return { argv: [workspace.facron ?? "facron", "--config", config], readyText: "facron: ready" };
 }

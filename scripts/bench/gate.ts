@@ -12,6 +12,7 @@ import {
   deniedSuffix,
   facronAsk,
   facronDeny,
+  facronTellsAll,
   type GateContender,
   noGate,
 } from "./gate-contenders.ts";
@@ -33,7 +34,7 @@ const contenders: readonly GateContender[] = [
   bySuffix,
   facronDeny("none"),
   facronDeny("deny"),
-  facronDeny("all"),
+  facronTellsAll,
   facronAsk,
   fapolicyd,
 ];
@@ -51,7 +52,7 @@ export const gate: Section = {
         { key: "p999", title: "p99.9 us", digits: 1, show: "median" },
         { key: "max", title: "max us", digits: 0, show: "median" },
         { key: "wrong", title: "wrong verdicts", digits: 0, show: "sum" },
-        { key: "lines", title: "lines", digits: 0, show: "median" },
+        { key: "untold", title: "lines missing", digits: 0, show: "sum" },
       ],
       peer: noGate.name,
     });
@@ -83,9 +84,9 @@ async function gateOnce(bench: Bench, contender: GateContender): Promise<Record<
   try {
     if (contender.isAskedFirst === true) await run(workspace, ["open-each", directory]);
     const within = listener === null ? [] : (contender.opensWithin?.(listener.pid) ?? []);
-    const report = await openFor(bench, { contender, directory, within });
+    const phases = await openFor(bench, { contender, directory, within });
     await listener?.end();
-    return { ...valuesOf(report), ...(contender.role === "facron" ? { lines: await lines } : {}) };
+    return { ...valuesOf(phases.at(-1)!), ...untold(contender, phases, await lines) };
   } finally {
     await listener?.end();
     await removeTree(directory);
@@ -95,7 +96,7 @@ async function gateOnce(bench: Bench, contender: GateContender): Promise<Record<
 async function openFor(
   { workspace, seconds }: Bench,
   given: { contender: GateContender; directory: string; within: readonly string[] },
-): Promise<PhaseReport> {
+): Promise<PhaseReport[]> {
   const { contender, directory, within } = given;
   const openers = new Openers({
     ...{ program: workspace.gateFloor, directory, within },
@@ -105,12 +106,26 @@ async function openFor(
   try {
     openers.start(contender.expects);
     await Bun.sleep(warmUpSeconds * 1000);
-    await openers.next(contender.expects);
+    const warmUp = await openers.next(contender.expects);
     await Bun.sleep(seconds * 1000);
-    return await openers.end();
+    return [warmUp, await openers.end()];
   } finally {
     openers.kill();
   }
+}
+
+/** Decisions that should have been told and were not; openers that are killed in the end may add a few. */
+function untold(
+  { tells }: GateContender,
+  phases: readonly PhaseReport[],
+  lines: number,
+): Record<string, number> {
+  if (tells === undefined) return {};
+  const decisions = phases.reduce(
+    (sum, one) => sum + (tells === "all" ? one.opens : one.denied),
+    0,
+  );
+  return { untold: Math.max(0, decisions - lines) };
 }
 
 function valuesOf(report: PhaseReport): Record<string, number> {

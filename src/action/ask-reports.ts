@@ -1,7 +1,7 @@
 /** What the log says of commands that decide: only what goes wrong, and not for each file anew. */
 import type { Log } from "../log.ts";
 import { durationText } from "../rule/duration.ts";
-import type { Asked, AskingGate } from "./asked.ts";
+import type { AskingGate } from "./asked.ts";
 import { type Ending, endingText } from "./ending.ts";
 import type { Run } from "./run.ts";
 import { Silences } from "./silences.ts";
@@ -25,13 +25,13 @@ export class AskReports {
     this.#tell("warn", gate, "failed", `${endOf(run, ending)}; ${byOnError(gate)}`);
   }
 
-  ranTooLong({ gate, run }: Asked & { readonly run: Run }): void {
+  ranTooLong(gate: AskingGate, run: Run): void {
     const timeout = durationText(gate.decision.timeoutMs);
     const what = `${run.program} runs longer than the gate's timeout of ${timeout}: told to end (pid ${run.pid})`;
     this.#tell("warn", gate, "ran", `${what}; ${byOnTimeout(gate)}`);
   }
 
-  waitedTooLong({ gate }: Asked): void {
+  waitedTooLong(gate: AskingGate): void {
     const { timeoutMs, maxRunning } = gate.decision;
     const what = `A question waited for one of ${maxRunning} places until the gate's timeout of ${durationText(timeoutMs)}: raise max_running`;
     this.#tell("warn", gate, "waited", `${what}; ${byOnTimeout(gate)}`);

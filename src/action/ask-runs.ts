@@ -24,15 +24,6 @@ export interface AskRunsOptions {
   readonly onOver: () => void;
 }
 
-interface Waiting extends Asked {
-  /** performance.now() */
-  readonly since: number;
-}
-
-interface Running extends Asked {
-  readonly run: Run;
-}
-
 const SIGTERM = 15;
 
 /** The deadline is the gate thread's, which gives up what takes too long. */
@@ -41,10 +32,10 @@ const limits: RunLimits = { timeoutMs: 0, stopSignal: SIGTERM, killAfterMs: 5_00
 export class AskRuns {
   readonly #options: AskRunsOptions;
   readonly #stats = new AskStats();
-  /** By the questions' ids, in the order in which they came. */
-  readonly #waiting = new Map<number, Waiting>();
+  /** In the order in which they came, and since when: performance.now(). */
+  readonly #waiting = new Map<Asked, number>();
   /** Until nothing is left of those that were told to end. */
-  readonly #running = new Map<number, Running>();
+  readonly #running = new Map<Asked, Run>();
   #maxRunning: number;
 
   constructor(options: AskRunsOptions) {
@@ -67,29 +58,29 @@ export class AskRuns {
   }
 
   ask(asked: Asked): void {
-    this.#waiting.set(asked.question.id, { ...asked, since: performance.now() });
+    this.#waiting.set(asked, performance.now());
     this.#startMore();
   }
 
-  giveUp(id: number, why: WhyGivenUp): void {
-    const waiting = this.#waiting.get(id);
-    const running = this.#running.get(id);
+  giveUp(asked: Asked, why: WhyGivenUp): void {
+    const { reports } = this.#options;
+    const run = this.#running.get(asked);
     this.#stats.givenUp++;
-    this.#waiting.delete(id);
-    if (why === "timeout" && waiting !== undefined) this.#options.reports.waitedTooLong(waiting);
-    if (why === "timeout" && running !== undefined) this.#options.reports.ranTooLong(running);
-    running?.run.stop("given-up");
+    this.#waiting.delete(asked);
+    if (why === "timeout" && run === undefined) reports.waitedTooLong(asked.gate);
+    if (why === "timeout" && run !== undefined) reports.ranTooLong(asked.gate, run);
+    run?.stop("given-up");
   }
 
   /** They will not be run. */
   dropWaiting(): void {
-    const dropped = [...this.#waiting.values()];
+    const dropped = [...this.#waiting.keys()];
     this.#waiting.clear();
     for (const { answer } of dropped) answer("error");
   }
 
   signal(signal: number): void {
-    for (const { run } of this.#running.values()) run.signal(signal);
+    for (const run of this.#running.values()) run.signal(signal);
   }
 
   status(): AskStatus {
@@ -101,10 +92,10 @@ export class AskRuns {
   }
 
   #startMore(): void {
-    for (const [id, asked] of this.#waiting) {
+    for (const [asked, since] of this.#waiting) {
       if (this.#running.size >= this.#maxRunning) return;
-      this.#waiting.delete(id);
-      this.#stats.waited.add(performance.now() - asked.since);
+      this.#waiting.delete(asked);
+      this.#stats.waited.add(performance.now() - since);
       if (this.#options.dryRun === true) this.#sayDryRun(asked);
       else this.#start(asked);
     }
@@ -112,7 +103,7 @@ export class AskRuns {
 
   #start(asked: Asked): void {
     const { launcher, families, reports } = this.#options;
-    const { gate, answer, question } = asked;
+    const { gate, answer } = asked;
     families.begin();
     const run = launcher.start({
       ...wordsOf(asked),
@@ -125,7 +116,7 @@ export class AskRuns {
     });
     if (!(run instanceof Error)) {
       this.#stats.runs++;
-      this.#running.set(question.id, { ...asked, run });
+      this.#running.set(asked, run);
       return;
     }
     families.end();
@@ -136,7 +127,7 @@ export class AskRuns {
 
   #over(asked: Asked, run: Run, ending: Ending): void {
     const { families, reports, onOver } = this.#options;
-    this.#running.delete(asked.question.id);
+    this.#running.delete(asked);
     families.end();
     this.#stats.ran.add(performance.now() - run.startedAt);
     if (run.stopReason === null) this.#answer(asked, run, ending);

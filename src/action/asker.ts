@@ -5,7 +5,7 @@ import type { Gate } from "../rule/gate.ts";
 import { AskReports } from "./ask-reports.ts";
 import { AskRuns } from "./ask-runs.ts";
 import type { AskStatus } from "./ask-stats.ts";
-import { type Answer, type AskingGate, asks, type WhyGivenUp } from "./asked.ts";
+import { type Answer, type Asked, type AskingGate, asks, type WhyGivenUp } from "./asked.ts";
 import type { CommandFamilies } from "./family-watch.ts";
 import type { Launcher } from "./launcher.ts";
 import { Stop, type StopOptions, type StopReport } from "./stop.ts";
@@ -19,6 +19,11 @@ export interface AskerOptions {
   readonly dryRun?: boolean;
 }
 
+interface Open {
+  readonly runs: AskRuns;
+  readonly asked: Asked;
+}
+
 export class Asker {
   readonly #options: AskerOptions;
   readonly #reports: AskReports;
@@ -26,8 +31,8 @@ export class Asker {
   readonly #gates = new Map<number, readonly Gate[]>();
   /** By the names of gates. */
   readonly #runs = new Map<string, AskRuns>();
-  /** Where each question is that has not been answered. */
-  readonly #places = new Map<number, AskRuns>();
+  /** By their ids: questions that have not been answered. */
+  readonly #open = new Map<number, Open>();
   #stop: Stop | null = null;
 
   constructor(options: AskerOptions) {
@@ -57,18 +62,25 @@ export class Asker {
     const gate = this.#gateOf(question);
     if (gate === null || this.#stop !== null) return answer("error");
     const runs = this.#runsOf(gate);
-    this.#places.set(question.id, runs);
     const answered = (given: Answer): void => {
-      this.#places.delete(question.id);
+      this.#open.delete(question.id);
       answer(given);
     };
-    runs.ask({ gate, question, answer: answered });
+    const asked = { gate, question, answer: answered };
+    this.#open.set(question.id, { runs, asked });
+    runs.ask(asked);
   }
 
   /** Nobody waits for the answer: what waits for a place is dropped, what runs is told to end. */
   giveUp(id: number, why: WhyGivenUp): void {
-    this.#places.get(id)?.giveUp(id, why);
-    this.#places.delete(id);
+    const open = this.#open.get(id);
+    this.#open.delete(id);
+    open?.runs.giveUp(open.asked, why);
+  }
+
+  /** The thread that asked is gone: another one may count its questions from the start again. */
+  giveUpAll(): void {
+    for (const id of [...this.#open.keys()]) this.giveUp(id, "closed");
   }
 
   /**

@@ -148,6 +148,7 @@ class Daemon {
       asker: this.#commands.asker,
       processEvents: this.#commands.processEvents,
       writeLines: (lines) => this.#reader!.send({ kind: "lines", lines }),
+      onGuard: (pid) => void (this.#reader!.guardPid = pid),
       onDeath: (reason) =>
         this.#fail(`The gate thread died, nothing is held back any more: ${reason}`),
     });

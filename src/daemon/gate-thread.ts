@@ -3,6 +3,7 @@ import { MessageChannel, type MessagePort, Worker, type WorkerOptions } from "no
 import { openEventfd, signalEventfd } from "../../ffi/eventfd.ts";
 import { type PermissionGroupOptions, permissionGroup } from "../../ffi/fanotify/permission.ts";
 import { closeInChildren, leaveToChildren } from "../../ffi/process.ts";
+import { sayCommandsAct } from "../family/cells.ts";
 import {
   type FromGate,
   gateCells,
@@ -107,8 +108,7 @@ export class GateThread {
 
   /** As `ProcessListener`. */
   commandsAct(act: boolean, fd: number | null): void {
-    Atomics.store(this.cells, gateCells.processEventsFd, fd === null ? 0 : fd + 1);
-    Atomics.store(this.cells, gateCells.commandsAct, act ? 1 : 0);
+    sayCommandsAct(this.cells, gateCells, { act, fd });
     if (act) signalEventfd(this.wakeFd); // to wait no longer than the socket holds
   }
 

@@ -30,6 +30,8 @@ export interface GatesOptions {
     add(listener: ProcessListener): void;
     remove(listener: ProcessListener): void;
   };
+  /** The reader has to know that it is no command. */
+  readonly onGuard: (pid: number) => void;
   readonly onDeath: (reason: string) => void;
 }
 
@@ -107,15 +109,16 @@ export class Gates {
     const post = this.#post;
     if (post === null) return;
     this.#post = null;
-    this.#options.processEvents.remove(post.thread);
     await post.guard.stop(); // first: it may not be the last that has the group
     await post.thread.close();
+    this.#options.processEvents.remove(post.thread); // it reads that socket until then
+    this.#options.asker.giveUpAll();
     post.pulseFd.close();
     for (const resolve of this.#counted.splice(0)) resolve([]);
   }
 
   async #begin(followed: FollowedGates): Promise<GateThread> {
-    const { url, self, log, processEvents, onDeath } = this.#options;
+    const { url, self, log, processEvents, onGuard, onDeath } = this.#options;
     const pulseFd = openPulseMemory();
     const thread = new GateThread({
       url,
@@ -127,7 +130,7 @@ export class Gates {
     });
     const pulse = new Pulse(pulseFd.number);
     const guard = new Guard({
-      ...{ self, groupFd: thread.groupFd, pulseFd: pulseFd.number, pulse, log },
+      ...{ self, groupFd: thread.groupFd, pulseFd: pulseFd.number, pulse, log, onStarted: onGuard },
     });
     this.#post = { thread, guard, pulseFd };
     processEvents.add(thread);
@@ -158,8 +161,10 @@ export class Gates {
 
   #ask(question: AskedQuestion): void {
     const { id } = question;
+    const post = this.#post;
     this.#options.asker.ask(question, (answer) => {
-      this.#post?.thread.send({ kind: "answer", id, answer });
+      // Another thread, begun since, counts its questions from the start.
+      if (this.#post === post) post?.thread.send({ kind: "answer", id, answer });
     });
   }
 

@@ -8,6 +8,8 @@ import { GuardProcess, type GuardStart } from "./guard-start.ts";
 export interface GuardOptions extends GuardStart {
   readonly pulse: Pulse;
   readonly log: Log;
+  /** Each time it is started: it is a child of ours, and no command. */
+  readonly onStarted?: (pid: number) => void;
 }
 
 /** From one look at the guard to the next: what has not moved since is stopped, or hangs. */
@@ -65,6 +67,7 @@ export class Guard {
       const started = new GuardProcess(this.#options, (ending) => this.#ended(ending));
       this.#process = started;
       pulse.guardPid = started.pid;
+      this.#options.onStarted?.(started.pid);
       this.#watches = await started.give(this.#options);
       if (!this.#watches) this.#kill("it did not get ready");
     } catch (error) {

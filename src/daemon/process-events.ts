@@ -40,7 +40,7 @@ export class ConnectorEvents implements ProcessEvents {
     if (this.#listens) this.#listenFor(listener);
   }
 
-  /** It asks no more: its socket is closed. */
+  /** It has ended: nobody reads its socket any more. */
   remove(listener: ProcessListener): void {
     // Before Linux 6.6 a socket that is closed counts on, and the kernel goes on telling nobody.
     if (this.#listens) this.#try(listener, (connector) => connector.rest());

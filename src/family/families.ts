@@ -3,6 +3,7 @@ import { procEvents } from "../../ffi/proc-connector/abi.ts";
 import { procEventBuffer, receiveProcEvent } from "../../ffi/proc-connector/calls.ts";
 import { ProcEventReader } from "../../ffi/proc-connector/reader.ts";
 import type { Log } from "../log.ts";
+import type { FamilyCells } from "./cells.ts";
 import { noFamily, unknownFamily } from "./family.ts";
 import { FamilyLookup, parentsOfAll } from "./lookup.ts";
 import { FamilyTree } from "./tree.ts";
@@ -18,24 +19,14 @@ export interface FamilySource {
 /** Where nobody runs commands. */
 export const noFamilies: FamilySource = { beginRead() {}, of: () => unknownFamily };
 
-/** Where the main thread and the one that asks meet: indices of Int32 cells that they share. */
-export interface FamilyCells {
-  /** 1 while commands, or what they left behind, may do something. */
-  readonly commandsAct: number;
-  /** The socket that tells of processes, plus 1; 0 if there is none. */
-  readonly processEventsFd: number;
-  /** Processes of commands that run, as of the last look at that socket. */
-  readonly familyMembers: number;
-}
-
 export interface FamiliesOptions {
   /** Shared with the main thread. */
   readonly counters: Int32Array;
   readonly cells: FamilyCells;
   readonly ownPid: number;
+  /** The guard of the gates is a child of ours and no command; 0: there is none. */
+  readonly guardPid: () => number;
   readonly log: Pick<Log, "warn">;
-  /** Commands may be running that were started before anybody told of them: they are looked up once. */
-  readonly comesLate?: boolean;
   /** Nothing waits in the queues whose records are asked about. */
   readonly allIsRead: () => boolean;
 }
@@ -55,9 +46,10 @@ export class Families implements FamilySource {
   readonly #lookup: FamilyLookup;
   readonly #buffer = procEventBuffer();
   readonly #events = new ProcEventReader(this.#buffer);
-  #isLate: boolean;
   /** What the socket had after the read in hand is known. */
   #isCurrent = false;
+  /** Commands ran before we were there: what they had started by then is told by nobody. */
+  #isLate: boolean;
   /** Messages were lost: what is not in the tree may be ours all the same. */
   #isUncertain = false;
   /** performance.now() of the next look, and before which a loss is not said again. */
@@ -66,9 +58,9 @@ export class Families implements FamilySource {
 
   constructor(options: FamiliesOptions) {
     this.#options = options;
-    this.#isLate = options.comesLate === true;
     this.#tree = new FamilyTree(options.ownPid);
     this.#lookup = new FamilyLookup(options.ownPid);
+    this.#isLate = this.#commandsAct;
   }
 
   /** How long poll(2) may wait, in milliseconds; -1: for ever. */
@@ -122,8 +114,6 @@ export class Families implements FamilySource {
     const fd = this.#fd;
     const now = performance.now();
     let isLoss = false;
-    if (this.#isLate) this.#tree.learn(parentsOfAll(), now);
-    this.#isLate = false;
     for (;;) {
       const length = receiveProcEvent(fd, this.#buffer);
       if (length === 0) break;
@@ -131,6 +121,9 @@ export class Families implements FamilySource {
       else this.#take(length, now);
     }
     if (isLoss) this.#lost(now);
+    if (this.#isLate) this.#tree.learn(parentsOfAll(), now);
+    this.#isLate = false;
+    this.#tree.disown(this.#options.guardPid());
     const { counters, cells } = this.#options;
     Atomics.store(counters, cells.familyMembers, this.#tree.living);
   }

@@ -53,6 +53,11 @@ export class FamilyTree {
     else this.#families.set(child, family);
   }
 
+  /** That child of ours is no command. @param pid 0: there is none */
+  disown(pid: number): void {
+    this.#forget(pid);
+  }
+
   /** A thread that is not the first one makes execve(2): it gets the number of the first, which has ended. */
   executed(pid: number): void {
     this.#gone.delete(pid);

@@ -4,21 +4,35 @@
  *
  * Nobody needs privilege for that: unshare(1) makes a mount namespace for whoever asks.
  */
-import { latin1Before } from "../../ffi/bytes.ts";
+import { cString, latin1Before, utf8 } from "../../ffi/bytes.ts";
 import { AT, type Fd, O, openFd } from "../../ffi/fd.ts";
-import { RawStatus, STATX_MNT_ID, STATX_MNT_ID_UNIQUE, statxLayout } from "../../ffi/files.ts";
+import { RawStatus, STATX_MNT_ID_UNIQUE, statxLayout } from "../../ffi/files.ts";
 import { POLLERR, POLLPRI, pollOne } from "../../ffi/poll.ts";
-import { cString, utf8 } from "../../ffi/bytes.ts";
 import { bytesOf, type MountInfo, mountsOf, seenFrom } from "./mount-info.ts";
 
+/** A file as it was opened. The path: the first `length` bytes, as the kernel gives them. */
+export interface Opened {
+  readonly eventFd: number;
+  /** Who has opened it: it is held, and so is its mount namespace. 0: not known. */
+  readonly pid: number;
+  readonly path: Uint8Array;
+  readonly length: number;
+  /** `FileState.mountId` */
+  readonly mountId: number;
+}
+
 export interface Names {
-  /** Its name as it was given is one in our own mount namespace. */
-  readonly isOurs: boolean;
-  /** Its other names there. */
+  /**
+   * Whether the name as it was given is one in our own mount namespace, or in another; "none": the file was
+   * opened by way of a mount that is in no namespace we could look into (open_tree(2), umount -l).
+   */
+  readonly given: "ours" | "foreign" | "none";
+  /** Its other names in ours. */
   readonly others: readonly Uint8Array[];
 }
 
-const onlyItsOwn: Names = { isOurs: true, others: [] };
+const onlyItsOwn: Names = { given: "ours", others: [] };
+const nowhere: Names = { given: "none", others: [] };
 
 /** Foreign mounts that are known; beyond that they are looked up anew. */
 const foreignMax = 1_000;
@@ -39,70 +53,73 @@ export class Aliases {
   readonly #status = new RawStatus();
   /** Its poll(2) tells of changes. */
   readonly #table: Fd = openFd(cString(utf8("/proc/self/mountinfo")), O.RDONLY);
-  #own: ReadonlyMap<number, MountInfo> = readOwn();
-  /** By mount: the other mounts of its filesystem, most often none. */
-  readonly #siblings = new Map<MountInfo, readonly MountInfo[]>();
+  readonly #own = new Map<number, MountInfo>();
+  /** Those of one filesystem: one, most often. */
+  readonly #byDevice = new Map<string, MountInfo[]>();
   readonly #foreign = new Map<string, Foreign>();
+  #isCurrent = false;
 
-  /**
-   * @param eventFd of the question
-   * @param pid of who asks: it is held, and so is its mount namespace
-   * @param path the first `length` bytes, as the kernel gives them
-   */
-  of(eventFd: number, pid: number, path: Uint8Array, length: number): Names {
+  constructor() {
+    this.#readOwn();
+  }
+
+  /** Mounts may have changed between two reads. */
+  beginRead(): void {
+    this.#isCurrent = false;
+  }
+
+  of(opened: Opened): Names {
     this.#lookIfChanged();
-    const id = this.#mountId(eventFd, STATX_MNT_ID);
-    if (id === null) return onlyItsOwn; // before Linux 5.8
-    const own = this.#own.get(Number(id));
-    const mount = own ?? this.#foreignMount(eventFd, pid, Number(id));
-    if (mount === null) return { isOurs: false, others: [] };
-    const siblings = this.#siblingsOf(mount);
-    if (siblings.length === 0)
-      return own === undefined ? { isOurs: false, others: [] } : onlyItsOwn;
+    const { mountId, path, length } = opened;
+    if (mountId < 0) return onlyItsOwn; // before Linux 5.8
+    const own = this.#own.get(mountId);
+    const mount = own ?? this.#foreignMount(opened);
+    if (mount === null) return nowhere;
+    const mounts = this.#byDevice.get(mount.device) ?? [];
+    if (own !== undefined && mounts.length === 1) return onlyItsOwn;
     const text = latin1Before(path, length);
-    const others = siblings.flatMap((one) => seenFrom(text, mount, one) ?? []);
-    return { isOurs: own !== undefined, others: others.map(bytesOf) };
+    const others = mounts.flatMap((one) =>
+      one === mount ? [] : (seenFrom(text, mount, one) ?? []),
+    );
+    return { given: own === undefined ? "foreign" : "ours", others: others.map(bytesOf) };
   }
 
   #lookIfChanged(): void {
-    if ((pollOne(this.#table.number, POLLPRI, 0) & (POLLPRI | POLLERR)) === 0) return;
-    this.#own = readOwn();
-    this.#siblings.clear();
+    if (this.#isCurrent) return;
+    this.#isCurrent = true;
+    if ((pollOne(this.#table.number, POLLPRI, 0) & (POLLPRI | POLLERR)) !== 0) this.#readOwn();
   }
 
-  #mountId(fd: number, wanted: number): bigint | null {
-    const status = this.#status;
-    if (status.readSome(noPath, AT.EMPTY_PATH | AT.STATX_DONT_SYNC, fd, wanted) !== 0) return null;
-    const answered = status.words[statxLayout.stx_mask >> 2]!;
-    if ((answered & wanted) === 0) return null;
-    const at = statxLayout.stx_mnt_id >> 2;
-    return BigInt(status.words[at]!) | (BigInt(status.words[at + 1]!) << 32n);
-  }
-
-  #siblingsOf(mount: MountInfo): readonly MountInfo[] {
-    const known = this.#siblings.get(mount);
-    if (known !== undefined) return known;
-    const siblings = [...this.#own.values()].filter(
-      (one) => one !== mount && one.device === mount.device,
-    );
-    this.#siblings.set(mount, siblings);
-    return siblings;
+  #readOwn(): void {
+    this.#own.clear();
+    this.#byDevice.clear();
+    for (const mount of mountsOf("self")) {
+      this.#own.set(mount.id, mount);
+      const others = this.#byDevice.get(mount.device);
+      if (others === undefined) this.#byDevice.set(mount.device, [mount]);
+      else others.push(mount);
+    }
   }
 
   /** In the mount namespace of who asks. */
-  #foreignMount(eventFd: number, pid: number, id: number): MountInfo | null {
-    const unique = this.#mountId(eventFd, STATX_MNT_ID_UNIQUE); // Linux 6.8: never used again
-    const key = unique === null ? null : String(unique);
+  #foreignMount({ eventFd, pid, mountId }: Opened): MountInfo | null {
+    const key = this.#uniqueIdOf(eventFd);
     const known = key === null ? undefined : this.#foreign.get(key);
     const now = performance.now();
     if (known !== undefined && known.until > now) return known.mount;
-    const mount = pid === 0 ? null : (mountsOf(pid).find((one) => one.id === id) ?? null);
+    const mount = pid === 0 ? null : (mountsOf(pid).find(({ id }) => id === mountId) ?? null);
     if (this.#foreign.size >= foreignMax) this.#foreign.clear();
     if (key !== null) this.#foreign.set(key, { mount, until: now + foreignMs });
     return mount;
   }
-}
 
-function readOwn(): ReadonlyMap<number, MountInfo> {
-  return new Map(mountsOf("self").map((one) => [one.id, one]));
+  /** Never used again. @returns null before Linux 6.8 */
+  #uniqueIdOf(fd: number): string | null {
+    const { words } = this.#status;
+    const flags = AT.EMPTY_PATH | AT.STATX_DONT_SYNC;
+    if (this.#status.readSome(noPath, flags, fd, STATX_MNT_ID_UNIQUE) !== 0) return null;
+    if ((words[statxLayout.stx_mask >> 2]! & STATX_MNT_ID_UNIQUE) === 0) return null;
+    const at = statxLayout.stx_mnt_id >> 2;
+    return `${words[at + 1]!}.${words[at]!}`;
+  }
 }

@@ -15,7 +15,7 @@ export class Askers {
     if (pid === 0) return unknownActor;
     const known = this.#known.get(pid);
     if (known !== undefined) return known;
-    const { comm, commLength, exe, exeLength, uid } = readProcess(pid);
+    const { comm, commLength, exe, exeLength, uid } = readProcess(pid, false);
     const facts: ActorFacts = {
       comm: commLength === 0 ? null : comm.slice(0, commLength),
       exe: exeLength === 0 ? null : exe.slice(0, exeLength),

@@ -33,6 +33,16 @@ export class Court {
     return this.#matcher.match(path, length, question);
   }
 
+  /** As `indexFor`, of a file whose directory cannot be told. */
+  indexAnywhere(path: Uint8Array, length: number, question: Question): number {
+    return this.#matcher.matchAnywhere(path, length, question);
+  }
+
+  /** Whether a gate denies without asking anybody. */
+  denies(index: number): boolean {
+    return this.plan.gates[index]!.decision.kind === "deny";
+  }
+
   /** What the kernel is told. */
   responseFor(gate: PlannedGate, verdict: Verdict): number {
     const { allow, deny } = this.#responses.get(gate)!;

@@ -1,6 +1,15 @@
 /** What a question's file is now, asked of its descriptor: nothing is looked up by a path. */
 import { AT } from "../../ffi/fd.ts";
-import { RawStatus, S_IFDIR, S_IFLNK, S_IFMT, S_IFREG, statxLayout } from "../../ffi/files.ts";
+import {
+  RawStatus,
+  S_IFDIR,
+  S_IFLNK,
+  S_IFMT,
+  S_IFREG,
+  STATX_BASIC_STATS,
+  STATX_MNT_ID,
+  statxLayout,
+} from "../../ffi/files.ts";
 import type { FileFacts, FileType } from "../rule/subject.ts";
 
 const types = new Map<number, FileType>([
@@ -14,6 +23,8 @@ const noPath = new Uint8Array(1);
 /** As the kernel has it: a server is not asked, which might not answer. */
 const flags = AT.EMPTY_PATH | AT.STATX_DONT_SYNC;
 
+const wanted = STATX_BASIC_STATS | STATX_MNT_ID;
+
 const nanosecondsPerSecond = 1e9;
 
 export class FileState {
@@ -22,7 +33,7 @@ export class FileState {
 
   /** @returns false if it cannot be asked */
   read(fd: number): boolean {
-    return this.#status.read(noPath, flags, fd) === 0;
+    return this.#status.readSome(noPath, flags, fd, wanted) === 0;
   }
 
   get facts(): FileFacts {
@@ -48,6 +59,12 @@ export class FileState {
     const major = this.#word(statxLayout.stx_dev_major);
     const minor = this.#word(statxLayout.stx_dev_minor);
     return `${major}:${minor}:${this.#view.getBigUint64(statxLayout.stx_ino, true)}`;
+  }
+
+  /** The mount by which it was opened, as `MountInfo.id`; -1 before Linux 5.8. */
+  get mountId(): number {
+    const answered = this.#word(statxLayout.stx_mask) & STATX_MNT_ID;
+    return answered === 0 ? -1 : this.#word(statxLayout.stx_mnt_id);
   }
 
   /** Nanoseconds since 1970, as near as a double has it. */

@@ -68,6 +68,8 @@ export class Judge {
   #now = 0;
   /** `#state` is that of its file; null: nobody has asked. */
   #hasState: boolean | null = null;
+  /** No command could be told which file it is. */
+  #isNameless = false;
   readonly #question = { events: 0, facts: () => this.#facts(), actor: () => this.#actor() };
 
   /** @throws {SyscallError} ENOENT if /proc is not mounted */
@@ -86,6 +88,7 @@ export class Judge {
 
   beginRead(): void {
     this.#askers.beginRead();
+    this.#aliases.beginRead();
   }
 
   /** What facron and its commands do is never held up. */
@@ -98,6 +101,7 @@ export class Judge {
     this.#asking = asking;
     this.#now = now;
     this.#hasState = null;
+    this.#isNameless = false;
     this.#question.events = asking.events;
     this.#path = this.#links.path;
     this.#length = this.#nameLength(asking.eventFd);
@@ -129,19 +133,28 @@ export class Judge {
     }
   }
 
-  /** -1: none is about it; nor is any about what has no name that could be told. */
+  /** -1: none is about it. */
   #indexOfGate(): number {
-    if (this.#length === 0) return -1;
-    const index = this.#court.indexFor(this.#path, this.#length, this.#question);
-    return index >= 0 && !this.#court.asksOfWholeFilesystems ? index : this.#indexByOthers(index);
+    if (this.#length === 0) return this.#indexAnywhere(); // longer than PATH_MAX
+    const court = this.#court;
+    const index = court.indexFor(this.#path, this.#length, this.#question);
+    const isSettled = index >= 0 && !court.asksOfWholeFilesystems && court.denies(index);
+    return isSettled ? index : this.#indexByOthers(index);
   }
 
-  /** By its other names: of a file that a gate names, and by way of other mounts. */
+  /**
+   * By its other names: of a file that a gate names, and by way of other mounts. Else whoever makes a mount
+   * namespace could give a file the name of one that is allowed.
+   */
   #indexByOthers(byName: number): number {
+    if (!this.#readState()) return byName;
     const { eventFd, pid } = this.#asking;
-    const { isOurs, others } = this.#aliases.of(eventFd, pid, this.#path, this.#length);
-    const linked = this.#court.fileNamed(() => (this.#readState() ? this.#state.inode : null));
-    let first = isOurs ? byName : -1;
+    const { mountId } = this.#state;
+    const [path, length] = [this.#path, this.#length];
+    const { given, others } = this.#aliases.of({ eventFd, pid, path, length, mountId });
+    const linked = this.#court.fileNamed(() => this.#state.inode);
+    if (given === "none" && linked === null) return this.#indexAnywhere();
+    let first = given === "ours" ? byName : -1;
     for (const path of linked === null ? others : [linked, ...others]) {
       const index = this.#court.indexFor(path, path.length, this.#question);
       if (index < 0 || (first >= 0 && index >= first)) continue;
@@ -150,6 +163,12 @@ export class Judge {
       this.#length = path.length;
     }
     return first;
+  }
+
+  /** Of a file without a name that would be worth anything to us. */
+  #indexAnywhere(): number {
+    this.#isNameless = true;
+    return this.#court.indexAnywhere(this.#path, this.#length, this.#question);
   }
 
   #nameLength(eventFd: number): number {
@@ -164,6 +183,7 @@ export class Judge {
   #ask(gate: PlannedGate, index: number, ask: PlannedAsk): void {
     const { tally, pendingMax } = this.#options;
     if (this.#court.plan.dryRun) return this.#endInHand(gate, "allow", "verdict");
+    if (this.#isNameless) return this.#endInHand(gate, ask.onError, "error");
     const key = this.#keyFor(index);
     const known = key === null ? null : this.#answers.get(key, this.#now);
     if (known !== null) return this.#endInHand(gate, known, "cache");

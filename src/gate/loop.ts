@@ -13,8 +13,10 @@ import {
   FAN_OPEN_EXEC_PERM,
   FAN_OPEN_PERM,
   FAN_PRE_ACCESS,
+  infoRangeLayout,
+  metadataLayout,
 } from "../../ffi/fanotify/abi.ts";
-import { FanotifyReader } from "../../ffi/fanotify/reader.ts";
+import { FanotifyReader, InfoReader, rangeOf } from "../../ffi/fanotify/reader.ts";
 import { fileLimitOf } from "../../ffi/limits.ts";
 import { POLLIN, PollSet } from "../../ffi/poll.ts";
 import { Families } from "../family/families.ts";
@@ -32,8 +34,11 @@ import { Pulse } from "./pulse.ts";
 import { Replies } from "./replies.ts";
 import { Tally } from "./tally.ts";
 
-/** Some 170 questions at a time: each brings an open descriptor. */
-const readBytes = 4096;
+/** Questions at a time: each brings an open descriptor. The guard sees us once per read. */
+const readUsualMax = 170;
+
+/** The longest there is: with a range (FAN_PRE_ACCESS). One must fit, or read(2) fails (EINVAL) for ever. */
+const longestBytes = metadataLayout.size + infoRangeLayout.size;
 
 const groupSlot = 0;
 const wakeSlot = 1;
@@ -56,8 +61,9 @@ export class GateLoop {
   readonly #cells: Int32Array;
   readonly #pulse: Pulse;
   readonly #poll = new PollSet(2);
-  readonly #buffer = new Uint8Array(readBytes);
-  readonly #events = new FanotifyReader(this.#buffer);
+  readonly #buffer: Uint8Array;
+  readonly #events: FanotifyReader;
+  readonly #info: InfoReader;
   readonly #outbox: Outbox;
   readonly #tally = new Tally();
   readonly #judge: Judge;
@@ -75,15 +81,24 @@ export class GateLoop {
     this.#log = logOver(port);
     this.#cells = new Int32Array(start.shared);
     this.#pulse = new Pulse(start.pulseFd);
+    const descriptors = descriptorsMax();
+    const readMax = Math.min(readUsualMax, descriptors);
+    this.#buffer = new Uint8Array(Math.max(readMax * metadataLayout.size, longestBytes));
+    this.#events = new FanotifyReader(this.#buffer);
+    this.#info = new InfoReader(this.#events);
     const send = port.send.bind(port);
     this.#outbox = new Outbox({ send, cells: this.#cells });
     this.#courts = new Courts(start.plan);
     const replies = new Replies(start.groupFd, this.#log);
     const nowNanoseconds = (): number => nowMicroseconds() * 1000;
     const parts = { replies, outbox: this.#outbox, tally: this.#tally, send, nowNanoseconds };
-    this.#judge = new Judge(this.#courts.inForce, { ...parts, pendingMax: pendingMax() });
+    this.#judge = new Judge(this.#courts.inForce, {
+      ...parts,
+      pendingMax: Math.min(pendingUsualMax, descriptors),
+    });
     this.#families = new Families({
-      ...{ counters: this.#cells, cells: gateCells, ownPid, log: this.#log, comesLate: true },
+      ...{ counters: this.#cells, cells: gateCells, ownPid, log: this.#log },
+      guardPid: () => this.#pulse.guardPid,
       allIsRead: () => bytesReadable(start.groupFd) === 0,
     });
     this.#follow(this.#courts.inForce);
@@ -132,6 +147,7 @@ export class GateLoop {
       this.#asking.eventFd = fd;
       this.#asking.events = gateEventsOf(events.mask);
       this.#asking.pid = pid;
+      this.#asking.range = events.infoStart < events.infoEnd ? rangeOf(events, this.#info) : null;
       this.#judge.decide(this.#asking, now);
     }
   }
@@ -225,7 +241,10 @@ function gateEventsOf(mask: number): number {
   );
 }
 
-/** A quarter of the descriptors that we may have. */
-function pendingMax(): number {
-  return Math.min(pendingUsualMax, Math.floor(fileLimitOf(0)!.soft / 4));
+/**
+ * A quarter of the descriptors that we may have: so many may be read at once, and so many wait for commands.
+ * A question for which none is free is refused by the kernel.
+ */
+function descriptorsMax(): number {
+  return Math.max(1, Math.floor(fileLimitOf(0)!.soft / 4));
 }

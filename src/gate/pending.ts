@@ -35,6 +35,8 @@ export class Pending {
   readonly #byId = new Map<number, Asked>();
   #lastId = 0;
   #processes = 0;
+  /** performance.now(); no deadline is before it. */
+  #earliest = Infinity;
 
   /** Processes that wait. */
   get processes(): number {
@@ -50,6 +52,7 @@ export class Pending {
     const asked: Asked = { ...question, id: ++this.#lastId, waiting: [] };
     if (asked.key !== "") this.#byKey.set(asked.key, asked);
     this.#byId.set(asked.id, asked);
+    this.#earliest = Math.min(this.#earliest, asked.deadline);
     return asked;
   }
 
@@ -70,7 +73,13 @@ export class Pending {
 
   /** The next whose time is over. */
   takeOverdue(now: number): Asked | null {
-    for (const { id, deadline } of this.#byId.values()) if (deadline <= now) return this.take(id);
+    if (now < this.#earliest) return null;
+    let earliest = Infinity;
+    for (const { id, deadline } of this.#byId.values()) {
+      if (deadline <= now) return this.take(id);
+      earliest = Math.min(earliest, deadline);
+    }
+    this.#earliest = earliest;
     return null;
   }
 
@@ -79,10 +88,8 @@ export class Pending {
     this.#byKey.clear();
   }
 
-  /** performance.now() of the next deadline; Infinity if nothing waits. */
+  /** performance.now() before which no deadline is; Infinity if nothing waits. */
   get nextDeadline(): number {
-    let next = Infinity;
-    for (const { deadline } of this.#byId.values()) next = Math.min(next, deadline);
-    return next;
+    return this.#byId.size === 0 ? Infinity : this.#earliest;
   }
 }

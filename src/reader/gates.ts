@@ -10,9 +10,10 @@ import { type Log, quoted } from "../log.ts";
 import type { RuleSet } from "../rule/rule-set.ts";
 import type { Backend } from "../watch/backend.ts";
 import { cannotWatch, causeOf } from "../watch/explain.ts";
+import { FanotifyBackend } from "../watch/fanotify.ts";
 import { GatedBackend } from "../watch/gated-backend.ts";
 import { isUnsupportedFilesystem, type JointBackend } from "../watch/joint-backend.ts";
-import { Ladder, openReal } from "../watch/ladder.ts";
+import { Ladder, type OpenBackend, openReal } from "../watch/ladder.ts";
 import { isLimit } from "../watch/limits.ts";
 import { OpenPath } from "../watch/open-path.ts";
 import { OwnOutputs } from "../watch/own-outputs.ts";
@@ -29,6 +30,14 @@ import { Refusals } from "./refusals.ts";
 import { wantsOf } from "./root-wants.ts";
 import type { ClaimedPath } from "./rungs.ts";
 import type { Tables } from "./tables.ts";
+
+/** What facron does itself is followed too: nothing of it is told, so it does not feed on itself. */
+const nobody = -1;
+
+const openForGates: OpenBackend = {
+  ...openReal,
+  fanotify: (options) => new FanotifyBackend(nobody, options),
+};
 
 export interface GateWatchOptions {
   readonly log: Log;
@@ -56,7 +65,7 @@ export class GateWatch {
     this.#permissions = new PermissionMarks((path, error) => this.#sayPreAccess(path, error));
     this.#wide = new WideMarks(this.#permissions);
     this.#ladder = new Ladder(
-      openReal,
+      openForGates,
       (first, spares) => new GatedBackend(first, spares, this.#permissions),
     );
     this.refusals = new Refusals(this.#ladder, options.log);

@@ -168,6 +168,8 @@ export const sharedCounters = {
   processEventsFd: 4,
   /** Processes of commands that run, as of the last look at that socket. */
   familyMembers: 5,
+  /** Of the process that looks after the gates; 0 if there is none. */
+  guardPid: 6,
 } as const;
 
 export type ToReader =

@@ -62,6 +62,7 @@ export function wire(start: ReaderStart, port: ReaderPort, { onRootGone }: Wirin
   const actors = new Actors(unknownActors);
   const families = new Families({
     ...{ counters, cells: sharedCounters, log, ownPid: process.pid },
+    guardPid: () => Atomics.load(counters, sharedCounters.guardPid),
     allIsRead: () => tables.list.every(({ backend }) => isAllRead(backend)),
   });
   const mounts = new MountWatch();

@@ -95,9 +95,15 @@ export class GateMatcher {
     return -1;
   }
 
-  /** Whether any gate is about things in the directory that a path is in. */
-  knows(path: Uint8Array, length: number): boolean {
-    return this.#candidatesIn(path, path.lastIndexOf(slash, length - 1) + 1).length > 0;
+  /**
+   * The same of a file whose directory cannot be told: as if it lay right in each directory that a gate is
+   * about. Not of gates on a whole mount or filesystem: the kernel asks them about what is anywhere else, too.
+   */
+  matchAnywhere(path: Uint8Array, length: number, question: Question): number {
+    const cut = path.lastIndexOf(slash, length - 1) + 1;
+    const found = this.#candidatesOfRoots();
+    const first = found.find((one) => this.#isAbout(one, path, cut, length, question));
+    return first?.gate.index ?? -1;
   }
 
   #isAbout(
@@ -138,15 +144,38 @@ export class GateMatcher {
   }
 
   #findCandidates(directory: Uint8Array): readonly Candidate[] {
-    const found: Candidate[] = [];
-    for (const root of this.#roots.values())
-      for (const claim of root.claims) {
-        const gate = this.#gates[claim.gate];
-        const candidate = gate === undefined ? null : candidateOf(gate, claim, root, directory);
-        if (candidate !== null) found.push(candidate);
-      }
-    return found.sort((a, b) => a.gate.index - b.gate.index);
+    return inOrder(
+      [...this.#roots.values()].flatMap((root) => this.#candidatesOf(root, directory)),
+    );
   }
+
+  #candidatesOfRoots(): readonly Candidate[] {
+    const found = [...this.#roots.values()].flatMap((root) =>
+      this.#candidatesOf(root, directoryOf(root)),
+    );
+    return inOrder(found.filter(({ gate }) => gate.planned.scope === "tree"));
+  }
+
+  #candidatesOf(root: GatedRoot, directory: Uint8Array): Candidate[] {
+    return root.claims.flatMap((claim) => {
+      const gate = this.#gates[claim.gate];
+      return (gate === undefined ? null : candidateOf(gate, claim, root, directory)) ?? [];
+    });
+  }
+}
+
+function inOrder(candidates: Candidate[]): readonly Candidate[] {
+  return candidates.sort((a, b) => a.gate.index - b.gate.index);
+}
+
+/** The root itself if it is one, else that which it is in; with a slash at its end. */
+function directoryOf({ path, isDirectory }: GatedRoot): Uint8Array {
+  if (!isDirectory) return path.slice(0, path.lastIndexOf(slash) + 1);
+  if (path.length === 1) return path;
+  const directory = new Uint8Array(path.length + 1);
+  directory.set(path);
+  directory[path.length] = slash;
+  return directory;
 }
 
 function compiled(planned: PlannedGate, index: number): CompiledGate {

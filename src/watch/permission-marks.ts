@@ -11,6 +11,7 @@ import {
 import {
   type PermissionObject,
   permissionMarkAdd,
+  permissionMarkCall,
   permissionMarkRemove,
   permissionMarksFlush,
 } from "../../ffi/fanotify/permission.ts";
@@ -162,16 +163,23 @@ export class PermissionMarks {
   put(
     object: PermissionObject,
     path: Uint8Array,
-    { before, after }: { readonly before: number; readonly after: number },
+    { before, after: wanted }: { readonly before: number; readonly after: number },
   ): void {
+    const after = this.#withoutConflict(path, wanted);
     const [common, preAccess] = parted(after);
     const surplus = before & ~after;
-    // One mark cannot have both, not even for a moment.
     const inTheWay = surplus & (FAN_ONDIR | FAN_PRE_ACCESS);
     if (inTheWay !== 0) this.#take(object, path, inTheWay);
     if ((common & ~flags) !== 0) permissionMarkAdd(this.#group, object, path, common);
     if (preAccess !== 0) this.#addPreAccess(object, path, preAccess);
     if ((surplus & ~inTheWay) !== 0) this.#take(object, path, surplus & ~inTheWay);
+  }
+
+  /** One mark cannot have both, not even for a moment; what is opened counts more than what is read. */
+  #withoutConflict(path: Uint8Array, mask: number): number {
+    if ((mask & FAN_ONDIR) === 0 || (mask & FAN_PRE_ACCESS) === 0) return mask;
+    this.#onPreAccessRefused(path, new SyscallError(permissionMarkCall, Errno.EEXIST));
+    return mask & ~FAN_PRE_ACCESS;
   }
 
   #addPreAccess(object: PermissionObject, path: Uint8Array, mask: number): void {

@@ -7,7 +7,7 @@
 import { expect, test } from "bun:test";
 import { fromLatin1, latin1, textOrNull, utf8 } from "../../ffi/bytes.ts";
 import { convertToToml } from "../../src/config/convert.ts";
-import type { Parsed, PlacedRule } from "../../src/config/source.ts";
+import type { Parsed, PlacedGate, PlacedRule } from "../../src/config/source.ts";
 import { parseToml } from "../../src/config/toml.ts";
 import { ConfigError, formatProblem, type ConfigProblem } from "../../src/errors.ts";
 import { type Dialect, dialects, goldenBytes, goldenNames, parseAs } from "./dialects.ts";
@@ -25,6 +25,9 @@ const pieces: Readonly<Record<Dialect["name"], readonly string[]>> = {
     ...[
       " FAN_OPEN ",
       "/f open /bin/sh\n",
+      "/f FAN_OPEN_PERM|FAN_EVENT_ON_CHILD /bin/sh $$\n",
+      "FAN_ACCESS_PERM",
+      "open_exec_perm",
       "\n/g IN_MOVE|IN_OPEN,IN_CLOSE ",
       "\xef\xbb\xbf",
       "\r\n",
@@ -57,6 +60,10 @@ const pieces: Readonly<Record<Dialect["name"], readonly string[]>> = {
     ],
     ...[
       '[[rule]]\nwatch = "/f"\non = "open"\n',
+      '[[gate]]\nwatch = "/f"\non = "open_perm"\nverdict = "deny"\n',
+      '[[gate]]\nwatch = "/f"\non = "open_perm"\nask = ',
+      "timeout = ",
+      'errno = "EBUSY"\n',
       "settle = ",
       "umask = ",
       "batch = { max = 2, ",
@@ -121,6 +128,7 @@ function outcomeOf(dialect: Dialect, text: string): "rules" | "errors" {
     const { rules, gates, warnings } = parseAs(dialect, bytes, "fuzz");
     warnings.forEach(check);
     for (const placed of rules) checkRule(placed, text);
+    for (const placed of gates) checkGate(placed, text);
     if (dialect.name !== "toml") checkConversion(dialect, bytes, { rules, gates }, text);
     return "rules";
   } catch (error) {
@@ -140,6 +148,17 @@ function checkRule({ rule, isNamed }: PlacedRule, text: string): void {
     condition.every(({ groups }) => groups.length > 0 && groups.every((group) => group > 0)) &&
     (command === null || command.words.length > 0);
   if (!sound) throw new Error(`unsound rule ${name} from ${JSON.stringify(text)}`);
+}
+
+function checkGate({ gate, isNamed }: PlacedGate, text: string): void {
+  const { name, watch, events, decision } = gate;
+  const sound =
+    (isNamed || /^fuzz:\d+$/.test(name)) &&
+    watch.length > 0 &&
+    watch.every(({ path }) => /^\/(?!.*\/\/)(.*[^/])?$/s.test(latin1(path)) && !path.includes(0)) &&
+    events > 0 &&
+    (decision.kind !== "ask" || (decision.command.words.length > 0 && decision.timeoutMs > 0));
+  if (!sound) throw new Error(`unsound gate ${name} from ${JSON.stringify(text)}`);
 }
 
 function checkConversion(

@@ -117,6 +117,14 @@ test("incron's tables become one at a time for the whole rule", () => {
 
 test("editors learn of every key from the schema", () => {
   const schema = JSON.stringify(tomlJsonSchema());
-  for (const key of ["max_backoff", "memory_max", "paths0", "drop_oldest", "state_dir"])
+  for (const key of [
+    "max_backoff",
+    "memory_max",
+    "paths0",
+    "drop_oldest",
+    "state_dir",
+    "on_timeout",
+    "gate_log",
+  ])
     expect(schema).toContain(`"${key}"`);
 });

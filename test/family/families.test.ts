@@ -27,12 +27,14 @@ interface Scene {
   readonly families: Families;
   readonly counters: Int32Array;
   readonly said: string[];
+  /** 0: there is none. */
+  readonly guard: { pid: number };
   /** Reads what is queued. @returns the families of the writers, in order */
   writers(): number[];
 }
 
 /** A directory whose writers are told, and families as the reader has them; `hasConnector`: by netlink. */
-function scene({ hasConnector = true } = {}): Scene {
+function scene({ hasConnector = true, acts = true } = {}): Scene {
   const dir = tempDir();
   const group: Fd = fanotifyInit({ unlimitedMarks: true });
   fanotifyMarkAdd(group.number, cString(utf8(dir.path)), FAN_CLOSE_WRITE | FAN_EVENT_ON_CHILD);
@@ -41,12 +43,14 @@ function scene({ hasConnector = true } = {}): Scene {
   atTestEnd(() => (connector.close(), group.close()));
   const counters = new Int32Array(16);
   counters[cells.processEventsFd] = hasConnector ? connector.fd + 1 : 0;
-  counters[cells.commandsAct] = 1;
+  counters[cells.commandsAct] = acts ? 1 : 0;
   const said: string[] = [];
   const log = { warn: (text: string) => void said.push(text) };
   let isRead = true;
+  const guard = { pid: 0 };
   const families = new Families({
     ...{ counters, cells, log, ownPid: process.pid },
+    guardPid: () => guard.pid,
     allIsRead: () => isRead,
   });
   connector.listen();
@@ -64,7 +68,7 @@ function scene({ hasConnector = true } = {}): Scene {
       isRead = true;
     }
   };
-  return { dir, connector, families, counters, said, writers };
+  return { dir, connector, families, counters, said, guard, writers };
 }
 
 /** Its pid, once it has ended. */
@@ -158,6 +162,32 @@ describe("Families by the connector", () => {
     expect(families.timeoutMs).toBe(100);
     counters[cells.commandsAct] = 0;
     expect(families.timeoutMs).toBe(10_000);
+  });
+
+  rootTest("what commands that ran before have started is known to be theirs", async () => {
+    const f = tempDir().join("f");
+    const script = `sh -c 'echo >${f}; read line; echo >"$line"; read line'; true`;
+    const command = Bun.spawn(["sh", "-c", script], { stdin: "pipe" });
+    atTestEnd(() => command.kill("SIGKILL"));
+    await waitFor(() => Bun.file(f).exists(), { what: "the command's child" });
+    const { dir, writers } = scene();
+    command.stdin.write(`${dir.join("f")}\n`);
+    await command.stdin.flush();
+    let found: number[] = [];
+    await waitFor(() => (found = writers()).length > 0, { what: "the record" });
+    expect(found).toEqual([command.pid]);
+  });
+
+  rootTest("the guard is a child of ours and no command, whenever it has started", () => {
+    const { families, counters, guard } = scene();
+    const child = Bun.spawn(["sleep", "60"]);
+    atTestEnd(() => child.kill("SIGKILL"));
+    families.lookNow();
+    expect(counters[cells.familyMembers]).toBe(1); // before anybody has said so
+    guard.pid = child.pid;
+    families.lookNow();
+    expect(counters[cells.familyMembers]).toBe(0);
+    expect(families.of(child.pid)).toBe(noFamily);
   });
 
   rootTest("when nothing acts, nothing is asked and nothing is waited for", () => {

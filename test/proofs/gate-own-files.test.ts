@@ -6,7 +6,7 @@
  */
 import { expect } from "bun:test";
 import { copyFileSync, mkdirSync, openSync, readFileSync, writeFileSync } from "node:fs";
-import { linesOf } from "../cli/support.ts";
+import { answerTo, linesOf } from "../cli/support.ts";
 import { mountImage } from "../helpers/mount.ts";
 import { report } from "../helpers/report.ts";
 import { binaryPath, runBinary } from "../helpers/run-binary.ts";
@@ -28,13 +28,21 @@ const killAfterSeconds = 60 + loadSeconds * 2;
 proofTest(
   "scope filesystem over facron's own files: nothing hangs",
   async () => {
+    await answerTo(["--version"]); // builds what is copied
     const dir = tempDir();
     const own = mountImage(dir.join("own"), "ext4").path;
     const config = furnish(own);
     const [lines, log] = [`${own}/log/lines`, `${own}/log/log`];
     const load = makeLoad({ tree: `${own}/tree` });
     await using facron = runBinary(["-c", config], {
-      command: ["timeout", "-s", "KILL", String(killAfterSeconds), `${own}/bin/facron`],
+      command: [
+        "timeout",
+        "--foreground",
+        "-s",
+        "KILL",
+        String(killAfterSeconds),
+        `${own}/bin/facron`,
+      ],
       stdout: openSync(lines, "a"),
       stderr: openSync(log, "a"),
     });

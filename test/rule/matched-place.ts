@@ -141,6 +141,7 @@ export class Place {
     const ignore = () => {};
     const table = {
       backend,
+      serves: "rules",
       noticeName: ignore,
       checkRoot: ignore,
       afterRead: ignore,
