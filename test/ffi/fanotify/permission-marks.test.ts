@@ -46,7 +46,9 @@ describe.each([
     expect(marksOf(group.number)).toEqual([`${kind} 10000`]);
     permissionMarkRemove(group.number, object, path, FAN_OPEN_PERM);
     expect(marksOf(group.number)).toEqual([]);
-    expect(() => permissionMarkRemove(group.number, object, path, FAN_OPEN_PERM)).toThrow("ENOENT");
+    expect(() => permissionMarkRemove(group.number, object, path, FAN_OPEN_PERM)).toThrow(
+      "no such file",
+    );
   });
 });
 
