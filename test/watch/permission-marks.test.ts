@@ -8,6 +8,8 @@ import { FAN_EVENT_ON_CHILD, FAN_OPEN_PERM } from "../../ffi/fanotify/abi.ts";
 import { permissionGroup } from "../../ffi/fanotify/permission.ts";
 import { Interests } from "../../src/rule/matcher.ts";
 import { RuleSet } from "../../src/rule/rule-set.ts";
+import { Recoveries } from "../../src/reader/recoveries.ts";
+import { CatchUp } from "../../src/watch/catch-up.ts";
 import type { EventSink } from "../../src/watch/backend.ts";
 import { FanotifyBackend } from "../../src/watch/fanotify.ts";
 import { GatedBackend } from "../../src/watch/gated-backend.ts";
@@ -47,15 +49,20 @@ function tableOf(name: "fanotify" | "inotify", group: number) {
   return { table, permissions };
 }
 
+/** What is read is dropped. */
+const lost: EventSink = {
+  ...{ self: nothing, child: nothing, renamed: nothing, beginGroup: nothing, endGroup: nothing },
+  ...{ directoryEntry: nothing, directoryMoved: nothing, markGone: nothing, overflow: nothing },
+};
+
 /** As the loop does, but for rules. */
 function follow(table: WatchTable): void {
   const sink: EventSink = {
+    ...lost,
     self: ({ root, parent }) => parent === null && table.checks.check(root, "moved"),
-    ...{ child: nothing, renamed: nothing, beginGroup: nothing, endGroup: nothing },
     directoryEntry: (node, entry) => table.directoryEntry(node, entry),
     directoryMoved: (move) => table.directoryMoved(move),
     markGone: (mark, reason) => table.markGone(mark, reason),
-    overflow: nothing,
   };
   while (table.backend.read(sink) > 0) table.afterRead();
   for (let slice = 0; table.needsWalk && slice < 100; slice++) table.walk(64);
@@ -136,6 +143,34 @@ describe.each(["fanotify", "inotify"] as const)("told by %s", (name) => {
     for (const root of [...table.roots.values()]) table.roots.remove(root);
     expect(marked(group.number)).toEqual([]);
     expect(permissions.count).toBe(0);
+  });
+
+  rootTest("what lost records told of is found, and the log says what it means for gates", () => {
+    const dir = tempDir();
+    dir.mkdir("T");
+    const group = permissionGroup({ preContent: false, audit: false });
+    atTestEnd(() => group.close());
+    const { table } = tableOf(name, group.number);
+    setRoot(table, dir.join("T"));
+    dir.mkdir("T/A/B");
+    while (table.backend.read(lost) > 0);
+    const log: string[] = [];
+    const say = (text: string): void => void log.push(text);
+    const recoveries = new Recoveries({
+      catchUp: new CatchUp(nothing),
+      log: { info: say, warn: say, error: say },
+    });
+    recoveries.lost(table);
+    for (let step = 0; recoveries.isActive && step < 100; step++) {
+      recoveries.step();
+      follow(table);
+    }
+    expect(marked(group.number)).toEqual(directoriesIn(dir.join("T")));
+    expect(log).toEqual([
+      expect.stringMatching(
+        /^Gates may be missing on new directories until a look has found them: /,
+      ),
+    ]);
   });
 
   rootTest("roots in each other: what one gives up stays with the other", () => {
