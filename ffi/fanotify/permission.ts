@@ -17,6 +17,7 @@ import {
   FAN_MARK_MOUNT,
   FAN_MARK_REMOVE,
   FAN_NONBLOCK,
+  FAN_PRE_ACCESS,
   FAN_UNLIMITED_MARKS,
   FAN_UNLIMITED_QUEUE,
   responseLayout,
@@ -39,7 +40,7 @@ export interface PermissionGroupOptions {
  *
  * @throws {SyscallError} EPERM without CAP_SYS_ADMIN in the first user namespace, or CAP_AUDIT_WRITE;
  *   EINVAL if the kernel is built without CONFIG_FANOTIFY_ACCESS_PERMISSIONS or, with `audit`, without
- *   CONFIG_AUDIT; EMFILE, ENOSYS
+ *   CONFIG_AUDIT; EOPNOTSUPP for `preContent` before Linux 6.14; EMFILE, ENOSYS
  */
 export function permissionGroup({ preContent, audit }: PermissionGroupOptions): Fd {
   const flags =
@@ -50,7 +51,23 @@ export function permissionGroup({ preContent, audit }: PermissionGroupOptions): 
     FAN_UNLIMITED_MARKS |
     (audit ? FAN_ENABLE_AUDIT : 0);
   const eventFlags = O.RDONLY | O.LARGEFILE | O.CLOEXEC | O.NONBLOCK;
-  return new Fd(check(libc.fanotify_init(flags, eventFlags), "fanotify_init"));
+  const group = new Fd(check(libc.fanotify_init(flags, eventFlags), "fanotify_init"));
+  // The class is older than what it is for, and FAN_DENY_ERRNO is of the same kernel as FAN_PRE_ACCESS.
+  if (!preContent || knowsEvents(group.number, FAN_PRE_ACCESS)) return group;
+  group.close();
+  throw new SyscallError("fanotify_init with FAN_CLASS_PRE_CONTENT", Errno.EOPNOTSUPP);
+}
+
+const noDirectory = -1;
+
+/**
+ * Whether a group takes marks with these bits: asked of the kernel by a mark on nothing. It looks at the
+ * mask (EINVAL) before it looks for what is to be marked (EBADF).
+ */
+export function knowsEvents(group: number, mask: number): boolean {
+  const path = new Uint8Array([0x2e, 0]);
+  const result = libc.fanotify_mark(group, FAN_MARK_ADD, mask >>> 0, noDirectory, path);
+  return result >= 0 || lastErrno() !== Errno.EINVAL;
 }
 
 /** What a mark is on: the inode that a path leads to, its mount, or its filesystem (Linux 4.20). */

@@ -194,6 +194,8 @@ export function whyNoGates(error: Error): string {
       return "Cannot set gates: that needs root (CAP_SYS_ADMIN in the first user namespace, and CAP_AUDIT_WRITE for audit); run facron as root, or take the gates out";
     case Errno.EINVAL:
       return "Cannot set gates: this kernel is built without permission events (CONFIG_FANOTIFY_ACCESS_PERMISSIONS), or without audit (CONFIG_AUDIT); take the gates out, or audit out of them";
+    case Errno.EOPNOTSUPP:
+      return "Cannot set gates: errno and pre_access need Linux 6.14; take them out of the gates, or use a newer kernel";
     case Errno.ENOSYS:
       return "Cannot set gates: this kernel has no fanotify; take the gates out";
     default:

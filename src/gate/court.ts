@@ -9,6 +9,8 @@ interface Responses {
   readonly deny: number;
 }
 
+const noPaths: readonly Uint8Array[] = [];
+
 const plainAllow = responseOf(true);
 
 export class Court {
@@ -16,8 +18,8 @@ export class Court {
   /** Also what is nowhere near a gate is asked about: names in other mount namespaces may look like ours. */
   readonly asksOfWholeFilesystems: boolean;
   readonly #matcher: GateMatcher;
-  /** Files that gates name: by what they are, the path as configured. */
-  readonly #fileByInode = new Map<string, Uint8Array>();
+  /** Files that gates name: by what they are, and then by the path as configured, where they are. */
+  readonly #filesByInode = new Map<string, Map<string, Uint8Array>>();
   readonly #inodes = new Map<string, string>();
   readonly #responses = new Map<PlannedGate, Responses>();
 
@@ -49,11 +51,10 @@ export class Court {
     return verdict === "allow" || this.plan.dryRun ? allow : deny;
   }
 
-  /** The path under which gates name a file, whatever link it was opened by; null: they name none so. */
-  fileNamed(inode: () => string | null): Uint8Array | null {
-    if (this.#fileByInode.size === 0) return null;
-    const asked = inode();
-    return asked === null ? null : (this.#fileByInode.get(asked) ?? null);
+  /** The paths under which gates name a file, whatever link it was opened by. */
+  fileNamed(inode: () => string): readonly Uint8Array[] {
+    const names = this.#filesByInode.size === 0 ? undefined : this.#filesByInode.get(inode());
+    return names === undefined ? noPaths : [...names.values()];
   }
 
   setRoot({ key, inode, ...root }: GateRoot): void {
@@ -61,14 +62,18 @@ export class Court {
     this.#matcher.setRoot(key, root);
     if (root.isDirectory) return;
     this.#inodes.set(key, inode);
-    this.#fileByInode.set(inode, root.path);
+    const names = this.#filesByInode.get(inode) ?? new Map<string, Uint8Array>();
+    this.#filesByInode.set(inode, names.set(key, root.path));
   }
 
   removeRoot(key: string): void {
     this.#matcher.removeRoot(key);
     const inode = this.#inodes.get(key);
-    if (inode !== undefined) this.#fileByInode.delete(inode);
+    if (inode === undefined) return;
     this.#inodes.delete(key);
+    const names = this.#filesByInode.get(inode)!;
+    names.delete(key);
+    if (names.size === 0) this.#filesByInode.delete(inode);
   }
 }
 

@@ -153,9 +153,9 @@ export class Judge {
     const [path, length] = [this.#path, this.#length];
     const { given, others } = this.#aliases.of({ eventFd, pid, path, length, mountId });
     const linked = this.#court.fileNamed(() => this.#state.inode);
-    if (given === "none" && linked === null) return this.#indexAnywhere();
+    if (given === "none" && linked.length === 0) return this.#indexAnywhere();
     let first = given === "ours" ? byName : -1;
-    for (const path of linked === null ? others : [linked, ...others]) {
+    for (const path of linked.length === 0 ? others : [...linked, ...others]) {
       const index = this.#court.indexFor(path, path.length, this.#question);
       if (index < 0 || (first >= 0 && index >= first)) continue;
       first = index;

@@ -89,7 +89,7 @@ export class GateLoop {
     const send = port.send.bind(port);
     this.#outbox = new Outbox({ send, cells: this.#cells });
     this.#courts = new Courts(start.plan);
-    const replies = new Replies(start.groupFd, this.#log);
+    const replies = new Replies(start.groupFd);
     const nowNanoseconds = (): number => nowMicroseconds() * 1000;
     const parts = { replies, outbox: this.#outbox, tally: this.#tally, send, nowNanoseconds };
     this.#judge = new Judge(this.#courts.inForce, {

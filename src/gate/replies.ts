@@ -2,19 +2,15 @@
 import { Errno, SyscallError } from "../../ffi/errno.ts";
 import { closeDescriptor } from "../../ffi/fd.ts";
 import { answerPermission, responseOf } from "../../ffi/fanotify/permission.ts";
-import type { Log } from "../log.ts";
 
 export const plainAllow = responseOf(true);
 const plainDeny = responseOf(false);
 
 export class Replies {
   readonly #groupFd: number;
-  readonly #log: Pick<Log, "error">;
-  #hasSaidRefused = false;
 
-  constructor(groupFd: number, log: Pick<Log, "error">) {
+  constructor(groupFd: number) {
     this.#groupFd = groupFd;
-    this.#log = log;
   }
 
   /** @param eventFd is closed */
@@ -28,14 +24,12 @@ export class Replies {
     closeDescriptor(eventFd);
   }
 
-  /** The kernel knows neither FAN_AUDIT nor FAN_DENY_ERRNO in this group: whoever waits must go on. */
+  /**
+   * The group was opened for gates that had no `audit` or `errno`: whoever waits must go on. That the new
+   * ones wait for a restart was said when they came.
+   */
   #givePlainly(eventFd: number, response: number): void {
     const isAllowed = (response & plainAllow) !== 0;
     answerPermission(this.#groupFd, eventFd, isAllowed ? plainAllow : plainDeny);
-    if (this.#hasSaidRefused) return;
-    this.#hasSaidRefused = true;
-    this.#log.error(
-      "Gates: this kernel does not take audit or errno with a verdict: verdicts are given without",
-    );
   }
 }

@@ -84,7 +84,10 @@ export const defaultAsk = {
   maxRunning: 8,
 } as const satisfies Partial<Ask>;
 
-/** Those that the kernel takes (fanotify(7), FAN_DENY_ERRNO). EPERM is what there is without. */
+/**
+ * Those that the kernel takes with FAN_DENY (process_access_response in Linux 6.14 to 6.18), for each of the
+ * events; EINVAL for any other. EPERM is what there is without.
+ */
 export const denyErrnos = {
   EPERM: 1,
   EIO: 5,
