@@ -257,3 +257,8 @@ function isDotOrDotDot(nameStart: number): boolean {
   const second = direntBuffer[nameStart + 1];
   return second === 0 || (second === dot && direntBuffer[nameStart + 2] === 0);
 }
+
+/** lseek(2) to the start: a file of procfs is made anew then. */
+export function rewind(fd: number): void {
+  libc.lseek(fd, 0, SEEK_SET);
+}

@@ -22,6 +22,7 @@ import { changeDirectory } from "../../ffi/surroundings.ts";
 import { utf8 } from "../../ffi/bytes.ts";
 import { Pulse } from "./pulse.ts";
 import { Standby } from "./standby.ts";
+import { StopWatch } from "./stop-watch.ts";
 
 /** The first word of the guard's command line. */
 export const guardWord = "__guard";
@@ -64,12 +65,20 @@ function guard(): void {
   ignoreSignals(notForUs);
   hearOfParentsEnd(SIGCONT); // stopped together with facron, we would keep the group open after its end
   changeDirectory(utf8("/")); // keep no filesystem busy
+  const stopWatch = new StopWatch(process.ppid);
   const below = takeNumbers();
   if (writeNow(socket, guardSays.ready) < 0) return;
   const received = receiveDescriptors(socket, 3);
   if (received === null) return; // facron is gone
   const [group, facron, memory] = received.map((fd) => fd.number) as [number, number, number];
-  const standby = new Standby({ group, facron, socket, below, pulse: new Pulse(memory) });
+  const standby = new Standby({
+    group,
+    facron,
+    socket,
+    below,
+    stopWatch,
+    pulse: new Pulse(memory),
+  });
   standby.rehearse();
   writeNow(socket, guardSays.watching);
   standby.untilFacronIsGone();

@@ -5,6 +5,7 @@ import { FAN_ALLOW, metadataLayout } from "../../ffi/fanotify/abi.ts";
 import { answerPermission } from "../../ffi/fanotify/permission.ts";
 import { POLLIN, PollSet } from "../../ffi/poll.ts";
 import type { Pulse } from "./pulse.ts";
+import type { StopWatch } from "./stop-watch.ts";
 
 /**
  * From one look to the next. Not by poll(2) of the group, which would wake the guard for each question of
@@ -29,6 +30,7 @@ export interface Charge {
   /** facron's questions have lower numbers, the guard's have not. */
   readonly below: number;
   readonly pulse: Pulse;
+  readonly stopWatch: StopWatch;
 }
 
 const slots = { facron: 0, socket: 1, group: 2 } as const;
@@ -37,16 +39,18 @@ export class Standby {
   readonly #group: number;
   readonly #below: number;
   readonly #pulse: Pulse;
+  readonly #stopWatch: StopWatch;
   readonly #waiting = new PollSet(2);
   readonly #answering = new PollSet(3);
   readonly #one = new Questions(metadataLayout.size);
   /** For what does not fit: a question with a range (FAN_PRE_ACCESS). */
   readonly #some = new Questions(4096);
 
-  constructor({ group, facron, socket, below, pulse }: Charge) {
+  constructor({ group, facron, socket, below, pulse, stopWatch }: Charge) {
     this.#group = group;
     this.#below = below;
     this.#pulse = pulse;
+    this.#stopWatch = stopWatch;
     for (const set of [this.#waiting, this.#answering]) {
       set.set(slots.facron, facron, POLLIN);
       set.set(slots.socket, socket, POLLIN);
@@ -59,6 +63,7 @@ export class Standby {
     for (let fd = this.#below + 1_000; fd > this.#below; fd--) this.#allow(fd);
     this.#answering.wait(0);
     bytesReadable(this.#group);
+    this.#stopWatch.isStopped();
   }
 
   /** Or until facron wants no guard any more. */
@@ -82,6 +87,7 @@ export class Standby {
 
   /** Answer everybody until the gate thread moves. */
   #takeOver(progress: number): "facron is gone" | "facron is back" {
+    let wasStopped = false;
     for (let sweepAt = 0; this.#pulse.progress === progress;) {
       this.#pulse.goRound();
       // Again and again: a thread that hangs in read(2) may get on, and have more questions.
@@ -92,9 +98,22 @@ export class Standby {
       const happened = this.#answering.wait(tickMs);
       const isAsked = this.#answering.happened(slots.group) !== 0;
       if (happened > (isAsked ? 1 : 0)) return "facron is gone";
-      if (isAsked) this.#answerNext();
+      const isStopped = this.#stopWatch.isStopped();
+      if (wasStopped && !isStopped) this.#letItMove(progress);
+      else if (isAsked) this.#answerNext();
+      wasStopped = isStopped;
     }
     return "facron is back";
+  }
+
+  /**
+   * facron goes on again, and the same question wakes its gate thread and us: it is for the one who can
+   * decide, who may take a moment on a busy machine.
+   */
+  #letItMove(progress: number): void {
+    const end = performance.now() + tickMs;
+    while (this.#pulse.progress === progress && performance.now() < end)
+      if (this.#waiting.wait(1) > 0) return;
   }
 
   /**

@@ -5,6 +5,7 @@ import { WatchError } from "../errors.ts";
 import { ConfigurationWatch } from "../watch/configuration-watch.ts";
 import type { OthersLines } from "../output/json-lines.ts";
 import { followMounts } from "../watch/mounts.ts";
+import type { WatchTable } from "../watch/watch-table.ts";
 import { type FromReader, type Plan, type ReaderStart, sharedCounters } from "./plan.ts";
 import type { ReaderPort } from "./port.ts";
 import { ReadUps } from "./read-up.ts";
@@ -86,19 +87,23 @@ export class ReaderLoop {
     const { arrivals, polling, tables } = watcher;
     const hasRoom = (this.#mayRead = backpressure.hasRoom());
     this.#poll.set(stdoutSlot, stdout.pollFd, stdout.pollEvents);
-    this.#poll.set(arrivalsSlot, hasRoom ? arrivals.pollFd : -1, POLLIN);
+    this.#poll.set(arrivalsSlot, hasRoom || watcher.hasGates ? arrivals.pollFd : -1, POLLIN);
     this.#poll.set(configurationSlot, this.#configuration.pollFd, POLLIN);
     this.#poll.set(pollSlot, hasRoom ? polling.table.pollFd : -1, POLLIN);
     for (let slot = firstBackendSlot; slot < slots; slot++) {
       const table = tables.list[slot - firstBackendSlot];
-      const listens = hasRoom && table !== undefined;
-      this.#poll.set(slot, listens ? table.backend.fd : -1, POLLIN);
+      this.#poll.set(slot, this.#listensTo(table) ? table.backend.fd : -1, POLLIN);
     }
     if (outbox.hasGarbage) {
       if (this.#poll.wait(0) > 0) return;
       outbox.collectGarbage();
     }
     this.#poll.wait(this.#timeoutMs());
+  }
+
+  /** Gates have to be where they should also while the commands of rules are behind: nothing follows from theirs. */
+  #listensTo(table: WatchTable | undefined): table is WatchTable {
+    return table !== undefined && (this.#mayRead || table.serves === "gates");
   }
 
   #timeoutMs(): number {
@@ -110,7 +115,7 @@ export class ReaderLoop {
     let timeoutMs = recoveries.isActive ? recoveryStepMs : idleMs < 0 ? Infinity : idleMs;
     for (let i = 0; i < tables.list.length; i++) {
       const table = tables.list[i]!;
-      if (table.backend.hasAhead && this.#mayRead) return 0;
+      if (table.backend.hasAhead && this.#listensTo(table)) return 0;
       timeoutMs = Math.min(timeoutMs, queues.restsForMs(table) ?? Infinity);
     }
     return timeoutMs === Infinity ? -1 : timeoutMs;
@@ -157,7 +162,7 @@ export class ReaderLoop {
     const { list } = watcher.tables;
     for (let i = 0; i < list.length; i++) {
       const table = list[i]!;
-      const hasAhead = table.backend.hasAhead && this.#mayRead;
+      const hasAhead = table.backend.hasAhead && this.#listensTo(table);
       const isReady = hasAhead || this.#poll.happened(firstBackendSlot + i) !== 0;
       if (isReady) queues.readAndTell(table);
       else queues.settleIfRested(table);

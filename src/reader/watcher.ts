@@ -107,6 +107,11 @@ export class Watcher {
     });
   }
 
+  /** The kernel is to hold something: what comes and goes is followed whether there is room for events or not. */
+  get hasGates(): boolean {
+    return this.#plan?.gates !== undefined;
+  }
+
   /**
    * Watch what the plan says.
    *

@@ -24,6 +24,8 @@ export function cannotWatchBelow(
   error: SyscallError,
   backend: BackendName,
 ): string {
+  if (error.syscall === permissionMarkCall)
+    return `No gate on ${quoted(path)}, nor on anything in it: ${causeOf(error, backend)}`;
   const [why, ...cure] = cannotWatch(path, error, backend).split("\n");
   return [`${why}; nothing in it will be seen`, ...cure].join("\n");
 }

@@ -98,7 +98,7 @@ export class WatchTable {
       look: (root) => this.checks.lookAtFile(root),
       passed: (file) => observer.versionPassed(file),
     });
-    this.reports = new RootReports(log, backend.name);
+    this.reports = new RootReports(log, backend.name, serves);
     this.#formers = new Formers(backend, this.#directories.places);
     const { files, mounts, reports } = this;
     const shared = { files, mounts, reports, formers: this.#formers };

@@ -66,8 +66,8 @@ export function askWorld(
   const answers = new Map<number, Answer>();
   let lastId = 0;
   const ask = (about: Partial<AskedQuestion> | string = {}): number => {
-    const id = ++lastId;
-    const question = typeof about === "string" ? { path: utf8(about) } : about;
+    const { id = ++lastId, ...question } =
+      typeof about === "string" ? { path: utf8(about) } : about;
     asker.ask({ ...plainQuestion, id, ...question }, (answer) => {
       if (answers.has(id)) throw new Error(`Question ${id} is answered twice`);
       answers.set(id, answer);

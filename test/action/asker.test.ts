@@ -322,6 +322,24 @@ describe("what is given up", () => {
   });
 });
 
+test("a thread that asks from the start again gets no answer to what the one before it has asked", async () => {
+  using dir = tempDir();
+  const deny = `trap '' TERM; echo >${dir.join("begun")}; while [ ! -e ${dir.join("go")} ]; do sleep 0.01; done; exit 1`;
+  const stubborn = gateThatAsks([dir.script("stubborn", deny)], { maxRunning: 2 });
+  const world = askWorld([stubborn]);
+  world.ask({ id: 1 });
+  await waitFor(() => existsSync(dir.join("begun")), { what: "the command" });
+  world.asker.giveUpAll();
+  world.asker.follow([gateThatAsks(["/bin/true"], { maxRunning: 2 })], 2);
+  world.ask({ id: 1, generation: 2 });
+  await allAnswered(world, 1);
+  expect([...world.answers.values()]).toEqual(["allow"]);
+  expect(world.asker.status().get("scan")).toMatchObject({ running: 1 });
+  writeFileSync(dir.join("go"), "");
+  await waitFor(() => world.asker.status().get("scan")!.running === 0, { what: "the other" });
+  expect([...world.answers.values()]).toEqual(["allow"]);
+});
+
 describe("a reload", () => {
   test("questions mean the gates of their generation, until the first of the next", async () => {
     const world = askWorld([gateThatAsks(["/bin/false"])]);

@@ -33,8 +33,8 @@ interface Scene {
   writers(): number[];
 }
 
-/** A directory whose writers are told, and families as the reader has them; `hasConnector`: by netlink. */
-function scene({ hasConnector = true, acts = true } = {}): Scene {
+/** A directory whose writers are told, and families as the reader has them; `hasConnector`: by netlink; `isLate`: commands act before. */
+function scene({ hasConnector = true, isLate = false } = {}): Scene {
   const dir = tempDir();
   const group: Fd = fanotifyInit({ unlimitedMarks: true });
   fanotifyMarkAdd(group.number, cString(utf8(dir.path)), FAN_CLOSE_WRITE | FAN_EVENT_ON_CHILD);
@@ -43,7 +43,7 @@ function scene({ hasConnector = true, acts = true } = {}): Scene {
   atTestEnd(() => (connector.close(), group.close()));
   const counters = new Int32Array(16);
   counters[cells.processEventsFd] = hasConnector ? connector.fd + 1 : 0;
-  counters[cells.commandsAct] = acts ? 1 : 0;
+  counters[cells.commandsAct] = isLate ? 1 : 0;
   const said: string[] = [];
   const log = { warn: (text: string) => void said.push(text) };
   let isRead = true;
@@ -53,6 +53,7 @@ function scene({ hasConnector = true, acts = true } = {}): Scene {
     guardPid: () => guard.pid,
     allIsRead: () => isRead,
   });
+  counters[cells.commandsAct] = 1;
   connector.listen();
   const buffer = new Uint8Array(64 * 1024);
   const events = new FanotifyReader(buffer);
@@ -168,9 +169,9 @@ describe("Families by the connector", () => {
     const f = tempDir().join("f");
     const script = `sh -c 'echo >${f}; read line; echo >"$line"; read line'; true`;
     const command = Bun.spawn(["sh", "-c", script], { stdin: "pipe" });
-    atTestEnd(() => command.kill("SIGKILL"));
+    atTestEnd(async () => void (command.stdin.end(), await command.exited)); // both read it
     await waitFor(() => Bun.file(f).exists(), { what: "the command's child" });
-    const { dir, writers } = scene();
+    const { dir, writers } = scene({ isLate: true });
     command.stdin.write(`${dir.join("f")}\n`);
     await command.stdin.flush();
     let found: number[] = [];
@@ -181,7 +182,7 @@ describe("Families by the connector", () => {
   rootTest("the guard is a child of ours and no command, whenever it has started", () => {
     const { families, counters, guard } = scene();
     const child = Bun.spawn(["sleep", "60"]);
-    atTestEnd(() => child.kill("SIGKILL"));
+    atTestEnd(async () => void (child.kill("SIGKILL"), await child.exited));
     families.lookNow();
     expect(counters[cells.familyMembers]).toBe(1); // before anybody has said so
     guard.pid = child.pid;

@@ -147,6 +147,15 @@ describe("the guard", () => {
     expect(hasEnded(second)).toBe(false);
   });
 
+  gateTest("has no number for its questions that facron's may have", async () => {
+    const scene = await GuardScene.start(openers);
+    const ours = readdirSync(`/proc/${scene.guardPid}/fd`)
+      .map(Number)
+      .toSorted((a, b) => a - b);
+    const lowest = 16_384;
+    expect(ours.slice(0, lowest - 1)).toEqual(Array.from({ length: lowest - 1 }, (_, fd) => fd));
+  });
+
   gateTest("that is stopped is started again", async () => {
     const scene = await GuardScene.start(openers);
     const first = scene.guardPid!;
