@@ -2,10 +2,8 @@
 import { lossyText } from "../../ffi/bytes.ts";
 import type { Lookout } from "../reader/lookout.ts";
 import type { ReaderStatus, WatchReport } from "../reader/plan.ts";
+import { Soon } from "./soon.ts";
 import type { BackendInStatus, ReaderInStatus } from "./status-document.ts";
-
-/** It answers between two reads, or two slices of a walk. */
-const deadlineMs = 500;
 
 export interface ReaderAnswersOptions {
   /** Send the question. */
@@ -16,47 +14,31 @@ export interface ReaderAnswersOptions {
 export class ReaderAnswers {
   readonly #options: ReaderAnswersOptions;
   #last: { readonly status: ReaderStatus; readonly at: Date } | null = null;
-  /** Who waits; the question is on its way as long as there is an answer to come. */
-  #asked: PromiseWithResolvers<void> | null = null;
+  readonly #soon: Soon;
   #isOver = false;
 
   constructor(options: ReaderAnswersOptions) {
     this.#options = options;
+    this.#soon = new Soon(options.ask);
   }
 
   take(status: ReaderStatus): void {
     this.#last = { status, at: new Date() };
-    this.#asked?.resolve();
-    this.#asked = null;
+    this.#soon.arrived();
   }
 
   /** It answers no more. */
   end(): void {
     this.#isOver = true;
-    this.#asked?.resolve();
+    this.#soon.arrived();
   }
 
   /** Takes half a second at most. */
   async now(): Promise<ReaderInStatus> {
     if (this.#isOver) return this.#inStatus("ended");
-    if (!(await this.#isAnswered())) return this.#inStatus("no answer");
+    if (!(await this.#soon.wait())) return this.#inStatus("no answer");
     if (this.#isOver) return this.#inStatus("ended");
     return this.#inStatus(this.#last!.status.isHeldBack ? "held back" : "reading");
-  }
-
-  /** A question without an answer is not asked again. */
-  #isAnswered(): Promise<boolean> {
-    if (this.#asked === null) {
-      this.#asked = Promise.withResolvers();
-      this.#options.ask();
-    }
-    const { promise, resolve } = Promise.withResolvers<boolean>();
-    const timer = setTimeout(() => resolve(false), deadlineMs);
-    void this.#asked.promise.then(() => {
-      clearTimeout(timer);
-      resolve(true);
-    });
-    return promise;
   }
 
   #inStatus(state: ReaderInStatus["state"]): ReaderInStatus {

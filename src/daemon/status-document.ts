@@ -50,6 +50,31 @@ const readerSchema = z.object({
   missing: count,
 });
 
+const gateSchema = z.object({
+  name: z.string(),
+  allowed: count,
+  denied: count,
+  /** Of both: by an answer that was known already, by `on_timeout`, by `on_error`. */
+  cached: count,
+  timed_out: count,
+  failed: count,
+  /** Processes that wait for a verdict. */
+  waiting: count,
+  /** Of its command, if it asks one. */
+  runs: count,
+  running: count,
+  ran_ms: percentiles,
+});
+
+const gatesSchema = z.object({
+  state: z.enum(["deciding", "no answer"]),
+  /** When the gate thread told what is in the list; null: it has not yet. */
+  as_of: time.nullable(),
+  /** Questions that the guard allowed, as facron did not answer. */
+  passed_over: count,
+  list: z.array(gateSchema),
+});
+
 export const statusSchema = z.object({
   v: z.literal(1),
   facron: z.string(),
@@ -65,9 +90,13 @@ export const statusSchema = z.object({
   reader: readerSchema,
   /** The thread for `output = "log"`, if it was needed: commands that it reads from. */
   output: z.object({ commands: count }).nullable(),
+  /** Null: there are none. */
+  gates: gatesSchema.nullable(),
 });
 
 export type StatusDocument = z.infer<typeof statusSchema>;
 export type RuleInStatus = z.infer<typeof ruleSchema>;
 export type ReaderInStatus = z.infer<typeof readerSchema>;
+export type GatesInStatus = z.infer<typeof gatesSchema>;
+export type GateInStatus = z.infer<typeof gateSchema>;
 export type BackendInStatus = z.infer<typeof backendSchema>;
