@@ -1,5 +1,6 @@
 /** What facron status says of gates: real verdicts, counted; and a gate thread that does not answer. */
 import { describe, expect } from "bun:test";
+import { readFileSync } from "node:fs";
 import { type StatusDocument, statusSchema } from "../../src/daemon/status-document.ts";
 import { denied, gated, outcome } from "../gate/gated.ts";
 import { FuseServer } from "../helpers/fuse-server.ts";
@@ -89,12 +90,7 @@ describe("facron status", () => {
     const text = `[[gate]]\nname = "no"\nwatch = "${share.path}"\non = "open_perm"\nverdict = "deny"\n`;
     await using _ = await started(dir, text);
     expect((await gatesIn(dir))!.state).toBe("deciding");
-    share.stop();
-    // The kernel asks, and opens the file for whoever reads the question.
-    const waiting = Bun.spawn(["cat", `${share.path}/file`], {
-      stdout: "ignore",
-      stderr: "ignore",
-    });
+    const waiting = await heldAt(`${share.path}/file`, share);
     const hangs = async () => (await gatesIn(dir))!.state === "no answer";
     await waitFor(hangs, { what: "the gate thread to hang" });
     share.resume();
@@ -103,3 +99,24 @@ describe("facron status", () => {
     await waiting.exited;
   });
 });
+
+/**
+ * A process that opens a file of a server that answers no more: the kernel asks, and opens the file for
+ * whoever reads the question. Its name has to be known to the kernel by then, which a server lends it for
+ * a second.
+ */
+async function heldAt(path: string, share: FuseServer): Promise<Bun.Subprocess> {
+  for (;;) {
+    expect(outcome("stat", path)).toBe("ok");
+    share.stop();
+    const child = Bun.spawn(["cat", path], { stdout: "ignore", stderr: "ignore" });
+    const wchan = (): string => readFileSync(`/proc/${child.pid}/wchan`, "latin1");
+    await waitFor(() => /fuse|fanotify/.test(wchan()), {
+      what: "the process to wait",
+      state: wchan,
+    });
+    if (wchan().includes("fanotify")) return child;
+    share.resume();
+    await child.exited;
+  }
+}
