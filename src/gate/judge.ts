@@ -154,10 +154,10 @@ export class Judge {
    */
   #indexByOthers(byName: number): number {
     if (!this.#readState()) return byName;
-    const { eventFd, pid } = this.#asking;
+    const { pid } = this.#asking;
     const { mountId } = this.#state;
     const [path, length] = [this.#path, this.#length];
-    const { given, others } = this.#aliases.of({ eventFd, pid, path, length, mountId });
+    const { given, others } = this.#aliases.of({ pid, path, length, mountId });
     const linked = this.#court.fileNamed(() => this.#state.inode);
     if (given === "none" && linked.length === 0) return this.#indexAnywhere();
     let first = given === "ours" ? byName : -1;
