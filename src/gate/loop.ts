@@ -118,6 +118,7 @@ export class GateLoop {
       if (length > 0) this.#answerAll(length);
       if (this.#judge.pending.processes > 0) this.#judge.expire(performance.now());
       this.#families.look();
+      this.#outbox.handOverDue();
       if (length <= 0) this.#wait();
     }
   }
@@ -164,7 +165,6 @@ export class GateLoop {
   }
 
   #wait(): void {
-    this.#outbox.handOver();
     this.#pulse.beforeWait(this.#judge.pending.processes);
     this.#poll.wait(this.#timeoutMs());
     if (this.#poll.happened(wakeSlot) !== 0) clearEventfd(this.#start.wakeFd);
@@ -174,9 +174,12 @@ export class GateLoop {
   #timeoutMs(): number {
     const { pending } = this.#judge;
     const { timeoutMs } = this.#families;
-    if (pending.processes === 0 && !this.#outbox.owesLoss) return timeoutMs;
+    const { dueInMs, owesLoss } = this.#outbox;
+    const isAtRest = pending.processes === 0 && !owesLoss && dueInMs === Infinity;
+    if (isAtRest) return timeoutMs;
     const untilDeadline = Math.max(Math.ceil(pending.nextDeadline - performance.now()), 0);
-    return Math.min(beatMs, untilDeadline, timeoutMs < 0 ? beatMs : timeoutMs);
+    const untilDue = Math.ceil(dueInMs);
+    return Math.min(beatMs, untilDeadline, untilDue, timeoutMs < 0 ? beatMs : timeoutMs);
   }
 
   #takeMessages(): void {

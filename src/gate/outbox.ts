@@ -9,8 +9,9 @@ import type { PlannedGate } from "../rule/gate.ts";
 /** Lines that may be on their way: some 100,000. */
 const waitingBytesMax = 16 * 1024 * 1024;
 
-/** So much is handed over at a time, or whatever there is before a wait. */
+/** So much is handed over at a time, or whatever there is after so long: three threads wake up for it. */
 const batchBytes = 32 * 1024;
+const batchMs = 10;
 
 export interface OutboxOptions {
   readonly send: (message: FromGate, transfer?: ArrayBuffer[]) => void;
@@ -29,6 +30,8 @@ export class Outbox {
   readonly #lines = new DecisionWriter();
   #log: GateLog = "none";
   #lost = 0;
+  /** performance.now(): there are lines, and they go no later. Infinity: there are none. */
+  #dueAt = Infinity;
 
   constructor(options: OutboxOptions) {
     this.#options = options;
@@ -47,7 +50,9 @@ export class Outbox {
       this.#lost++;
       return;
     }
-    const waitedMicroseconds = (performance.now() - since) * 1000;
+    const now = performance.now();
+    const waitedMicroseconds = (now - since) * 1000;
+    if (this.#lines.byteLength === 0) this.#dueAt = now + batchMs;
     this.#lines.add({ gate, verdict, by, events, path, pid, actor, waitedMicroseconds });
     if (this.#lines.byteLength >= batchBytes) this.handOver();
   }
@@ -57,7 +62,18 @@ export class Outbox {
     return this.#lost > 0;
   }
 
+  /** How long lines may still wait for others, in milliseconds; Infinity: there are none. */
+  get dueInMs(): number {
+    return this.#dueAt === Infinity ? Infinity : Math.max(this.#dueAt - performance.now(), 0);
+  }
+
+  /** To be called in each round. */
+  handOverDue(): void {
+    if (this.owesLoss || this.dueInMs === 0) this.handOver();
+  }
+
   handOver(): void {
+    this.#dueAt = Infinity;
     const { cells, send } = this.#options;
     const { byteLength } = this.#lines;
     if (byteLength === 0 && !(this.owesLoss && !this.#isFull())) return;

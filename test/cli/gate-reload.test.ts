@@ -166,6 +166,24 @@ describe("limits", () => {
   );
 
   rootTest(
+    "no descriptor left: the kernel denies, it is said once, and the thread goes on",
+    async () => {
+      const directory = tempDir();
+      const file = directory.write("file");
+      await using facron = await gated(gateOn(directory.path, { verdict: "allow" }));
+      expect(outcome("cat", file)).toBe("ok");
+      const limit = (soft: string): string =>
+        outcome("prlimit", "--pid", String(facron.pid), `--nofile=${soft}:`);
+      expect(limit("3")).toBe("ok");
+      expect([outcome("cat", file), outcome("cat", file)]).toEqual([denied, denied]);
+      expect(limit("1024")).toBe("ok");
+      expect(outcome("cat", file)).toBe("ok");
+      const said = facron.log.match(/a question could not be read.*raise facron's limit/g);
+      expect(said).toHaveLength(1);
+    },
+  );
+
+  rootTest(
     "a stdout that nobody reads holds up no verdict",
     async () => {
       using pipe = openPipe();
