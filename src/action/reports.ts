@@ -25,7 +25,8 @@ export class Reports {
     const afterMs = Math.round(performance.now() - run.startedAt);
     const line = `${ruleText(run.rule)}: ${run.program} ${text} after ${afterMs} ms (pid ${run.pid})`;
     const isFine = ending.kind === "exited" && ending.code === 0;
-    if (isFine || run.stopReason === "restart") this.#log.info(line);
+    if (run.stopReason === "restart") this.#log.info(`${line}: stopped for its restart`);
+    else if (isFine) this.#log.info(line);
     else this.#log.warn(line);
     return text;
   }

@@ -306,9 +306,9 @@ export class Runner {
     this.#places.leave(runs);
     runs.stats.ran.add(performance.now() - run.startedAt);
     if (job.policy.whenBusy === "skip") this.#busy.end(runs.name, job.keys[0] ?? "");
-    this.#outcomes.over(runs, job, run, ending);
+    const isUnreported = this.#outcomes.over(runs, job, run, ending);
     this.#startMore(); // before the log: the next command need not wait for it
-    this.#outcomes.report(runs, run, ending);
+    if (isUnreported) this.#outcomes.report(runs, run, ending);
   }
 
   /** `on_failure` has the place and the lane of what failed. */

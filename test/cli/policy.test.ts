@@ -173,6 +173,7 @@ describe("when_busy", () => {
     await hasRan(1);
     await write(facron, dir, "a");
     expect(await hasRan(3)).toEqual(["run 1", "ended 1", "run 2"]);
+    await facron.waitForLog(/rule "r": "[^"]+" exited 1 after .+: stopped for its restart\n/);
     dir.write("go");
   });
 
@@ -342,4 +343,43 @@ describe("failing", () => {
     dir.write("go");
     await waitFor(() => ran().at(-1) === "2", { what: "the second event" });
   });
+
+  test("the log tells how a run ended, and then what comes of it", async () => {
+    using dir = tempDir();
+    const keys = `retry = { times = 1, backoff = "10ms" }\non_failure = ["${dir.join("none")}"]`;
+    const { facron } = await given(dir, ruleText(dir, "r", "exit 7", keys));
+    await write(facron, dir, "a");
+    await facron.waitForLog(/Cannot start/);
+    expect(toldOf("r", facron)).toEqual([
+      "exited 7",
+      "tried again (1 of 1)",
+      "exited 7",
+      "given up after 2 runs: exited 7",
+      "Cannot start",
+    ]);
+  });
+
+  test("retry: what a stop cuts short is given up, and the log says for what", async () => {
+    using dir = tempDir();
+    const keys = 'retry = { times = 9, backoff = "1h", max_backoff = "1h" }';
+    const { facron, hasRan } = await given(dir, ruleText(dir, "r", `${note}; exit 7`, keys));
+    await write(facron, dir, "a");
+    await hasRan(1);
+    await facron.waitForLog(/tried again in/);
+    await facron.stop();
+    const end = ["exited 7", "given up after 2 runs: exited 7, and facron ends"];
+    expect(toldOf("r", facron)).toEqual(["exited 7", "tried again (1 of 9)", ...end]);
+  });
 });
+
+/** The log of a rule, without what differs from run to run. */
+function toldOf(rule: string, { log }: RunningBinary): string[] {
+  const lines = log.matchAll(new RegExp(`rule "${rule}": (.+)`, "g"));
+  return [...lines].map(([, text = ""]) =>
+    text
+      .replace(/ in \w+(?= \()/, "")
+      .replace(/ for "[^"]+"/, "")
+      .replace(/^"[^"]+" (exited \d+) after .+/, "$1")
+      .replace(/^(Cannot start) .+/, "$1"),
+  );
+}
