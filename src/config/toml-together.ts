@@ -36,7 +36,20 @@ export function refuseTogether(
   if (command === null) return;
   if (given.busy_signal !== undefined && policy.whenBusy !== "signal")
     table.needs("busy_signal", 'when_busy = "signal"');
+  warnOfNoTimeout(given, policy, table);
   refuseForBatch(policy, command, table);
+}
+
+/** What `[facron]` says of retries may be for rules that have a timeout. */
+function warnOfNoTimeout({ retry }: ActionKeys, { timeoutMs }: Policy, table: TomlTable): void {
+  if (retry?.on === undefined || timeoutMs > 0) return;
+  const at = [retry.on].flat().indexOf("timeout");
+  if (at < 0) return;
+  const keys = Array.isArray(retry.on) ? ["retry", "on", at] : ["retry", "on"];
+  table.context.findings.warning(
+    table.span(...keys) ?? table.head,
+    'Retry after "timeout" never happens: the rule has no timeout; add one, or remove "timeout"',
+  );
 }
 
 function refuseForOrder(given: ActionKeys, policy: Policy, table: TomlTable): void {
