@@ -330,6 +330,13 @@ describe("facron queue", () => {
     ["no choice", ["drop"], /Cannot tell what to drop: name ids .*, --rule NAME or --all$/, 2],
     ["a word that is none", ["lsit"], /Unknown word "lsit" after queue: use list, retry, drop$/, 2],
     ["what is no id", ["drop", "x"], /"x" is no id: facron queue list shows/, 2],
+    [
+      "a rule that is not there",
+      ["drop", "--rule", "imprt"],
+      /No durable rule "imprt": use "import"$/,
+      2,
+    ],
+    ["it of a list too", ["--rule", "imprt"], /No durable rule "imprt": use "import"$/, 2],
     ["an id that is not there", ["drop", "7"], /No event 7 in the queue: facron queue list/, 1],
   ])("refuses %s", async (_, words, says, code) => {
     const dir = tempDir();
@@ -338,6 +345,24 @@ describe("facron queue", () => {
     const answer = await answerTo(["queue", ...words, "-c", config]);
     expect(answer.stderr.trim()).toMatch(says);
     expect(answer.code).toBe(code);
+  });
+
+  test("knows a rule that has had no events yet", async () => {
+    const dir = tempDir();
+    const config = configure(dir, { on: '"open"' });
+    await (await start(config)).stop();
+    const answer = await answerTo(["queue", "drop", "--rule", "import", "-c", config]);
+    expect(answer).toMatchObject({ stdout: "0 events dropped\n", code: 0 });
+  });
+
+  test("says that its state_dir is a file", async () => {
+    const dir = tempDir();
+    const config = configure(dir);
+    dir.write("state");
+    const answer = await answerTo(["queue", "-c", config]);
+    expect(answer.stderr).toContain(
+      `in "${dir.join("state")}": that is no directory; name another --state-dir`,
+    );
   });
 
   test("says whose journals there are if there is none of this configuration", async () => {
