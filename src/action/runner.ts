@@ -22,7 +22,7 @@ import { RuleRuns } from "./rule-runs.ts";
 import type { Run } from "./run.ts";
 import type { RunnerStatus } from "./runner-status.ts";
 import { type Occasion, type Spawn, Starter } from "./starter.ts";
-import { areDropped, type Tickets } from "./tickets.ts";
+import { areDropped, LetGo, letGoIn, type Tickets } from "./tickets.ts";
 import { Stop, type StopOptions, type StopReport } from "./stop.ts";
 
 export interface RunnerOptions {
@@ -123,7 +123,7 @@ export class Runner {
    */
   enqueue(rules: readonly Rule[], buffer: ArrayBuffer, count: number): void {
     if (this.#stop !== null && !this.#stop.starts) {
-      this.#stop.abandon(count);
+      this.#stop.abandon(letGoIn(buffer, count));
       this.#options.onStarted(count);
       return;
     }
@@ -357,13 +357,13 @@ export class Runner {
     };
   }
 
-  #abandon(): number {
-    let abandoned = 0;
+  #abandon(): LetGo {
+    const letGo = new LetGo();
     this.#outcomes.clear();
-    for (const runs of this.#rules.values()) abandoned += runs.abandon();
+    for (const runs of this.#rules.values()) runs.abandon(letGo);
     this.#turns.clear();
     this.#sayLeft();
-    return abandoned;
+    return letGo;
   }
 
   #signal(signal: number): number {

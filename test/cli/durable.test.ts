@@ -227,6 +227,8 @@ describe("a stop", () => {
     await first.waitForLog(/SIGTERM: reading/);
     first.signal("SIGTERM"); // the command gets its own now
     await first.exit();
+    expect(first.log).toContain("Stopping: 1 command waiting, kept for the next start\n");
+    expect(first.log).not.toContain("abandoned");
     expect((await queueOf(config)).map(({ state, path }) => [state, path])).toEqual([
       ["waiting", dir.join("in/a")],
       ["waiting", dir.join("in/b")],
@@ -397,7 +399,7 @@ describe("facron with a journal that cannot be used", () => {
     configure(dir);
     dir.write("state");
     facron.signal("SIGUSR1");
-    await facron.waitForLog(/Cannot open the journal .*; until then no rule is durable\n/);
+    await facron.waitForLog(/Cannot use the state directory .*; until then no rule is durable\n/);
     await facron.waitForLog(/reloaded/);
     dir.write("in/a");
     await haveRun(dir, facron, 1);
