@@ -184,6 +184,23 @@ describe("what changed while facron was down", () => {
     expect(names).toEqual(["live"]);
   });
 
+  test("is told once more of the last moment before, and runs nothing again", async () => {
+    const dir = tempDir();
+    const config = configure(dir);
+    const first = await start(config);
+    dir.write("in/a");
+    await haveRun(dir, first, 1);
+    await queueHas(config, []);
+    await first.stop();
+    const second = await start(config);
+    await second.waitForLines(1);
+    expect(second.events).toMatchObject([{ path: dir.join("in/a"), synthetic: "restart" }]);
+    dir.write("in/live");
+    await haveRun(dir, second, 2);
+    await second.stop();
+    expect(ran(dir)).toEqual(["a", "live"]);
+  });
+
   test("is nothing to rules that are not durable", async () => {
     const other = (dir: TempDir) =>
       dir.write(
