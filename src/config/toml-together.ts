@@ -27,6 +27,7 @@ export function refuseTogether(
   table: TomlTable,
 ): void {
   refuseForOrder(given, policy, table);
+  refuseForSettle(given, policy, table);
   const { whenFull, durable } = policy;
   if (durable && whenFull !== "block" && isSaid(["durable", "when_full"], given))
     table.error(
@@ -34,6 +35,8 @@ export function refuseTogether(
       `Cannot use when_full = "${whenFull}" with durable = true: what is durable is never dropped; remove one of the two`,
     );
   if (command === null) return;
+  if (given.settle_max !== undefined && policy.settleMaxMs > 0 && policy.settleMs === 0)
+    table.needs("settle_max", "settle");
   if (given.busy_signal !== undefined && policy.whenBusy !== "signal")
     table.needs("busy_signal", 'when_busy = "signal"');
   warnOfNoTimeout(given, policy, table);
@@ -66,6 +69,19 @@ function refuseForOrder(given: ActionKeys, policy: Policy, table: TomlTable): vo
       [said(["throttle", "order"], given)],
       `Cannot use throttle with order = "none": it counts for a path or for the rule; ${cure}`,
     );
+}
+
+function refuseForSettle(
+  given: ActionKeys,
+  { settleMs, settleMaxMs }: Policy,
+  table: TomlTable,
+): void {
+  if (settleMaxMs === 0 || settleMaxMs >= settleMs || !isSaid(["settle", "settle_max"], given))
+    return;
+  table.error(
+    [said(["settle_max", "settle"], given)],
+    "Cannot use settle_max below settle: no path would have the time to rest; exchange them",
+  );
 }
 
 function refuseForBatch(policy: Policy, command: Command, table: TomlTable): void {

@@ -201,6 +201,15 @@ describe("gathering", () => {
     expect(await hasRan(1)).toEqual(["10 10"]);
   });
 
+  test("settle_max: a writer that never rests does not keep its path from running", async () => {
+    using dir = tempDir();
+    const keys = 'settle = "1s"\nsettle_max = "1s"';
+    const { facron, ran } = await given(dir, ruleText(dir, "r", "echo $FACRON_COUNT >>ran", keys));
+    const start = performance.now();
+    while (ran().length === 0 && performance.now() - start < 10_000) await write(facron, dir, "a");
+    expect(ran()).toHaveLength(1);
+  });
+
   test("throttle: the first, and then the last for all between", async () => {
     using dir = tempDir();
     const script = 'echo "$FACRON_COUNT $(cat "$1")" >>ran';
