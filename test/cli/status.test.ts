@@ -104,6 +104,7 @@ describe("facron status counts", () => {
       total: { events: 32, runs: 28, failed: 6, retried: 4, dropped: 0 },
     });
     expect(status.output).toEqual({ commands: 2 });
+    expect(status.journal).toBeNull();
     expect(status.rules.map(({ name }) => name)).toEqual(["works", "fails", "waits", "emits"]);
     expect(ruleOf(status, "works")).toMatchObject({
       ...none,
@@ -129,6 +130,27 @@ describe("facron status counts", () => {
     const after = await statusWhen(dir, "the end of all", ({ total }) => total.runs === 36);
     expect(after.queued).toBe(0);
     await statusWhen(dir, "their output to be read", ({ output }) => output?.commands === 0);
+  });
+
+  test("what the journal of durable rules keeps", async () => {
+    using dir = tempDir();
+    const rules =
+      `state_dir = "${dir.join("state")}"\n` +
+      ruleText(dir, "waits", untilGo, "durable = true\nmax_running = 1") +
+      ruleText(dir, "fails", "exit 7", "durable = true");
+    const facron = await started(dir, rules);
+    writeFiles(dir.join("fails"), 2);
+    writeFiles(dir.join("waits"), 3);
+    const { journal } = await statusWhen(
+      dir,
+      "two that died, and three that wait or run",
+      ({ journal }) => journal?.dead === 2 && journal.kept === 3 && journal.running === 1,
+    );
+    expect(journal!.file).toStartWith(dir.join("state/facron.toml-"));
+    facron.signal("SIGUSR2");
+    await facron.waitForLog(/status: journal: 3 events kept, 1 of them running, 2 given up\n/);
+    dir.write("go");
+    await statusWhen(dir, "the end of all", ({ journal }) => journal?.kept === 0);
   });
 
   test("how long events wait and commands run", async () => {
