@@ -2,7 +2,7 @@
 import { type Log, quoted } from "../log.ts";
 import type { Rule } from "../rule/rule.ts";
 import { durationText } from "../rule/duration.ts";
-import { AccessDenied, Denials } from "./denials.ts";
+import { Denials, RecurringError } from "./denials.ts";
 import { type Ending, endingText } from "./ending.ts";
 import type { Job } from "./job.ts";
 import type { Run } from "./run.ts";
@@ -32,7 +32,7 @@ export class Reports {
   }
 
   notStarted(rule: Rule, error: Error): void {
-    if (error instanceof AccessDenied) this.#denials.tell(this.#log, rule.name, error);
+    if (error instanceof RecurringError) this.#denials.tell(this.#log, rule.name, error);
     else this.#log.error(`${ruleText(rule)}: ${error.message}`);
   }
 
