@@ -193,11 +193,14 @@ export class Runner {
       onStarted(-1); // it had left the queue, and is in it again
       this.enqueue([rule], bufferOf(trigger), 1);
     };
-    const onOwn = (rule: Rule, { ticket }: Trigger): void => {
-      this.#runsOf(rule).stats.isOwn();
+    const onSuperseded = ({ ticket }: Trigger): void => {
       if (ticket !== 0) this.#tickets?.succeeded([ticket]);
     };
-    return new LoopWatch({ ...loops, log, readUp, release, onOwn });
+    const onOwn = (rule: Rule, trigger: Trigger): void => {
+      this.#runsOf(rule).stats.isOwn();
+      onSuperseded(trigger);
+    };
+    return new LoopWatch({ ...loops, log, readUp, release, onOwn, onSuperseded });
   }
 
   /** Start a command of a job, which is the rule's own or its `on_failure`. */

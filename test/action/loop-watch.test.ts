@@ -27,6 +27,7 @@ function scene() {
     members: () => 0,
     release: () => {},
     onOwn: () => {},
+    onSuperseded: () => {},
   });
   return { watch, asked };
 }

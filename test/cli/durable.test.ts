@@ -288,6 +288,31 @@ test("what a durable rule's own command does is done with, and not run at the ne
   expect(ran(dir)).toEqual(["a"]);
 });
 
+test("of what comes while a rule is suspended only the last is kept for its return", async () => {
+  const dir = tempDir();
+  const config = configure(dir, {
+    then: `[ -e ${dir.join("go")} ] || echo >>${dir.join("in")}/"$1"`,
+    more: 'loop = "allow"',
+  });
+  const first = await start(config);
+  dir.write("in/a");
+  await first.waitForLog(/a loop, 20 runs in 10 s/);
+  for (let i = 0; i < 5; i++) {
+    const lines = first.events.length;
+    dir.write("in/a");
+    await first.waitForLines(lines + 1); // else the kernel makes one record of them
+  }
+  await queueHas(config, ["waiting"]);
+  await killed(first);
+  dir.write("go");
+  const before = ran(dir).length;
+  const second = await start(config);
+  dir.write("in/b");
+  await waitFor(() => ran(dir).includes("b"), { what: "the live event" });
+  await second.stop();
+  expect(ran(dir).slice(before).sort()).toEqual(["a", "b"]);
+});
+
 describe("facron queue", () => {
   test("lists what died, and has a running facron try it again", async () => {
     const dir = tempDir();
