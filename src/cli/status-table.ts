@@ -38,7 +38,8 @@ function rulesTable({ rules, total }: StatusDocument, now: number): string[] {
 function rowOf(rule: RuleInStatus, rare: (typeof rareCounts)[number][], now: number): Row {
   const { last, waited_ms: waited, ran_ms: ran } = rule;
   const name = printable(rule.name) + (rule.removed === true ? " (removed)" : "");
-  if (!rule.runs_command) return [name, ...Array(8 + rare.length).fill("-"), "no command"];
+  if (!rule.runs_command)
+    return [name, String(rule.events), ...Array(7 + rare.length).fill("-"), "no command"];
   const counts = [
     rule.events,
     rule.runs,

@@ -34,6 +34,11 @@ export class ReaderAnswers {
     this.#question.end();
   }
 
+  /** How often rules without a command were met, by their names, when it answered last. */
+  get tallies(): ReadonlyMap<string, number> {
+    return new Map(this.#last?.status.tallies);
+  }
+
   /** Takes half a second at most. */
   async now(): Promise<ReaderInStatus> {
     if (this.#isOver) return this.#inStatus("ended");

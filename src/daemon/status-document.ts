@@ -7,7 +7,7 @@ const percentiles = z.object({ p50: z.number().nullable(), p99: z.number().nulla
 
 const ruleSchema = z.object({
   name: z.string(),
-  /** False: its events are only written out, and not counted here. */
+  /** False: its events are only written out. */
   runs_command: z.boolean(),
   /** A reload has taken it away, and it still has something to do. */
   removed: z.literal(true).optional(),

@@ -71,7 +71,7 @@ function troubleOf({ state, waits_for: path, as_of: time }: ReaderInStatus): str
 }
 
 function ruleText(rule: RuleInStatus): string {
-  if (!rule.runs_command) return "no command";
+  if (!rule.runs_command) return `${counted(rule.events, "event")}, no command`;
   const { last, waited_ms: waited, ran_ms: ran } = rule;
   const counts = [
     counted(rule.events, "event"),

@@ -86,9 +86,12 @@ export class Status {
   #rulesWith(runs: RunnerStatus["rules"]): RuleInStatus[] {
     const names = new Set(this.#rules.map(({ name }) => name));
     const removed = [...runs].filter(([name]) => !names.has(name));
+    const { tallies } = this.reader;
+    const countsOf = (name: string): RuleRunsStatus =>
+      runs.get(name) ?? { ...nothingYet, events: tallies.get(name) ?? 0 };
     return [
       ...this.#rules.map(({ name, command }) =>
-        inStatus(name, runs.get(name) ?? nothingYet, { runs_command: command !== null }),
+        inStatus(name, countsOf(name), { runs_command: command !== null }),
       ),
       ...removed.map(([name, one]) => inStatus(name, one, { runs_command: true, removed: true })),
     ];

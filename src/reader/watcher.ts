@@ -219,7 +219,7 @@ export class Watcher {
     this.#refusals.sayRefusals();
   }
 
-  status(): Omit<ReaderStatus, "isHeldBack"> {
+  status(): Pick<ReaderStatus, "report" | "counts"> {
     return { report: this.report(this.#plan), counts: this.#ladder.counts };
   }
 

@@ -33,7 +33,7 @@ const reader: ReaderInStatus = {
 const inReadme: StatusDocument = {
   ...{ v: 1, facron: "2.0.0", pid: 4234, state: "running", since },
   ...{ configuration: ["/etc/facron.toml"], running: 3, max_running: 16, queued: 12 },
-  total: { events: 9041, runs: 9026, failed: 4, retried: 0, dropped: 0 },
+  total: { events: 9548, runs: 9026, failed: 4, retried: 0, dropped: 0 },
   rules: [
     {
       ...{ ...rule, name: "reload nginx", events: 7, runs: 7, last: exited(0, 2.1 * 3_600_000) },
@@ -44,7 +44,7 @@ const inReadme: StatusDocument = {
       last: exited(0, 1100),
       ...{ waited_ms: { p50: 18, p99: 4800 }, ran_ms: { p50: 240, p99: 1300 } },
     },
-    { ...rule, name: "facron.toml:9", runs_command: false },
+    { ...rule, name: "facron.toml:9", runs_command: false, events: 507 },
   ],
   reader,
   output: null,
