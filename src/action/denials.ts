@@ -3,6 +3,7 @@ import { utf8 } from "../../ffi/bytes.ts";
 import { ActionError } from "../errors.ts";
 import { type Log, quoted } from "../log.ts";
 import { shellWords } from "../rule/shell-words.ts";
+import { Silences } from "./silences.ts";
 
 /** The next event will meet the same, most probably. */
 export abstract class RecurringError extends ActionError {
@@ -23,32 +24,16 @@ export class CgroupError extends RecurringError {
   readonly level = "error";
 }
 
-/** One line for each rule in this time. */
-const silenceMs = 60_000;
-
-interface Silence {
-  readonly until: number;
-  events: number;
-}
-
 export class Denials {
-  /** By rule, apart for each level: one error does not hide the other. */
-  readonly #silences = new Map<string, Silence>();
+  readonly #silences = new Silences();
 
-  tell(log: Log, rule: string, { message, level }: RecurringError): void {
-    const now = performance.now();
-    const key = `${level} ${rule}`;
-    const silence = this.#silences.get(key);
-    if (silence !== undefined && now < silence.until) {
-      silence.events++;
-      return;
-    }
-    this.#silences.set(key, { until: now + silenceMs, events: 0 });
-    const others = silence?.events ?? 0;
-    const more =
-      others === 0
-        ? ""
-        : ` (nor for ${others} other ${others === 1 ? "event" : "events"} since the last such line)`;
-    log[level](`rule ${quoted(rule)}: ${message}${more}`);
+  /** @param title `rule "x"` */
+  tell(log: Log, title: string, { message, level }: RecurringError): void {
+    // Apart for each level: one error does not hide the other.
+    this.#silences.tell(`${level} ${title}`, (untold) => {
+      const others = `${untold} other ${untold === 1 ? "event" : "events"}`;
+      const more = untold === 0 ? "" : ` (nor for ${others} since the last such line)`;
+      log[level](`${title}: ${message}${more}`);
+    });
   }
 }

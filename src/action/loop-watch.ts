@@ -2,19 +2,18 @@
 import { latin1 } from "../../ffi/bytes.ts";
 import { nowMicroseconds } from "../../ffi/clock.ts";
 import type { Log } from "../log.ts";
-import { noFamily, type RuleTriggers, sift, type Trigger } from "../reader/trigger.ts";
+import { noFamily } from "../family/family.ts";
+import { type RuleTriggers, sift, type Trigger } from "../reader/trigger.ts";
 import type { Rule } from "../rule/rule.ts";
-import { FamilyWatch, type ProcessEvents } from "./family-watch.ts";
+import type { CommandFamilies } from "./family-watch.ts";
 import { LoopGuard } from "./loop-guard.ts";
 import type { ReadUp } from "./busy.ts";
 import type { Cause, RunId, WindowStart } from "./run-history.ts";
 
 export interface LoopWatchOptions {
   readonly log: Log;
-  readonly events: ProcessEvents;
+  readonly families: CommandFamilies;
   readonly readUp: ReadUp;
-  /** Processes of commands that run, as the reader knew them when it answered last. */
-  readonly members: () => number;
   /** Run the rule for this trigger, which waited while the rule was suspended. */
   readonly release: (rule: Rule, trigger: Trigger) => void;
   /** A command of the rule did it itself: it is not followed. */
@@ -46,7 +45,6 @@ export interface Begin {
 export class LoopWatch {
   readonly #options: LoopWatchOptions;
   readonly #guard: LoopGuard;
-  readonly #families: FamilyWatch;
   /** By rule and line: of triggers that were caused by runs and have not been run. */
   readonly #causes = new Map<string, readonly Cause[]>();
   /** Runs that have ended, and whose records the reader may not have read. */
@@ -65,10 +63,9 @@ export class LoopWatch {
   constructor(options: LoopWatchOptions) {
     this.#options = options;
     const later = (ms: number, then: () => void): void => void setTimeout(then, ms).unref();
-    const { log, release, onSuperseded, events, members, readUp } = options;
+    const { log, release, onSuperseded } = options;
     const now = (): number => performance.now();
     this.#guard = new LoopGuard({ log, now, later, release, onSuperseded });
-    this.#families = new FamilyWatch({ events, members, readUp: (then) => readUp(() => then()) });
   }
 
   /** On how many paths rules are suspended, by their names. */
@@ -102,7 +99,7 @@ export class LoopWatch {
 
   /** To be called right before a command is started; then `began` or `failed`. */
   begin(triggers: Iterable<Trigger>): Begin {
-    this.#families.begin();
+    this.#options.families.begin();
     const startedAt = nowMicroseconds();
     for (const { pid, synthetic } of triggers)
       if (pid === 0 && synthetic === null) return { startedAt, from: this.#windowStart() };
@@ -133,7 +130,7 @@ export class LoopWatch {
   }
 
   failed(): void {
-    this.#families.end();
+    this.#options.families.end();
   }
 
   /** @returns for `ended` */
@@ -155,7 +152,7 @@ export class LoopWatch {
 
   /** The command's first process has ended. @param isGone nothing of its group is left */
   ended(id: RunId, isGone: () => boolean): void {
-    this.#families.end();
+    this.#options.families.end();
     this.#running--;
     this.#closeWhenGone(id, isGone, performance.now() + lingerMs);
   }

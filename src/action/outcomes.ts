@@ -7,6 +7,7 @@ import { Reports } from "./reports.ts";
 import type { RuleRuns } from "./rule-runs.ts";
 import type { Run } from "./run.ts";
 import type { Tickets } from "./tickets.ts";
+import { ruleTitle } from "./title.ts";
 
 export interface OutcomesOptions {
   readonly log: Log;
@@ -45,7 +46,7 @@ export class Outcomes {
 
   notStarted(runs: RuleRuns, job: Job, error: Error): void {
     const ending: Ending = { kind: "not-started", error };
-    this.#reports.notStarted(job.rule, error);
+    this.#reports.notStarted(ruleTitle(job.rule), error);
     runs.stats.ended(endingText(ending));
     this.#judge(runs, job, failureOf(ending, null));
   }
@@ -68,7 +69,7 @@ export class Outcomes {
   }
 
   onFailureNotStarted(job: Job, error: Error): void {
-    this.#reports.notStarted(job.rule, error);
+    this.#reports.notStarted(ruleTitle(job.rule), error);
   }
 
   /** Nothing waits to be tried again any longer. */

@@ -2,7 +2,7 @@
 import { nowMicroseconds } from "../../ffi/clock.ts";
 import type { ActionError } from "../errors.ts";
 import type { Log } from "../log.ts";
-import type { ProcessEvents } from "./family-watch.ts";
+import type { CommandFamilies } from "./family-watch.ts";
 import { LoopWatch } from "./loop-watch.ts";
 import {
   bufferOf,
@@ -15,26 +15,27 @@ import type { Rule } from "../rule/rule.ts";
 import type { Command } from "../rule/template.ts";
 import { BusyKeys, type ReadUp } from "./busy.ts";
 import type { Ending } from "./ending.ts";
+import type { Launcher } from "./launcher.ts";
 import { policyOf, type Job } from "./job.ts";
 import { Places } from "./places.ts";
 import { Outcomes } from "./outcomes.ts";
 import { RuleRuns } from "./rule-runs.ts";
 import type { Run } from "./run.ts";
 import type { RunnerStatus } from "./runner-status.ts";
-import { type Occasion, type Spawn, Starter } from "./starter.ts";
+import { type Occasion, Starter } from "./starter.ts";
 import { areDropped, LetGo, letGoIn, type Tickets } from "./tickets.ts";
 import { Stop, type StopOptions, type StopReport } from "./stop.ts";
 
 export interface RunnerOptions {
   readonly maxRunning: number;
   readonly log: Log;
-  readonly spawn: Spawn;
+  readonly launcher: Launcher;
   /** Commands are only logged. */
   readonly dryRun?: boolean;
   /** For rules that do one thing at a time. */
   readonly readUp: ReadUp;
-  /** What tells of processes, and of how many of commands there are; absent: loops are not looked for. */
-  readonly loops?: { readonly events: ProcessEvents; readonly members: () => number };
+  /** Has the kernel tell of the processes of commands; absent: loops are not looked for. */
+  readonly families?: CommandFamilies;
   /** So many triggers have left the queue since the last call: the reader may hand over as many. */
   readonly onStarted: (count: number) => void;
   /** What becomes of triggers that are in the journal; null: no rule is durable. */
@@ -69,10 +70,10 @@ export class Runner {
 
   constructor(options: RunnerOptions) {
     this.#options = options;
-    const { log, spawn } = options;
+    const { log, launcher } = options;
     this.#places = new Places(options.maxRunning, log);
     this.#busy = new BusyKeys(options.readUp, log);
-    this.#starter = new Starter({ log, spawn });
+    this.#starter = new Starter({ log, launcher });
     this.#outcomes = this.#newOutcomes();
     this.#loops = this.#newLoopWatch();
   }
@@ -187,8 +188,8 @@ export class Runner {
   }
 
   #newLoopWatch(): LoopWatch | null {
-    const { loops, log, readUp, onStarted } = this.#options;
-    if (loops === undefined) return null;
+    const { families, log, readUp, onStarted } = this.#options;
+    if (families === undefined) return null;
     const release = (rule: Rule, trigger: Trigger): void => {
       onStarted(-1); // it had left the queue, and is in it again
       this.enqueue([rule], bufferOf(trigger), 1);
@@ -200,7 +201,7 @@ export class Runner {
       this.#runsOf(rule).stats.isOwn();
       onSuperseded(trigger);
     };
-    return new LoopWatch({ ...loops, log, readUp, release, onOwn, onSuperseded });
+    return new LoopWatch({ families, log, readUp, release, onOwn, onSuperseded });
   }
 
   /** Start a command of a job, which is the rule's own or its `on_failure`. */

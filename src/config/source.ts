@@ -1,5 +1,6 @@
 /** A configuration's text on its way into a dialect, and what a dialect makes of it. */
 import type { ConfigProblem } from "../errors.ts";
+import type { Gate, GateLog } from "../rule/gate.ts";
 import type { Rule } from "../rule/rule.ts";
 import type { Span } from "./span.ts";
 import type { GivenActions } from "./toml-given.ts";
@@ -43,6 +44,19 @@ export interface RulePlaces {
   readonly actor?: Span | null;
 }
 
+/** The same of a gate. */
+export interface PlacedGate {
+  readonly gate: Gate;
+  readonly places: GatePlaces;
+  readonly isNamed: boolean;
+}
+
+/** As `RulePlaces`. */
+export type GatePlaces = Pick<
+  RulePlaces,
+  "head" | "name" | "watch" | "on" | "program" | "user" | "cwd" | "actor"
+>;
+
 /** More files that a source asks for. */
 export interface Include {
   /** A path or glob; relative to the directory of the source. */
@@ -58,12 +72,15 @@ export interface Settings {
   readonly stateDir?: string;
   /** Where the socket for status is: absolute. */
   readonly runtimeDir?: string;
+  /** Which decisions of gates are written out; absent: `defaultGateLog`. */
+  readonly gateLog?: GateLog;
 }
 
 export const defaultStateDir = "/var/lib/facron";
 
 export interface Parsed {
   readonly rules: readonly PlacedRule[];
+  readonly gates: readonly PlacedGate[];
   readonly includes: readonly Include[];
   readonly settings: Settings;
   /** For what it includes. */
@@ -80,4 +97,5 @@ export interface LoadedFile {
   readonly bytes: Uint8Array;
   readonly format: FormatName;
   readonly rules: readonly PlacedRule[];
+  readonly gates: readonly PlacedGate[];
 }

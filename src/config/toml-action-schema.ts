@@ -40,6 +40,46 @@ const ownKeys = {
     ),
 };
 
+/** What the kernel gives a command: of rules, gates and `[facron]`. */
+export const surroundingKeys = {
+  user: z
+    .union([text, z.int().min(0)])
+    .optional()
+    .describe("Whom the command runs as, with all groups, HOME, USER, LOGNAME and SHELL"),
+  group: z
+    .union([text, z.int().min(0)])
+    .optional()
+    .describe("Its primary group. Default: that of the user"),
+  cwd: text.optional().describe("Its working directory. Default: facron's own"),
+  env: z
+    .record(z.string(), z.string())
+    .optional()
+    .describe("Variables on top of its environment, as they are written"),
+  clear_env: flag.describe("Nothing of facron's environment reaches the command. Default: false"),
+  umask: z
+    .union([z.int().min(0), text])
+    .optional()
+    .describe('In octal: "027", 0o027. Default: facron\'s own'),
+  nice: z.int().min(-20).max(19).optional().describe("Default: facron's own"),
+  session: flag.describe("It gets a session of its own, as by setsid(2). Default: false"),
+  cgroup: flag.describe("It gets a cgroup of its own, which ends with it. Default: false"),
+  memory_max: z
+    .union([z.int().min(0), text])
+    .optional()
+    .describe('Memory of all its processes, in a cgroup of its own: "512MiB", at least 1 MiB'),
+  pids_max: z
+    .int()
+    .min(1)
+    .max(4_194_304)
+    .optional()
+    .describe("Processes and threads at once, in a cgroup of its own"),
+  output: text
+    .optional()
+    .describe(
+      "Where stdout and stderr go: log, inherit, null, or the path of a file. Default: inherit",
+    ),
+};
+
 export const defaultKeys = {
   order: z
     .enum(["path", "rule", "none"])
@@ -90,45 +130,10 @@ export const defaultKeys = {
   durable: flag.describe(
     "Each event is on disk until its run succeeded or was given up. Default: false",
   ),
-  user: z
-    .union([text, z.int().min(0)])
-    .optional()
-    .describe("Whom the command runs as, with all groups, HOME, USER, LOGNAME and SHELL"),
-  group: z
-    .union([text, z.int().min(0)])
-    .optional()
-    .describe("Its primary group. Default: that of the user"),
+  ...surroundingKeys,
   require_access: flag.describe(
     "With user: only for what that user may read itself. Default: false",
   ),
-  cwd: text.optional().describe("Its working directory. Default: facron's own"),
-  env: z
-    .record(z.string(), z.string())
-    .optional()
-    .describe("Variables on top of its environment, as they are written"),
-  clear_env: flag.describe("Nothing of facron's environment reaches the command. Default: false"),
-  umask: z
-    .union([z.int().min(0), text])
-    .optional()
-    .describe('In octal: "027", 0o027. Default: facron\'s own'),
-  nice: z.int().min(-20).max(19).optional().describe("Default: facron's own"),
-  session: flag.describe("It gets a session of its own, as by setsid(2). Default: false"),
-  cgroup: flag.describe("It gets a cgroup of its own, which ends with it. Default: false"),
-  memory_max: z
-    .union([z.int().min(0), text])
-    .optional()
-    .describe('Memory of all its processes, in a cgroup of its own: "512MiB", at least 1 MiB'),
-  pids_max: z
-    .int()
-    .min(1)
-    .max(4_194_304)
-    .optional()
-    .describe("Processes and threads at once, in a cgroup of its own"),
-  output: text
-    .optional()
-    .describe(
-      "Where stdout and stderr go: log, inherit, null, or the path of a file. Default: inherit",
-    ),
 };
 
 export const actionKeys = {

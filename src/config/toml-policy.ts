@@ -43,7 +43,7 @@ export function present<Of extends object>(entries: {
 }
 
 /** @returns whole milliseconds: what is more than none is at least one */
-function duration(
+export function duration(
   keys: readonly string[],
   text: string | undefined,
   table: TomlTable,

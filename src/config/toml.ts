@@ -1,16 +1,18 @@
-/** TOML: `[facron]` and `[[rule]]`. */
+/** TOML: `[facron]`, `[[rule]]` and `[[gate]]`. */
+import type { z } from "zod";
 import { basename } from "./odd-paths.ts";
 import { latin1, textOrNull } from "../../ffi/bytes.ts";
 import { Findings } from "./findings.ts";
 import { Programs } from "./programs.ts";
-import type { Parsed, PlacedRule, Source } from "./source.ts";
+import type { Parsed, Source } from "./source.ts";
 import { byteOrderMarkLength, type Span } from "./span.ts";
 import { TomlPlaces } from "./toml-places.ts";
 import { nothingGiven } from "./toml-given.ts";
-import { type RuleContext, ruleOf } from "./toml-rule.ts";
+import { gateOf } from "./toml-gate.ts";
+import { ruleOf } from "./toml-rule.ts";
 import type { TomlSettings } from "./toml-schema.ts";
 import { defaultsOf, settingsFrom } from "./toml-settings.ts";
-import { TomlTable } from "./toml-table.ts";
+import { type TomlContext, TomlTable } from "./toml-table.ts";
 import { syntaxMessage } from "./toml-syntax.ts";
 
 /** @throws {ConfigError} with everything that is wrong in it */
@@ -31,12 +33,19 @@ export function parseToml(source: Source): Parsed {
   const table = new TomlTable(context, ["facron"]);
   const defaults = defaultsOf(facron, table, source.defaults ?? nothingGiven);
   const settings = settingsFrom(facron, table);
-  const rules = rulesOf(values, source, { ...context, defaults });
+  const { ruleSchema, actionKeyNames, gateSchema, askKeyNames } = loadSchema();
+  const within = { ...context, defaults };
+  const rules = tablesOf("rule", { values, source, schema: ruleSchema, context }, (given, at) =>
+    ruleOf(given, at, { ...within, actionKeyNames }),
+  );
+  const gates = tablesOf("gate", { values, source, schema: gateSchema, context }, (given, at) =>
+    gateOf(given, at, { ...within, askKeyNames }),
+  );
   findings.throwErrors();
   const includes = (facron.include ?? []).map((pattern, at) => {
     return { pattern, span: table.span("include", at) ?? table.head };
   });
-  return { rules, includes, settings, defaults };
+  return { rules, gates, includes, settings, defaults };
 }
 
 /** What the text says, in any form; undefined if it is no TOML. */
@@ -80,9 +89,11 @@ function isStartOfText(bytes: Uint8Array): boolean {
   }
 }
 
+type Schema = typeof import("./toml-schema.ts") & typeof import("./toml-gate-schema.ts");
+
 /** zod takes milliseconds to load, which a table need not wait for. */
-function loadSchema(): typeof import("./toml-schema.ts") {
-  return require("./toml-schema.ts");
+function loadSchema(): Schema {
+  return { ...require("./toml-schema.ts"), ...require("./toml-gate-schema.ts") };
 }
 
 function loadFaults(): typeof import("./toml-faults.ts") {
@@ -102,26 +113,31 @@ function settingsOf(values: unknown): TomlSettings {
   return loadSchema().settingsSchema.safeParse(facron).data ?? {};
 }
 
-/** A rule that has the right form is read although another has not: all errors are said at once. */
-function rulesOf(
-  values: unknown,
-  { file }: Source,
-  context: Omit<RuleContext, "actionKeyNames">,
-): PlacedRule[] {
-  const { rule } = values as { readonly rule?: unknown };
-  if (!Array.isArray(rule)) return [];
-  const { ruleSchema, actionKeyNames } = loadSchema();
+interface Tables<Given> {
+  /** All that the file says. */
+  readonly values: unknown;
+  readonly source: Source;
+  readonly schema: z.ZodType<Given>;
+  readonly context: TomlContext;
+}
+
+/** One that has the right form is read although another has not: all errors are said at once. */
+function tablesOf<Given, Placed>(
+  key: "rule" | "gate",
+  { values, source, schema, context }: Tables<Given>,
+  read: (given: Given, at: { index: number; name: string }) => Placed | null,
+): Placed[] {
+  const tables = (values as Readonly<Record<string, unknown>>)[key];
+  if (!Array.isArray(tables)) return [];
   const lineOf = lineCounter(context.text);
-  const rules: PlacedRule[] = [];
-  for (const [index, given] of rule.entries()) {
-    const { data } = ruleSchema.safeParse(given);
-    if (data === undefined) continue;
-    const head = context.places.value(["rule", index]) ?? { from: 0, length: 1 };
-    const name = `${basename(file).toWellFormed()}:${lineOf(head.from)}`;
-    const placed = ruleOf(data, { index, name }, { ...context, actionKeyNames });
-    if (placed !== null) rules.push(placed);
-  }
-  return rules;
+  return tables.flatMap((given, index) => {
+    const { data } = schema.safeParse(given);
+    if (data === undefined) return [];
+    const head = context.places.value([key, index]) ?? { from: 0, length: 1 };
+    const name = `${basename(source.file).toWellFormed()}:${lineOf(head.from)}`;
+    const placed = read(data, { index, name });
+    return placed === null ? [] : [placed];
+  });
 }
 
 /** Lines from 1; cheap for places that come in the order of the text. */

@@ -3,6 +3,7 @@ import { clearEventfd } from "../../ffi/eventfd.ts";
 import { POLLIN, POLLPRI, PollSet } from "../../ffi/poll.ts";
 import { WatchError } from "../errors.ts";
 import { ConfigurationWatch } from "../watch/configuration-watch.ts";
+import type { OthersLines } from "../output/json-lines.ts";
 import { followMounts } from "../watch/mounts.ts";
 import { type FromReader, type Plan, type ReaderStart, sharedCounters } from "./plan.ts";
 import type { ReaderPort } from "./port.ts";
@@ -17,8 +18,8 @@ const arrivalsSlot = 3;
 const configurationSlot = 4;
 const pollSlot = 5;
 const firstBackendSlot = 6;
-/** And one for the other: inotify and fanotify are all that there are. */
-const slots = firstBackendSlot + 2;
+/** inotify and fanotify, for rules and for gates. */
+const slots = firstBackendSlot + 4;
 
 /** How soon it is seen whether a recovery from lost records can go on. */
 const recoveryStepMs = 20;
@@ -121,9 +122,16 @@ export class ReaderLoop {
       if (message.kind === "plan") this.#apply(message.plan);
       else if (message.kind === "drain") this.#drain(message.flushMs);
       else if (message.kind === "count") this.#sayStatus();
+      else if (message.kind === "lines") this.#writeOthers(message.lines);
       else if (message.kind === "read-up") this.#readUps.ask(this.#parts.watcher.tables.list);
       else this.#configuration.watch(message.names);
     }
+  }
+
+  #writeOthers(lines: OthersLines): void {
+    const { outbox } = this.#parts;
+    outbox.writeOthers(lines);
+    this.#port.send({ kind: "wrote", bytes: lines.bytes.byteLength });
   }
 
   #sayStatus(): void {
@@ -137,7 +145,7 @@ export class ReaderLoop {
     try {
       const { swap, readUntil, recoveries, watcher } = this.#parts;
       swap.apply(plan);
-      if (plan.catchUp !== undefined) recoveries.lookBack(watcher.tables.list, plan.catchUp);
+      if (plan.catchUp !== undefined) recoveries.lookBack(watcher.tables.ofRules, plan.catchUp);
       readUntil.follow(plan);
       this.#unreported = plan;
     } catch (error) {

@@ -1,6 +1,8 @@
 /** A record meets the rules of its place here: it becomes JSON lines and triggers. */
 import { latin1 } from "../../ffi/bytes.ts";
 import { eventBits, type SyntheticReason } from "../event.ts";
+import { unknownFamily } from "../family/family.ts";
+import type { FamilySource } from "../family/families.ts";
 import type { JsonLines } from "../output/json-lines.ts";
 import { type PathPrefix, pathPrefix } from "../output/json-text.ts";
 import type { Interests, Verdict } from "../rule/matcher.ts";
@@ -10,10 +12,9 @@ import { viewDirectory, viewSelf } from "../rule/view.ts";
 import type { Place, Rename } from "../watch/backend.ts";
 import { joined, type Node } from "../watch/tree.ts";
 import type { Actor, ActorSource } from "./actors.ts";
-import type { FamilySource } from "./families.ts";
 import { Sieve } from "./sieve.ts";
 import { mergedByPath, type Sighting } from "./sighting.ts";
-import { type TriggerWriter, unknownFamily } from "./trigger.ts";
+import type { TriggerWriter } from "./trigger.ts";
 
 const noName = new Uint8Array(0);
 

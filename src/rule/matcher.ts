@@ -19,6 +19,8 @@ export interface Interest {
   readonly children: boolean;
   /** Only of what has such a name, which then counts as watched itself. Absent: of everything. */
   readonly names?: NamePattern;
+  /** Of a gate: what the kernel is asked to hold, in its own bits. Absent: nothing. */
+  readonly permissions?: number;
   /** By the rule's filters. Absent: it is heard. */
   readonly answer?: Exclude<Answer, "left out">;
 }
@@ -77,6 +79,8 @@ export class Interests {
   readonly kernelEvents: number;
   readonly children: boolean;
   readonly directories: boolean;
+  /** What the kernel has to hold for the gates here, in its own bits. */
+  readonly permissions: number;
   /** Of the interests in certain names; null if there are none, as almost always. */
   readonly #filters: NameFilters<Verdict> | null;
   /** Of the rules with filters; null if there are none, as almost always. */
@@ -101,6 +105,7 @@ export class Interests {
       this.#filters !== null ||
       (list.some((interest) => interest.children) && alternatives.some((a) => a.children));
     this.directories = alternatives.some((a) => a.directories);
+    this.permissions = list.reduce((mask, { permissions = 0 }) => (mask | permissions) >>> 0, 0);
     const filtered = [...new Set(list.map(({ rule }) => rule))].filter(
       (rule) => rules.filterOf(rule) !== null || rules.actorFilterOf(rule) !== null,
     );

@@ -1,6 +1,6 @@
 /** The circuit breaker: loops that nobody can know are stopped, and a busy neighbour never is. */
 import { describe, expect, test } from "bun:test";
-import { noFamily } from "../../src/reader/trigger.ts";
+import { noFamily } from "../../src/family/family.ts";
 import { isPartOf, rememberedMs, RunHistory } from "../../src/action/run-history.ts";
 import type { Rule } from "../../src/rule/rule.ts";
 import { allowing, type Happening, ruleCalled, World } from "./loop-world.ts";

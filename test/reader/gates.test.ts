@@ -1,0 +1,339 @@
+/** Where the kernel holds what gates decide about: each file of a tree is asked about when it is opened. */
+import { describe, expect } from "bun:test";
+import { cpSync, linkSync, readFileSync, renameSync, rmSync, symlinkSync } from "node:fs";
+import { gateBits } from "../../src/rule/gate.ts";
+import { mountBindfs, mountImage, mountOverlay, mountTmpfs } from "../helpers/mount.ts";
+import { requires } from "../helpers/requires.ts";
+import { tempDir } from "../helpers/temp-dir.ts";
+import { waitFor } from "../helpers/wait-for.ts";
+import { gateOn, GateWorld, realPath } from "./gate-world.ts";
+
+const gateTest = requires({ root: "decides what may be opened", tools: ["cc"] });
+
+describe("a tree", () => {
+  gateTest("that was there before: each file at each depth", async () => {
+    const dir = tempDir();
+    const files = ["a", "D/b", "D/E/F/c", ".hidden/d"].map((name) => dir.write(`T/${name}`));
+    const beside = dir.write("beside");
+    const world = new GateWorld();
+    await world.plan([gateOn(dir.join("T"))]);
+    for (const file of files) expect(await world.isHeld(file)).toBe(true);
+    expect(await world.isHeld(beside)).toBe(false);
+  });
+
+  gateTest("that is made after: also mkdir -p, copied trees, and what is renamed in", async () => {
+    const dir = tempDir();
+    dir.mkdir("T");
+    dir.write("copy/A/B/x");
+    dir.write("moved/C/y");
+    const world = new GateWorld();
+    await world.plan([gateOn(dir.join("T"))]);
+    const deep = dir.write("T/1/2/3/4/5/6/7/8/z");
+    cpSync(dir.join("copy"), dir.join("T/copy"), { recursive: true });
+    renameSync(dir.join("moved"), dir.join("T/1/moved"));
+    await world.untilHeld(deep, dir.join("T/copy/A/B/x"), dir.join("T/1/moved/C/y"));
+  });
+
+  gateTest("is left by what is renamed out, with all that is in it", async () => {
+    const dir = tempDir();
+    dir.write("T/A/B/x");
+    const world = new GateWorld();
+    await world.plan([gateOn(dir.join("T"))]);
+    renameSync(dir.join("T/A"), dir.join("A"));
+    await world.untilFree(dir.join("A/B/x"));
+    await waitFor(() => world.marks.length === 1, { what: "the other mark to go" });
+  });
+
+  gateTest(
+    "without its sub-directories, or without those whose name starts with a dot",
+    async () => {
+      const dir = tempDir();
+      const names = ["T/a", "T/D/b", "S/.git/c", "S/D/d"];
+      const [a, b, c, d] = names.map((name) => dir.write(name)) as [string, string, string, string];
+      const world = new GateWorld();
+      await world.plan([
+        gateOn(dir.join("T"), { recursive: false }),
+        gateOn(dir.join("S"), { skipsDotDirectories: true }),
+      ]);
+      expect([await world.isHeld(a), await world.isHeld(b)]).toEqual([true, false]);
+      expect([await world.isHeld(c), await world.isHeld(d)]).toEqual([false, true]);
+    },
+  );
+
+  gateTest("holds directories for the gates that are about them, and only for those", async () => {
+    const dir = tempDir();
+    const [asked, free] = [dir.mkdir("T/D"), dir.mkdir("S/D")];
+    const world = new GateWorld();
+    await world.plan([gateOn(dir.join("T"), { directories: true }), gateOn(dir.join("S"))]);
+    expect(await world.isHeld(asked)).toBe(true);
+    expect(await world.isHeld(free)).toBe(false);
+  });
+
+  gateTest("with another below it: each is held for what both ask", async () => {
+    const dir = tempDir();
+    const file = dir.write("T/D/x");
+    const world = new GateWorld();
+    const outer = gateOn(dir.join("T"));
+    const inner = gateOn(dir.join("T/D"), { events: gateBits.access_perm });
+    await world.plan([outer, inner]);
+    expect(world.marks.filter((mark) => mark.includes("mask:8030000")).length).toBe(1);
+    await world.plan([outer]);
+    expect(await world.isHeld(file)).toBe(true);
+    expect(world.marks.some((mark) => mark.includes("mask:8030000"))).toBe(false);
+    await world.plan([inner]);
+    expect(await world.isHeld(file)).toBe(false);
+    expect(world.marks.filter((mark) => mark.includes("mask:8020000")).length).toBe(1);
+  });
+});
+
+describe("the path of a gate", () => {
+  gateTest("may be a file, and each that is saved in its place is held", async () => {
+    const dir = tempDir();
+    const file = dir.write("f");
+    const world = new GateWorld();
+    await world.plan([gateOn(file)]);
+    expect(world.roots.get(file)).toMatchObject({ isDirectory: false, generation: 1 });
+    for (let save = 0; save < 5; save++) {
+      linkSync(file, dir.join(`older-${save}`));
+      renameSync(dir.write("new"), file);
+      await world.untilHeld(file);
+      await world.untilFree(dir.join(`older-${save}`));
+    }
+  });
+
+  gateTest("may get another directory, which is held with all that is in it", async () => {
+    const dir = tempDir();
+    const old = dir.write("T/D/x");
+    const world = new GateWorld();
+    await world.plan([gateOn(dir.join("T"))]);
+    dir.write("next/E/y");
+    renameSync(dir.join("T"), dir.join("old"));
+    renameSync(dir.join("next"), dir.join("T"));
+    await world.untilHeld(dir.join("T/E/y"));
+    await world.untilFree(old.replace("/T/", "/old/"));
+  });
+
+  gateTest("may come later, go, and come back", async () => {
+    const dir = tempDir();
+    const path = dir.join("later/T");
+    const world = new GateWorld();
+    const { waiting, gated, failed } = await world.plan([gateOn(path)]);
+    expect({ waiting, gated, failed }).toEqual({
+      waiting: 1,
+      gated: { paths: 0, marks: 0 },
+      failed: 0,
+    });
+    for (let time = 0; time < 3; time++) {
+      const file = dir.write("later/T/D/x");
+      await world.untilHeld(file);
+      expect(world.roots.has(path)).toBe(true);
+      rmSync(dir.join("later"), { recursive: true });
+      await waitFor(() => !world.roots.has(path), { what: "the root to go" });
+    }
+  });
+
+  gateTest("may be a symbolic link: what it leads to is held, and named", async () => {
+    const dir = tempDir();
+    const [a, b] = [dir.write("A/x"), dir.write("B/x")];
+    const link = dir.join("link");
+    symlinkSync("A", link);
+    const world = new GateWorld();
+    await world.plan([gateOn(link)]);
+    expect(realPath(world.roots.get(link))).toBe(dir.join("A"));
+    expect(await world.isHeld(a)).toBe(true);
+    symlinkSync("B", dir.join("next"));
+    renameSync(dir.join("next"), link);
+    await world.untilHeld(b);
+    await world.untilFree(a);
+    expect(realPath(world.roots.get(link))).toBe(dir.join("B"));
+  });
+
+  gateTest("is told anew when a directory above it gets another name", async () => {
+    const dir = tempDir();
+    const file = dir.write("real/T/x");
+    symlinkSync("real", dir.join("way"));
+    const path = dir.join("way/T");
+    const world = new GateWorld();
+    await world.plan([gateOn(path)]);
+    expect(realPath(world.roots.get(path))).toBe(dir.join("real/T"));
+    renameSync(dir.join("real"), dir.join("renamed"));
+    rmSync(dir.join("way"));
+    symlinkSync("renamed", dir.join("way"));
+    await waitFor(() => realPath(world.roots.get(path)) === dir.join("renamed/T"), {
+      what: "the new path",
+    });
+    await world.untilHeld(file.replace("/real/", "/renamed/"));
+  });
+
+  gateTest("may be a pattern of directories, or of files: also of those to come", async () => {
+    const dir = tempDir();
+    const [a, other] = [dir.write("users/ann/in/x"), dir.write("users/ann/out/x")];
+    const conf = dir.write("conf/a.conf");
+    const world = new GateWorld();
+    const patterns = [dir.join("users/*/in"), dir.join("conf/*.conf"), dir.join("users/*/one.txt")];
+    await world.plan(patterns.map((path) => gateOn(path, { isGlob: true })));
+    expect(await world.isHeld(a)).toBe(true);
+    expect(await world.isHeld(other)).toBe(false);
+    expect(await world.isHeld(conf)).toBe(true);
+    await world.untilHeld(dir.write("users/bob/in/D/x"), dir.write("users/bob/one.txt"));
+    const names = (key: string) =>
+      world.roots
+        .get(dir.join(key))!
+        .claims.map((claim) => claim.names && `${Buffer.from(claim.names)}`);
+    expect(names("conf")).toEqual(["*.conf"]);
+    expect(names("users/bob")).toEqual(["one.txt"]);
+    expect(names("users/bob/in")).toEqual([null]);
+  });
+});
+
+describe("filesystems", () => {
+  const kinds = {
+    tmpfs: (path: string) => mountTmpfs(path),
+    ext4: (path: string) => mountImage(path, "ext4"),
+    xfs: (path: string) => mountImage(path, "xfs"),
+    btrfs: (path: string) => mountImage(path, "btrfs"),
+    overlayfs: (path: string) => mountOverlay(path),
+    bindfs: (path: string) => mountBindfs(path),
+  } as const;
+
+  for (const kind of Object.keys(kinds) as (keyof typeof kinds)[]) {
+    gateTest(
+      `${kind}, mounted below a tree: what is there, what is made, what it hid`,
+      async () => {
+        const dir = tempDir({ on: "disk" });
+        const hidden = kind === "bindfs" ? [] : [dir.write("T/m/hidden/x")]; // FUSE wants it empty
+        dir.mkdir("T/m");
+        const world = new GateWorld();
+        await world.plan([gateOn(dir.join("T"))]);
+        const mount = kinds[kind](dir.join("T/m"));
+        const file = dir.write("T/m/A/B/x");
+        await world.untilHeld(file, dir.write("T/m/C/D/E/y"));
+        mount[Symbol.dispose]();
+        await world.untilHeld(...hidden, dir.write("T/m/hidden/F/z"));
+        expect(world.log.filter((line) => line.includes("Cannot"))).toEqual([]);
+      },
+    );
+
+    gateTest(`${kind} as the path of a gate, unmounted and mounted anew`, async () => {
+      const dir = tempDir({ on: "disk" });
+      const world = new GateWorld();
+      for (let time = 0; time < 2; time++) {
+        rmSync(dir.join(`m.${kind}`), { force: true });
+        using _ = kinds[kind](dir.join("m"));
+        const file = dir.write(`m/A/B/${time}`);
+        if (time === 0) await world.plan([gateOn(dir.join("m"))]);
+        await world.untilHeld(file, dir.write(`m/C/${time}`));
+      }
+    });
+  }
+
+  gateTest("a btrfs subvolume in a tree, there before and made after", async () => {
+    const dir = tempDir({ on: "disk" });
+    using _ = mountImage(dir.join("m"), "btrfs");
+    const make = (name: string) => Bun.spawnSync(["btrfs", "subvolume", "create", dir.join(name)]);
+    make("m/S");
+    const file = dir.write("m/S/D/x");
+    const world = new GateWorld();
+    await world.plan([gateOn(dir.join("m"))]);
+    expect(await world.isHeld(file)).toBe(true);
+    make("m/R");
+    await world.untilHeld(dir.write("m/R/D/y"));
+  });
+
+  gateTest("procfs is refused, in a sentence with the cure", async () => {
+    const world = new GateWorld();
+    const { failed, gated } = await world.plan([gateOn("/proc/sys/kernel")]);
+    expect({ failed, gated }).toEqual({ failed: 1, gated: { paths: 0, marks: 0 } });
+    expect(world.log).toEqual([
+      'Cannot watch "/proc/sys/kernel": the kernel asks nobody before something is opened there (procfs); ' +
+        "leave it out of the gate",
+    ]);
+  });
+});
+
+describe("scopes", () => {
+  gateTest("a mount is held as a whole, by one mark, until a reload", async () => {
+    const dir = tempDir({ on: "disk" });
+    using _ = mountTmpfs(dir.join("m"));
+    const files = [dir.write("m/T/x"), dir.write("m/beside/D/y")];
+    const world = new GateWorld();
+    const gate = gateOn(dir.join("m/T"), { scope: "mount" });
+    const { gated } = await world.plan([gate]);
+    expect(gated).toEqual({ paths: 1, marks: 1 });
+    expect(world.roots.get(dir.join("m/T"))!.claims[0]!.recursive).toBe(true);
+    for (const file of files) expect(await world.isHeld(file)).toBe(true);
+    expect(world.marks.length).toBe(1);
+    await world.plan([gate, gateOn(dir.join("m/beside"), { scope: "filesystem" })]);
+    expect(world.marks.map((mark) => mark.split(" ")[1]!.split(":")[0]).sort()).toEqual([
+      "mnt_id",
+      "sdev",
+    ]);
+    await world.plan([]);
+    for (const file of files) expect(await world.isHeld(file)).toBe(false);
+    expect(world.marks).toEqual([]);
+  });
+
+  gateTest("a filesystem is held by each of its mounts", async () => {
+    const dir = tempDir({ on: "disk" });
+    using _ = mountImage(dir.join("m"), "ext4");
+    const file = dir.write("m/T/x");
+    dir.mkdir("bound");
+    Bun.spawnSync(["mount", "--bind", dir.join("m/T"), dir.join("bound")]);
+    const world = new GateWorld();
+    await world.plan([gateOn(dir.join("m/T"), { scope: "filesystem" })]);
+    expect(await world.isHeld(dir.join("bound/x"))).toBe(true);
+    await world.plan([gateOn(dir.join("m/T"), { scope: "mount" })]);
+    expect(await world.isHeld(file)).toBe(true);
+    expect(await world.isHeld(dir.join("bound/x"))).toBe(false);
+  });
+
+  gateTest(
+    "a mount is let go when the path of the gate goes, and held when it is back",
+    async () => {
+      const dir = tempDir({ on: "disk" });
+      using _ = mountTmpfs(dir.join("m"));
+      const file = dir.write("m/x");
+      dir.mkdir("m/T");
+      const world = new GateWorld();
+      await world.plan([gateOn(dir.join("m/T"), { scope: "mount" })]);
+      expect(await world.isHeld(file)).toBe(true);
+      rmSync(dir.join("m/T"), { recursive: true });
+      await world.untilFree(file);
+      dir.mkdir("m/T");
+      await world.untilHeld(file);
+    },
+  );
+});
+
+describe("pre_access", () => {
+  const events = gateBits.open_perm | gateBits.pre_access;
+
+  gateTest("is held where the filesystem has it, and the rest of the gate elsewhere", async () => {
+    const [dir, disk] = [tempDir(), tempDir({ on: "disk" })];
+    using _ = mountImage(disk.join("m"), "ext4");
+    const [there, here] = [dir.write("T/x", "text"), disk.write("m/T/x", "text")];
+    const world = new GateWorld({ preContent: true });
+    await world.plan([gateOn(disk.join("m/T"), { events }), gateOn(dir.join("T"), { events })]);
+    const reads = (path: string) => world.askedDuring(() => void readFileSync(path));
+    expect(new Set(await reads(there))).toEqual(new Set([`10000 ${there}`]));
+    expect(new Set(await reads(here))).toEqual(new Set([`10000 ${here}`, `100000 ${here}`]));
+    expect(world.log).toEqual([
+      `Cannot hold "${dir.join("T")}" for pre_access: this filesystem does not say before it is read; ` +
+        'use ext4, xfs or btrfs, or on = ["open_perm"]',
+    ]);
+  });
+
+  gateTest("gives way to directories where both are asked of one", async () => {
+    const disk = tempDir({ on: "disk" });
+    using _ = mountImage(disk.join("m"), "ext4");
+    const directory = disk.mkdir("m/T/D");
+    const world = new GateWorld({ preContent: true });
+    const preAccess = gateOn(disk.join("m/T"), { events });
+    await world.plan([preAccess]);
+    await world.plan([preAccess, gateOn(disk.join("m/T"), { directories: true })]);
+    expect(await world.isHeld(directory)).toBe(true);
+    expect(world.log.join()).toContain("cannot have gates for pre_access and for directories");
+    await world.plan([preAccess]);
+    expect(world.marks.filter((mark) => !mark.includes("mask:8110000"))).toEqual([]);
+  });
+});
