@@ -1,6 +1,12 @@
 /** `facron status` for people: a few lines for each facron, and a table of its rules. */
 import type { RuleInStatus, StatusDocument } from "../daemon/status-document.ts";
-import { commandsText, rareCounts, readerLines, spanText } from "../daemon/status-text.ts";
+import {
+  commandsText,
+  journalLines,
+  rareCounts,
+  readerLines,
+  spanText,
+} from "../daemon/status-text.ts";
 import { printable } from "../log.ts";
 
 /** One line of cells; numbers stand on the right. */
@@ -14,6 +20,7 @@ export function statusTable(document: StatusDocument, now: number): string {
     `facron ${facron}, pid ${pid}, ${state} since ${since} (${spanText(ageMs)})`,
     ...configuration.map((file) => `  ${file}`),
     `  ${commandsText(document)}`,
+    ...journalLines(document).map((line) => `  ${line}`),
     ...readerLines(reader).map((line) => `  ${line}`),
     ...(rules.length === 0 ? [] : ["", ...rulesTable(document, now)]),
   ];
@@ -31,7 +38,8 @@ function rulesTable({ rules, total }: StatusDocument, now: number): string[] {
 function rowOf(rule: RuleInStatus, rare: (typeof rareCounts)[number][], now: number): Row {
   const { last, waited_ms: waited, ran_ms: ran } = rule;
   const name = printable(rule.name) + (rule.removed === true ? " (removed)" : "");
-  if (!rule.runs_command) return [name, ...Array(8 + rare.length).fill("-"), "no command"];
+  if (!rule.runs_command)
+    return [name, String(rule.events), ...Array(7 + rare.length).fill("-"), "no command"];
   const counts = [
     rule.events,
     rule.runs,
