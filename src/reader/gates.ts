@@ -3,7 +3,7 @@
  * queues of their own: a rule neither sees nor pays for a gate.
  */
 import { latin1 } from "../../ffi/bytes.ts";
-import { SyscallError } from "../../ffi/errno.ts";
+import { Errno, SyscallError } from "../../ffi/errno.ts";
 import { permissionMarkCall } from "../../ffi/fanotify/permission.ts";
 import { fileStatus, readLink } from "../../ffi/files.ts";
 import { type Log, quoted } from "../log.ts";
@@ -169,7 +169,9 @@ export class GateWatch {
   #sayPreAccess(path: Uint8Array, error: SyscallError): void {
     if (this.#saidPreAccess) return;
     this.#saidPreAccess = true;
-    const cause = causeOf(error, "fanotify");
+    // FAN_CLASS_CONTENT does not have it (fanotify_mark(2), EINVAL).
+    const isOfGroup = error.errno === Errno.EINVAL;
+    const cause = isOfGroup ? "gates began without it; restart facron" : causeOf(error, "fanotify");
     this.#options.log.warn(`Cannot hold ${quoted(nameOf(path))} for pre_access: ${cause}`);
   }
 }

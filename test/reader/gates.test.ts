@@ -390,6 +390,18 @@ describe("pre_access", () => {
     ]);
   });
 
+  gateTest("is left out where the gates began without it, until a restart", async () => {
+    const disk = tempDir({ on: "disk" });
+    using _ = mountImage(disk.join("m"), "ext4");
+    const file = disk.write("m/T/x", "text");
+    const world = new GateWorld({ preContent: false });
+    await world.plan([gateOn(disk.join("m/T"), { events })]);
+    expect(await world.askedFor(file)).toEqual([`10000 ${file}`]);
+    expect(world.log).toEqual([
+      `Cannot hold "${disk.join("m/T")}" for pre_access: gates began without it; restart facron`,
+    ]);
+  });
+
   gateTest("gives way to directories where both are asked of one", async () => {
     const disk = tempDir({ on: "disk" });
     using _ = mountImage(disk.join("m"), "ext4");
