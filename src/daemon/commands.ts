@@ -31,6 +31,8 @@ export class Commands {
   readonly outputLog: OutputLog;
   /** Threads that are told of the processes of commands. */
   readonly processEvents: ConnectorEvents;
+  /** Told of each process that descends from us, before it can do anything. */
+  readonly families: FamilyWatch;
   readonly #options: CommandsOptions;
 
   constructor(options: CommandsOptions) {
@@ -38,11 +40,12 @@ export class Commands {
     const { log, outputUrl, onDeath, readUp, members } = options;
     this.outputLog = new OutputLog({ url: outputUrl, log, onDeath });
     this.processEvents = new ConnectorEvents({ log });
-    const families = new FamilyWatch({
+    this.families = new FamilyWatch({
       events: this.processEvents,
       readUp: (then) => readUp(() => then()),
       members,
     });
+    const { families } = this;
     const spawn = (start: Start, onExit: (ending: Ending) => void): Started =>
       this.#spawn(start, onExit);
     const launcher = new Launcher({ log, counters: new Counters(), spawn });

@@ -147,6 +147,7 @@ class Daemon {
       ...{ url, self, log, dryRun, uidOf },
       asker: this.#commands.asker,
       processEvents: this.#commands.processEvents,
+      families: this.#commands.families,
       writeLines: (lines) => this.#reader!.send({ kind: "lines", lines }),
       onGuard: (pid) => void (this.#reader!.guardPid = pid),
       onDeath: (reason) =>

@@ -3,6 +3,7 @@ import { Errno, SyscallError } from "../../ffi/errno.ts";
 import type { Fd } from "../../ffi/fd.ts";
 import type { PermissionGroupOptions } from "../../ffi/fanotify/permission.ts";
 import type { Asker } from "../action/asker.ts";
+import type { CommandFamilies } from "../action/family-watch.ts";
 import type { AskedQuestion, FromGate, GateCounts } from "../gate/messages.ts";
 import { openPulseMemory, Pulse } from "../gate/pulse.ts";
 import type { Log } from "../log.ts";
@@ -30,6 +31,7 @@ export interface GatesOptions {
     add(listener: ProcessListener): void;
     remove(listener: ProcessListener): void;
   };
+  readonly families: CommandFamilies;
   /** The reader has to know that it is no command. */
   readonly onGuard: (pid: number) => void;
   readonly onDeath: (reason: string) => void;
@@ -118,7 +120,7 @@ export class Gates {
   }
 
   async #begin(followed: FollowedGates): Promise<GateThread> {
-    const { url, self, log, processEvents, onGuard, onDeath } = this.#options;
+    const { url, self, log, processEvents, families, onGuard, onDeath } = this.#options;
     const pulseFd = openPulseMemory();
     const thread = new GateThread({
       url,
@@ -130,7 +132,8 @@ export class Gates {
     });
     const pulse = new Pulse(pulseFd.number);
     const guard = new Guard({
-      ...{ self, groupFd: thread.groupFd, pulseFd: pulseFd.number, pulse, log, onStarted: onGuard },
+      ...{ self, groupFd: thread.groupFd, pulseFd: pulseFd.number, pulse, log, families },
+      onStarted: onGuard,
     });
     this.#post = { thread, guard, pulseFd };
     processEvents.add(thread);

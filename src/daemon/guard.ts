@@ -1,6 +1,7 @@
 /** The guard, seen from the main thread: started, looked after, and started again when it ends. */
 import { SyscallError } from "../../ffi/errno.ts";
 import { type Ending, endingText } from "../action/ending.ts";
+import type { CommandFamilies } from "../action/family-watch.ts";
 import { type Pulse, waitBoundMs } from "../gate/pulse.ts";
 import type { Log } from "../log.ts";
 import { GuardProcess, type GuardStart } from "./guard-start.ts";
@@ -8,6 +9,11 @@ import { GuardProcess, type GuardStart } from "./guard-start.ts";
 export interface GuardOptions extends GuardStart {
   readonly pulse: Pulse;
   readonly log: Log;
+  /**
+   * Told before each start: until its pid is known the guard is let through as what descends from us, and
+   * its program may be behind a gate.
+   */
+  readonly families?: CommandFamilies;
   /** Each time it is started: it is a child of ours, and no command. */
   readonly onStarted?: (pid: number) => void;
 }
@@ -61,8 +67,9 @@ export class Guard {
   }
 
   async #startProcess(): Promise<void> {
-    const { pulse } = this.#options;
+    const { pulse, families } = this.#options;
     this.#fault = null;
+    families?.begin();
     try {
       const started = new GuardProcess(this.#options, (ending) => this.#ended(ending));
       this.#process = started;
@@ -74,6 +81,8 @@ export class Guard {
       if (!(error instanceof SyscallError)) throw error;
       if (this.#process === null) this.#startAgain(`it cannot be started: ${error.message}`);
       else this.#kill(error.message);
+    } finally {
+      families?.end();
     }
   }
 

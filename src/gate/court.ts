@@ -15,8 +15,6 @@ const plainAllow = responseOf(true);
 
 export class Court {
   readonly plan: GatePlan;
-  /** Also what is nowhere near a gate is asked about: names in other mount namespaces may look like ours. */
-  readonly asksOfWholeFilesystems: boolean;
   readonly #matcher: GateMatcher;
   /** Files that gates name: by what they are, and then by the path as configured, where they are. */
   readonly #filesByInode = new Map<string, Map<string, Uint8Array>>();
@@ -25,7 +23,6 @@ export class Court {
 
   constructor(plan: GatePlan) {
     this.plan = plan;
-    this.asksOfWholeFilesystems = plan.gates.some(({ scope }) => scope === "filesystem");
     this.#matcher = new GateMatcher(plan.gates);
     for (const gate of plan.gates) this.#responses.set(gate, responsesOf(gate));
   }
@@ -38,11 +35,6 @@ export class Court {
   /** As `indexFor`, of a file whose directory cannot be told. */
   indexAnywhere(path: Uint8Array, length: number, question: Question): number {
     return this.#matcher.matchAnywhere(path, length, question);
-  }
-
-  /** Whether a gate denies without asking anybody. */
-  denies(index: number): boolean {
-    return this.plan.gates[index]!.decision.kind === "deny";
   }
 
   /** What the kernel is told. */

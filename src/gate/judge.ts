@@ -136,10 +136,8 @@ export class Judge {
   /** -1: none is about it. */
   #indexOfGate(): number {
     if (this.#length === 0) return this.#indexAnywhere(); // longer than PATH_MAX
-    const court = this.#court;
-    const index = court.indexFor(this.#path, this.#length, this.#question);
-    const isSettled = index >= 0 && !court.asksOfWholeFilesystems && court.denies(index);
-    return isSettled ? index : this.#indexByOthers(index);
+    const index = this.#court.indexFor(this.#path, this.#length, this.#question);
+    return this.#indexByOthers(index);
   }
 
   /**

@@ -73,7 +73,8 @@ proofTest(
       state: () => `${ran().size}\n${logText()}`,
     });
     facron.signal("SIGTERM");
-    expect(await facron.exit(30_000)).toEqual({ code: 0, signal: null });
+    const exit = await facron.exit(30_000);
+    expect({ ...exit, log: logText() }).toMatchObject({ code: 0, signal: null });
     const decisions = linesOf(lines).filter((line) => line.includes('"gate":"scan"'));
     const asked = linesOf(`${own}/out/asked`).length;
     report("gates", "own files", { files, programs, decisions: decisions.length, asked });
