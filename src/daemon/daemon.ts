@@ -137,6 +137,7 @@ class Daemon {
       runner: () => this.#commands.runner.status(),
       output: () => this.#commands.outputLog.commands,
       journal: async () => (await this.#durable?.status()) ?? null,
+      gates: () => this.#gates.status(),
       state: () => (this.#isStopping ? "ending" : this.#isReady ? "running" : "starting"),
       saysWhyNot: !everyPathMustWork, // whoever types `watch` stands beside it
     });

@@ -63,6 +63,31 @@ const journalSchema = z.object({
   dead: journalCount,
 });
 
+const gateSchema = z.object({
+  name: z.string(),
+  allowed: count,
+  denied: count,
+  /** Of both: by an answer that was known already, by `on_timeout`, by `on_error`. */
+  cached: count,
+  timed_out: count,
+  failed: count,
+  /** Processes that wait for a verdict. */
+  waiting: count,
+  /** Of its command, if it asks one. */
+  runs: count,
+  running: count,
+  ran_ms: percentiles,
+});
+
+const gatesSchema = z.object({
+  state: z.enum(["deciding", "no answer"]),
+  /** When the gate thread told what is in the list; null: it has not yet. */
+  as_of: time.nullable(),
+  /** Questions that the guard allowed, as facron did not answer. */
+  passed_over: count,
+  list: z.array(gateSchema),
+});
+
 export const statusSchema = z.object({
   v: z.literal(1),
   facron: z.string(),
@@ -80,10 +105,14 @@ export const statusSchema = z.object({
   output: z.object({ commands: count }).nullable(),
   /** Of durable rules; null: there has been none. */
   journal: journalSchema.nullable(),
+  /** Null: there are none. */
+  gates: gatesSchema.nullable(),
 });
 
 export type StatusDocument = z.infer<typeof statusSchema>;
 export type RuleInStatus = z.infer<typeof ruleSchema>;
 export type JournalInStatus = z.infer<typeof journalSchema>;
 export type ReaderInStatus = z.infer<typeof readerSchema>;
+export type GatesInStatus = z.infer<typeof gatesSchema>;
+export type GateInStatus = z.infer<typeof gateSchema>;
 export type BackendInStatus = z.infer<typeof backendSchema>;

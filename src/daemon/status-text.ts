@@ -3,6 +3,8 @@ import { printable, quoted } from "../log.ts";
 import { counted } from "./report.ts";
 import type {
   BackendInStatus,
+  GateInStatus,
+  GatesInStatus,
   ReaderInStatus,
   RuleInStatus,
   StatusDocument,
@@ -10,12 +12,14 @@ import type {
 
 /** For the log: one line for facron, one for what it watches, one for each rule. */
 export function summaryOf(document: StatusDocument): string[] {
-  const { facron, pid, since, rules, reader } = document;
+  const { facron, pid, since, rules, reader, gates } = document;
   return [
     `status: facron ${facron}, pid ${pid}, since ${since}: ${commandsText(document)}`,
     ...journalLines(document).map((line) => `status: ${line}`),
     ...readerLines(reader).map((line) => `status: ${line}`),
     ...rules.map((rule) => `status: rule ${quoted(rule.name)}: ${ruleText(rule)}`),
+    ...gatesLines(gates).map((line) => `status: ${line}`),
+    ...(gates?.list ?? []).map((gate) => `status: gate ${quoted(gate.name)}: ${gateText(gate)}`),
   ];
 }
 
@@ -68,6 +72,42 @@ function troubleOf({ state, waits_for: path, as_of: time }: ReaderInStatus): str
         ? `the reader does not answer${known}`
         : `the reader does not answer, as it waits for the filesystem of ${quoted(path)}${known}`;
   }
+}
+
+/** What does not need to be said is left out. */
+export function gatesLines(gates: GatesInStatus | null): string[] {
+  if (gates === null) return [];
+  const { state, as_of: time, passed_over: passed } = gates;
+  const known = time === null ? "" : `; what follows of gates is of ${time}`;
+  return [
+    ...(state === "deciding" ? [] : [`the gate thread does not answer${known}`]),
+    ...(passed === 0 ? [] : [`the guard allowed ${counted(passed, "question")} in its place`]),
+  ];
+}
+
+function gateText(gate: GateInStatus): string {
+  const counts = [
+    `${gate.allowed} allowed`,
+    `${gate.denied} denied`,
+    ...rareGateCounts
+      .filter((key) => gate[key] > 0)
+      .map((key) => `${gate[key]} ${gateCountText(key)}`),
+  ];
+  const { ran_ms: ran, runs } = gate;
+  const runsText = runs === 0 ? "" : `, ${counted(runs, "run")}`;
+  return `${counts.join(", ")}${runsText}${ran.p50 === null ? "" : `; ran ${percentilesText(ran)}`}`;
+}
+
+/** What is almost always 0, or for gates that ask only. */
+export const rareGateCounts = [
+  "cached",
+  "waiting",
+  "timed_out",
+  "failed",
+] as const satisfies (keyof GateInStatus)[];
+
+export function gateCountText(key: (typeof rareGateCounts)[number]): string {
+  return key === "cached" ? "from cache" : key.replace("_", " ");
 }
 
 function ruleText(rule: RuleInStatus): string {

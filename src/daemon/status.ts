@@ -5,6 +5,7 @@ import { RuleStats } from "../action/rule-stats.ts";
 import { type RuleRunsStatus, ruleRunsStatus, type RunnerStatus } from "../action/runner-status.ts";
 import { type Log, quoted } from "../log.ts";
 import type { Rule } from "../rule/rule.ts";
+import { gatesInStatus, type GatesStatus } from "./gates-status.ts";
 import { ReaderAnswers, type ReaderAnswersOptions } from "./reader-status.ts";
 import { runtimeDirectory, socketOf, socketsIn } from "./runtime-directory.ts";
 import { removeDeadSockets } from "./status-client.ts";
@@ -22,6 +23,8 @@ export interface StatusOptions {
   /** Commands from which the output thread reads; null: there is no such thread. */
   readonly output: () => number | null;
   readonly journal: () => Promise<JournalInStatus | null>;
+  /** Null: there are none. */
+  readonly gates: () => Promise<GatesStatus | null>;
   readonly state: () => StatusDocument["state"];
   /** Whether a socket that can't be made is told. */
   readonly saysWhyNot: boolean;
@@ -66,10 +69,14 @@ export class Status {
     for (const line of summaryOf(await this.document())) this.#options.log.info(line);
   }
 
-  /** Takes half a second at most, however long the reader takes. */
+  /** Takes half a second at most, however long the threads take. */
   async document(): Promise<StatusDocument> {
-    const [reader, journal] = await Promise.all([this.reader.now(), this.#options.journal()]);
     const { version, runner, output, state } = this.#options;
+    const [reader, journal, gates] = await Promise.all([
+      this.reader.now(),
+      this.#options.journal(),
+      this.#options.gates(),
+    ]);
     const { rules, running, maxRunning, queued } = runner();
     const commands = output();
     const inStatus = this.#rulesWith(rules);
@@ -79,6 +86,7 @@ export class Status {
       ...{ running, max_running: maxRunning, queued, total: totalOf(inStatus) },
       ...{ rules: inStatus, reader, journal },
       output: commands === null ? null : { commands },
+      gates: gates === null ? null : gatesInStatus(gates),
     };
   }
 

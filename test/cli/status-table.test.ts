@@ -4,11 +4,18 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { statusTable } from "../../src/cli/status-table.ts";
 import type {
+  GateInStatus,
   ReaderInStatus,
   RuleInStatus,
   StatusDocument,
 } from "../../src/daemon/status-document.ts";
-import { journalLines, readerLines, spanText, summaryOf } from "../../src/daemon/status-text.ts";
+import {
+  gatesLines,
+  journalLines,
+  readerLines,
+  spanText,
+  summaryOf,
+} from "../../src/daemon/status-text.ts";
 import { fencedBlocks } from "../examples/extract.ts";
 
 const since = "2026-11-20T18:46:20.123Z";
@@ -19,6 +26,11 @@ const rule: RuleInStatus = {
   ...{ name: "", runs_command: true, events: 0, runs: 0, running: 0, queued: 0, retrying: 0 },
   ...{ failed: 0, retried: 0, dropped: 0, skipped: 0, own: 0, suspended: 0, last: null },
   ...{ waited_ms: never, ran_ms: never },
+};
+
+const gate: GateInStatus = {
+  ...{ name: "", allowed: 0, denied: 0, cached: 0, timed_out: 0, failed: 0, waiting: 0 },
+  ...{ runs: 0, running: 0, ran_ms: never },
 };
 
 function exited(code: number, agoMs: number): RuleInStatus["last"] {
@@ -49,6 +61,16 @@ const inReadme: StatusDocument = {
   reader,
   output: null,
   journal: { file: "/var/lib/facron/facron.toml-1a2b3c4d.journal", kept: 15, running: 3, dead: 4 },
+  gates: {
+    ...{ state: "deciding", as_of: since, passed_over: 0 },
+    list: [
+      { ...gate, name: "no programs", allowed: 12, denied: 3 },
+      {
+        ...{ ...gate, name: "scan", allowed: 90_211, denied: 2, cached: 88_100, waiting: 1 },
+        ...{ runs: 2114, running: 1, ran_ms: { p50: 8.4, p99: 210 } },
+      },
+    ],
+  },
 };
 
 test("the README shows what facron status prints", () => {
@@ -112,6 +134,19 @@ test("what is wrong with the reader comes first, in a sentence", () => {
   ]);
   expect(lines({ backends: [{ name: "poll", paths: 1, marks: 1 }] })).toEqual([
     "polling 1 path, 1 entry",
+  ]);
+});
+
+test("gates are told of in one line each, and that their thread does not answer", () => {
+  const ofGates = summaryOf(inReadme).filter((line) => line.startsWith("status: gate "));
+  expect(ofGates).toEqual([
+    'status: gate "no programs": 12 allowed, 3 denied',
+    'status: gate "scan": 90211 allowed, 2 denied, 88100 from cache, 1 waiting, 2114 runs; ran 8.4ms, p99 210ms',
+  ]);
+  expect(gatesLines(null)).toEqual([]);
+  expect(gatesLines({ state: "no answer", as_of: since, passed_over: 2, list: [] })).toEqual([
+    `the gate thread does not answer; what follows of gates is of ${since}`,
+    "the guard allowed 2 questions in its place",
   ]);
 });
 
