@@ -126,7 +126,7 @@ export class Judge {
     if (asked === null) return; // too late
     const { ask } = asked;
     if (answer === "error") return this.#endAll(asked, ask.onError, "error");
-    const key = this.#keyAfter(asked);
+    const key = this.#keyAfter(asked, answer);
     if (key !== null) this.#answers.set(key, answer, now + ask.cacheMs);
     this.#endAll(asked, answer, "command");
   }
@@ -154,10 +154,10 @@ export class Judge {
    */
   #indexByOthers(byName: number): number {
     if (!this.#readState()) return byName;
-    const { eventFd, pid } = this.#asking;
+    const { pid } = this.#asking;
     const { mountId } = this.#state;
     const [path, length] = [this.#path, this.#length];
-    const { given, others } = this.#aliases.of({ eventFd, pid, path, length, mountId });
+    const { given, others } = this.#aliases.of({ pid, path, length, mountId });
     const linked = this.#court.fileNamed(() => this.#state.inode);
     if (given === "none" && linked.length === 0) return this.#indexAnywhere();
     let first = given === "ours" ? byName : -1;
@@ -233,10 +233,11 @@ export class Judge {
   }
 
   /** Under which an answer is kept: null if the file has changed since, or may change unnoticed. */
-  #keyAfter({ court, ask, answerKey, waiting }: Asked): string | null {
+  #keyAfter({ court, ask, answerKey, waiting }: Asked, answer: Verdict): string | null {
     const [first] = waiting;
     if (ask.cacheMs === 0 || answerKey === "" || first === undefined) return null;
     if (court !== this.#court) return null; // a gate that is not there any more has answered
+    if (fills(first.events) && answer === "deny") return null; // it could not be filled, this time
     this.#hasState = null;
     if (!this.#state.read(first.eventFd)) return null;
     const { key, changed } = this.#state;

@@ -1,8 +1,10 @@
 /** What is decided before: opening, reading, executing, looking into a directory; and what a process gets then. */
 import { describe, expect } from "bun:test";
-import { chmodSync, copyFileSync, readFileSync, statSync } from "node:fs";
+import { chmodSync, copyFileSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { fencedBlocks } from "../examples/extract.ts";
 import { denied, gated, outcome } from "../gate/gated.ts";
-import { mountImage } from "../helpers/mount.ts";
+import { mountImage, mountTmpfs } from "../helpers/mount.ts";
 import { requires } from "../helpers/requires.ts";
 import { tempDir } from "../helpers/temp-dir.ts";
 
@@ -112,27 +114,70 @@ describe("audit", () => {
   });
 });
 
+/** The blocks of the README that have these words in them. */
+function readmeBlocks(...words: string[]): string[] {
+  const readme = readFileSync(join(import.meta.dir, "../../README.md"), "utf8");
+  const texts = fencedBlocks(readme).map(({ lines }) => lines.join("\n"));
+  return words.map((word) => texts.find((text) => text.includes(word))!);
+}
+
+function inPlace(text: string, from: string, to: string): string {
+  expect(text).toContain(from);
+  return text.replaceAll(from, to);
+}
+
 describe("pre_access", () => {
-  newTest("fills a file at its first access, once", async () => {
+  newTest("fills a file at its first access, once, as the README shows it", async () => {
     const directory = tempDir({ on: "disk" });
-    using mount = mountImage(directory.mkdir("mount"), "ext4");
+    using mount = mountImage(directory.mkdir("archive"), "ext4");
     const file = `${mount.path}/placeholder`;
     Bun.spawnSync(["truncate", "--size=1M", file]);
-    const filled = directory.join("filled");
-    const fill = directory.script(
+    chmodSync(file, 0o1644);
+    writeFileSync(`${directory.mkdir("remote")}/placeholder`, "remote\n".repeat(10_000));
+    const [toml, script] = readmeBlocks("pre_access", "chmod -t");
+    const runs = directory.join("runs");
+    const fill = directory.write(
       "fill",
-      `echo "$FACRON_OFFSET $FACRON_COUNT $FACRON_PATH" >> ${filled}
-       yes remote | head -c 1048576 | dd of="$FACRON_PATH" conv=notrunc status=none`,
+      inPlace(script!, "/mnt/archive", directory.join("remote")),
+      {
+        mode: 0o755,
+      },
     );
-    const toml = `[[gate]]\nname = "fill"\nwatch = "${mount.path}"\non = "pre_access"\nask = ["${fill}"]\non_error = "deny"\ntimeout = "10s"\n`;
-    await using facron = await gated(toml, ["--gate-log", "all"]);
+    const counting = directory.script(
+      "count",
+      `echo "$FACRON_OFFSET $FACRON_COUNT" >> ${runs}; exec ${fill} "$1"`,
+    );
+    const placed = inPlace(
+      inPlace(toml!, "/srv/archive", mount.path),
+      "/usr/local/bin/fill",
+      counting,
+    );
+    await using facron = await gated(placed, ["--gate-log", "all"]);
     const readPart = ["dd", `if=${file}`, "of=/dev/null", "bs=4096", "skip=1", "count=1"];
     expect(outcome(...readPart)).toBe("ok");
     const line = await facron.waitForEvent("a decision", (one) => one["by"] === "command");
     expect(line).toMatchObject({ verdict: "allow", on: ["pre_access"], path: file });
-    expect(outcome("cmp", "-n", "7", file, directory.write("text", "remote\n"))).toBe("ok");
-    expect(readFileSync(filled, "utf8")).toBe(`4096 4096 ${file}\n`);
-    expect(statSync(file).size).toBe(1_048_576);
+    const same = ["cmp", "-n", "70000", file, `${directory.path}/remote/placeholder`];
+    expect(outcome(...same)).toBe("ok");
+    expect(readFileSync(runs, "utf8")).toBe("4096 4096\n");
+    const { size, mode } = statSync(file);
+    expect([size, mode & 0o7777]).toEqual([1_048_576, 0o644]);
+  });
+
+  newTest("is denied and asked again if it could not be filled", async () => {
+    const directory = tempDir({ on: "disk" });
+    using mount = mountImage(directory.mkdir("archive"), "ext4");
+    const file = `${mount.path}/placeholder`;
+    Bun.spawnSync(["truncate", "--size=1M", file]);
+    chmodSync(file, 0o1644);
+    const [toml, script] = readmeBlocks("pre_access", "chmod -t");
+    const remote = directory.mkdir("remote");
+    const fill = directory.write("fill", inPlace(script!, "/mnt/archive", remote), { mode: 0o755 });
+    const placed = inPlace(inPlace(toml!, "/srv/archive", mount.path), "/usr/local/bin/fill", fill);
+    await using _ = await gated(placed);
+    expect(outcome("cat", file)).toBe(denied);
+    writeFileSync(`${remote}/placeholder`, "remote\n");
+    expect(outcome("grep", "-aq", "remote", file)).toBe("ok");
   });
 
   newTest("fills it once for all that come meanwhile", async () => {
@@ -159,10 +204,8 @@ describe("pre_access", () => {
   newTest("is refused where the filesystem has no such thing, and said", async () => {
     const directory = tempDir();
     const { path } = directory;
-    const toml = denying(`${path}`, "pre_access");
-    Bun.spawnSync(["mount", "-t", "tmpfs", "facron-test", path]);
-    const facron = await gated(toml);
-    expect(facron.log).toContain("pre_access");
-    await facron.stop();
+    using _ = mountTmpfs(path);
+    await using facron = await gated(denying(path, "pre_access"));
+    await facron.waitForLog(/Cannot hold ".*" for pre_access: .*; use ext4, xfs or btrfs/);
   });
 });

@@ -202,6 +202,9 @@ describe("an answer is kept", () => {
     appendFileSync(path, "changed by somebody");
     world.open(path, 4, gateBits.pre_access);
     expect(world.asked).toHaveLength(2);
+    world.judge.answer(world.asked[1]!.id, "deny", 4); // it could not be filled
+    world.open(path, 5, gateBits.pre_access);
+    expect(world.asked).toHaveLength(3);
   });
 });
 
