@@ -19,8 +19,6 @@ describe("filesystems", () => {
     xfs: (path: string) => mountImage(path, "xfs"),
     btrfs: (path: string) => mountImage(path, "btrfs"),
     overlayfs: (path: string) => mountOverlay(path),
-    // Its server opens what it shows: if that were held as well, nobody could answer about either.
-    bindfs: (path: string) => mountBindfs(path, tempDir().path),
   } as const;
 
   for (const kind of Object.keys(kinds) as (keyof typeof kinds)[]) {
@@ -28,15 +26,14 @@ describe("filesystems", () => {
       `${kind}, mounted below a tree: what is there, what is made, what it hid`,
       async () => {
         const dir = tempDir({ on: "disk" });
-        const hidden = kind === "bindfs" ? [] : [dir.write("T/m/hidden/x")]; // FUSE wants it empty
-        dir.mkdir("T/m");
+        const hidden = dir.write("T/m/hidden/x");
         const world = new GateWorld();
         await world.plan([gateOn(dir.join("T"))]);
         const mount = kinds[kind](dir.join("T/m"));
         const file = dir.write("T/m/A/B/x");
         await world.untilHeld(file, dir.write("T/m/C/D/E/y"));
         mount[Symbol.dispose]();
-        await world.untilHeld(...hidden, dir.write("T/m/hidden/F/z"));
+        await world.untilHeld(hidden, dir.write("T/m/hidden/F/z"));
         expect(world.log.filter((line) => line.includes("Cannot"))).toEqual([]);
       },
     );
@@ -66,6 +63,28 @@ describe("filesystems", () => {
     make("m/R");
     await world.untilHeld(dir.write("m/R/D/y"));
   });
+
+  gateTest(
+    "FUSE is refused, as the path of a gate and below one: its server may need a gate",
+    async () => {
+      const dir = tempDir({ on: "disk" });
+      using _ = mountBindfs(dir.join("T/m"), tempDir().path);
+      const world = new GateWorld();
+      const shown = dir.write("T/m/x");
+      const { failed, gated } = await world.plan([gateOn(dir.join("T/m"))]);
+      expect({ failed, gated }).toEqual({ failed: 1, gated: { paths: 0, marks: 0 } });
+      await world.plan([gateOn(dir.join("T"))]);
+      expect(await world.isHeld(shown)).toBe(false);
+      expect(await world.isHeld(dir.write("T/x"))).toBe(true);
+      const why =
+        "its server (FUSE, network) would have to answer before any gate can decide, and may never; " +
+        "gate the files that a FUSE server shows, or leave it out";
+      expect(world.log.slice(0, 2)).toEqual([
+        `Cannot watch "${dir.join("T/m")}": ${why}`,
+        `No gate on "${dir.join("T/m")}", nor on anything in it: ${why}`,
+      ]);
+    },
+  );
 
   gateTest("procfs is refused, in a sentence with the cure", async () => {
     const world = new GateWorld();
