@@ -4,6 +4,7 @@ import {
   commandsText,
   gateCountText,
   gatesLines,
+  journalLines,
   rareCounts,
   rareGateCounts,
   readerLines,
@@ -22,6 +23,7 @@ export function statusTable(document: StatusDocument, now: number): string {
     `facron ${facron}, pid ${pid}, ${state} since ${since} (${spanText(ageMs)})`,
     ...configuration.map((file) => `  ${file}`),
     `  ${commandsText(document)}`,
+    ...journalLines(document).map((line) => `  ${line}`),
     ...readerLines(reader).map((line) => `  ${line}`),
     ...gatesLines(gates).map((line) => `  ${line}`),
     ...(rules.length === 0 ? [] : ["", ...rulesTable(document, now)]),
@@ -41,7 +43,8 @@ function rulesTable({ rules, total }: StatusDocument, now: number): string[] {
 function rowOf(rule: RuleInStatus, rare: (typeof rareCounts)[number][], now: number): Row {
   const { last, waited_ms: waited, ran_ms: ran } = rule;
   const name = printable(rule.name) + (rule.removed === true ? " (removed)" : "");
-  if (!rule.runs_command) return [name, ...Array(8 + rare.length).fill("-"), "no command"];
+  if (!rule.runs_command)
+    return [name, String(rule.events), ...Array(7 + rare.length).fill("-"), "no command"];
   const counts = [
     rule.events,
     rule.runs,

@@ -14,7 +14,7 @@ import { GateThread } from "./gate-thread.ts";
 import type { GatesStatus } from "./gates-status.ts";
 import { Guard } from "./guard.ts";
 import type { ProcessListener } from "./process-events.ts";
-import { Soon } from "./soon.ts";
+import { Question } from "./question.ts";
 
 export interface GatesOptions {
   /** The thread's file. */
@@ -60,7 +60,7 @@ export class Gates {
   #post: Post | null = null;
   /** Those of the last plan. */
   #followed: FollowedGates = { gates: [], generation: 0, log: "none" };
-  readonly #soon = new Soon(() => this.#post?.thread.send({ kind: "count" }));
+  readonly #question = new Question(() => this.#post?.thread.send({ kind: "count" }));
   #counts: Pick<GatesStatus, "counts" | "at"> = notCounted;
 
   constructor(options: GatesOptions) {
@@ -105,7 +105,7 @@ export class Gates {
   async status(): Promise<GatesStatus | null> {
     const post = this.#post;
     if (post === null) return null;
-    const answers = await this.#soon.wait();
+    const answers = await this.#question.isAnswered();
     if (this.#post !== post) return null;
     const { passedOver } = post.pulse;
     return { ...this.#counts, answers, passedOver, asks: this.#options.asker.status() };
@@ -117,7 +117,7 @@ export class Gates {
     if (post === null) return;
     this.#post = null;
     this.#counts = notCounted;
-    this.#soon.arrived();
+    this.#question.answered();
     await post.guard.stop(); // first: it may not be the last that has the group
     await post.thread.close();
     this.#options.processEvents.remove(post.thread); // it reads that socket until then
@@ -165,7 +165,7 @@ export class Gates {
         return this.#options.log[message.level](message.text);
       case "counted":
         this.#counts = { counts: message.status, at: new Date() };
-        return this.#soon.arrived();
+        return this.#question.answered();
     }
   }
 

@@ -1,5 +1,6 @@
 /** What durable rules and gates need is there before anything is watched for them. */
-import { type GatesOfPlan, type Plan, planOf, type PlanOptions } from "../reader/plan.ts";
+import type { GatesOfPlan } from "../reader/gate-plan.ts";
+import { type Plan, planOf, type PlanOptions } from "../reader/plan.ts";
 import type { GateLog } from "../rule/gate.ts";
 import type { Durable } from "./durable.ts";
 import { type Gates, whyNoGates } from "./gates.ts";

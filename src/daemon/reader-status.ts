@@ -2,7 +2,7 @@
 import { lossyText } from "../../ffi/bytes.ts";
 import type { Lookout } from "../reader/lookout.ts";
 import type { ReaderStatus, WatchReport } from "../reader/plan.ts";
-import { Soon } from "./soon.ts";
+import { Question } from "./question.ts";
 import type { BackendInStatus, ReaderInStatus } from "./status-document.ts";
 
 export interface ReaderAnswersOptions {
@@ -13,30 +13,36 @@ export interface ReaderAnswersOptions {
 
 export class ReaderAnswers {
   readonly #options: ReaderAnswersOptions;
+  /** It answers between two reads, or two slices of a walk. */
+  readonly #question: Question;
   #last: { readonly status: ReaderStatus; readonly at: Date } | null = null;
-  readonly #soon: Soon;
   #isOver = false;
 
   constructor(options: ReaderAnswersOptions) {
     this.#options = options;
-    this.#soon = new Soon(options.ask);
+    this.#question = new Question(options.ask);
   }
 
   take(status: ReaderStatus): void {
     this.#last = { status, at: new Date() };
-    this.#soon.arrived();
+    this.#question.answered();
   }
 
   /** It answers no more. */
   end(): void {
     this.#isOver = true;
-    this.#soon.arrived();
+    this.#question.end();
+  }
+
+  /** How often rules without a command were met, by their names, when it answered last. */
+  get tallies(): ReadonlyMap<string, number> {
+    return new Map(this.#last?.status.tallies);
   }
 
   /** Takes half a second at most. */
   async now(): Promise<ReaderInStatus> {
     if (this.#isOver) return this.#inStatus("ended");
-    if (!(await this.#soon.wait())) return this.#inStatus("no answer");
+    if (!(await this.#question.isAnswered())) return this.#inStatus("no answer");
     if (this.#isOver) return this.#inStatus("ended");
     return this.#inStatus(this.#last!.status.isHeldBack ? "held back" : "reading");
   }

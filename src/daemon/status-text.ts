@@ -15,6 +15,7 @@ export function summaryOf(document: StatusDocument): string[] {
   const { facron, pid, since, rules, reader, gates } = document;
   return [
     `status: facron ${facron}, pid ${pid}, since ${since}: ${commandsText(document)}`,
+    ...journalLines(document).map((line) => `status: ${line}`),
     ...readerLines(reader).map((line) => `status: ${line}`),
     ...rules.map((rule) => `status: rule ${quoted(rule.name)}: ${ruleText(rule)}`),
     ...gatesLines(gates).map((line) => `status: ${line}`),
@@ -25,6 +26,16 @@ export function summaryOf(document: StatusDocument): string[] {
 /** "3 of 16 commands running, 12 events queued" */
 export function commandsText({ running, max_running: max, queued }: StatusDocument): string {
   return `${running} of ${max} commands running, ${counted(queued, "event")} queued`;
+}
+
+/** "journal: 12 events kept, 3 of them running, 4 given up"; none if there is no journal. */
+export function journalLines({ journal }: StatusDocument): string[] {
+  if (journal === null) return [];
+  const { kept, running, dead } = journal;
+  if (kept === null) return [`the journal ${quoted(journal.file)} does not answer`];
+  const runs = running === 0 ? "" : `, ${running} of them running`;
+  const died = dead === 0 ? "" : `, ${dead} given up`;
+  return [`journal: ${counted(kept, "event")} kept${runs}${died}`];
 }
 
 /** What does not need to be said is left out. */
@@ -100,7 +111,7 @@ export function gateCountText(key: (typeof rareGateCounts)[number]): string {
 }
 
 function ruleText(rule: RuleInStatus): string {
-  if (!rule.runs_command) return "no command";
+  if (!rule.runs_command) return `${counted(rule.events, "event")}, no command`;
   const { last, waited_ms: waited, ran_ms: ran } = rule;
   const counts = [
     counted(rule.events, "event"),

@@ -9,7 +9,7 @@ import { gatesInStatus, type GatesStatus } from "./gates-status.ts";
 import { ReaderAnswers, type ReaderAnswersOptions } from "./reader-status.ts";
 import { runtimeDirectory, socketOf, socketsIn } from "./runtime-directory.ts";
 import { removeDeadSockets } from "./status-client.ts";
-import type { RuleInStatus, StatusDocument } from "./status-document.ts";
+import type { JournalInStatus, RuleInStatus, StatusDocument } from "./status-document.ts";
 import { StatusSocket } from "./status-socket.ts";
 import { summaryOf } from "./status-text.ts";
 
@@ -22,6 +22,7 @@ export interface StatusOptions {
   readonly runner: () => RunnerStatus;
   /** Commands from which the output thread reads; null: there is no such thread. */
   readonly output: () => number | null;
+  readonly journal: () => Promise<JournalInStatus | null>;
   /** Null: there are none. */
   readonly gates: () => Promise<GatesStatus | null>;
   readonly state: () => StatusDocument["state"];
@@ -71,7 +72,11 @@ export class Status {
   /** Takes half a second at most, however long the threads take. */
   async document(): Promise<StatusDocument> {
     const { version, runner, output, state } = this.#options;
-    const [reader, gates] = await Promise.all([this.reader.now(), this.#options.gates()]);
+    const [reader, journal, gates] = await Promise.all([
+      this.reader.now(),
+      this.#options.journal(),
+      this.#options.gates(),
+    ]);
     const { rules, running, maxRunning, queued } = runner();
     const commands = output();
     const inStatus = this.#rulesWith(rules);
@@ -79,7 +84,8 @@ export class Status {
       ...{ v: 1, facron: version, pid: process.pid, state: state() },
       ...{ since: this.#since.toISOString(), configuration: [...this.#files] },
       ...{ running, max_running: maxRunning, queued, total: totalOf(inStatus) },
-      ...{ rules: inStatus, reader, output: commands === null ? null : { commands } },
+      ...{ rules: inStatus, reader, journal },
+      output: commands === null ? null : { commands },
       gates: gates === null ? null : gatesInStatus(gates),
     };
   }
@@ -88,9 +94,12 @@ export class Status {
   #rulesWith(runs: RunnerStatus["rules"]): RuleInStatus[] {
     const names = new Set(this.#rules.map(({ name }) => name));
     const removed = [...runs].filter(([name]) => !names.has(name));
+    const { tallies } = this.reader;
+    const countsOf = (name: string): RuleRunsStatus =>
+      runs.get(name) ?? { ...nothingYet, events: tallies.get(name) ?? 0 };
     return [
       ...this.#rules.map(({ name, command }) =>
-        inStatus(name, runs.get(name) ?? nothingYet, { runs_command: command !== null }),
+        inStatus(name, countsOf(name), { runs_command: command !== null }),
       ),
       ...removed.map(([name, one]) => inStatus(name, one, { runs_command: true, removed: true })),
     ];

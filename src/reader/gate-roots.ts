@@ -6,7 +6,7 @@ import { type FileStatus, readLink, S_IFDIR } from "../../ffi/files.ts";
 import { type FromReaderToGate, type GateClaim, gateCells } from "../gate/messages.ts";
 import { writtenPattern } from "../rule/glob.ts";
 import type { Claim } from "./claims.ts";
-import type { PlannedGates } from "./plan.ts";
+import type { PlannedGates } from "./gate-plan.ts";
 
 export class GateRoots {
   #gates: PlannedGates | null = null;

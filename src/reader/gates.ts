@@ -2,8 +2,8 @@
  * Where the kernel holds what gates decide about. The trees of gates are kept as those of rules are, by
  * queues of their own: a rule neither sees nor pays for a gate.
  */
-import { latin1 } from "../../ffi/bytes.ts";
-import { SyscallError } from "../../ffi/errno.ts";
+import { cString, latin1 } from "../../ffi/bytes.ts";
+import { Errno, SyscallError } from "../../ffi/errno.ts";
 import { permissionMarkCall } from "../../ffi/fanotify/permission.ts";
 import { fileStatus, readLink } from "../../ffi/files.ts";
 import { type Log, quoted } from "../log.ts";
@@ -130,7 +130,7 @@ export class GateWatch {
   }
 
   #lookAt(root: Root): void {
-    using held = OpenPath.follow(new Uint8Array([...root.path, 0]));
+    using held = OpenPath.follow(cString(root.path));
     this.found(root, held.path, fileStatus(held.path));
   }
 
@@ -156,7 +156,7 @@ export class GateWatch {
 
   #lookForMove(key: string, root: Root): void {
     try {
-      using held = OpenPath.follow(new Uint8Array([...root.path, 0]));
+      using held = OpenPath.follow(cString(root.path));
       const status = fileStatus(held.path);
       // Another file's coming is seen to where its record is read.
       if (status.inode !== this.#roots.inodeOf(key)) return;
@@ -169,7 +169,9 @@ export class GateWatch {
   #sayPreAccess(path: Uint8Array, error: SyscallError): void {
     if (this.#saidPreAccess) return;
     this.#saidPreAccess = true;
-    const cause = causeOf(error, "fanotify");
+    // FAN_CLASS_CONTENT does not have it (fanotify_mark(2), EINVAL).
+    const isOfGroup = error.errno === Errno.EINVAL;
+    const cause = isOfGroup ? "gates began without it; restart facron" : causeOf(error, "fanotify");
     this.#options.log.warn(`Cannot hold ${quoted(nameOf(path))} for pre_access: ${cause}`);
   }
 }

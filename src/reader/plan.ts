@@ -3,8 +3,8 @@ import type { MessagePort } from "node:worker_threads";
 import type { OthersLines } from "../output/json-lines.ts";
 import { type ActorWish, resolved } from "../rule/actor.ts";
 import type { Filter } from "../rule/filter.ts";
-import type { Gate, GateScope } from "../rule/gate.ts";
 import { permissionMask } from "../watch/permission-marks.ts";
+import { type GateMarks, type GatesOfPlan, type PlannedGates, plannedGates } from "./gate-plan.ts";
 import type {
   Alternative,
   BackendChoice,
@@ -53,35 +53,6 @@ export interface PlannedRule {
   readonly gate?: GateMarks;
 }
 
-/** Where the kernel is to hold what gates decide about: the reader keeps the marks of the group. */
-export interface PlannedGates {
-  /** Stays open until the next plan is in force. In a group that is new all marks are made anew. */
-  readonly groupFd: number;
-  /** Carries `FromReaderToGate`. Absent: as in the plans before. To be transferred. */
-  readonly rootsPort?: MessagePort;
-  /** `GatePlan.generation` */
-  readonly generation: number;
-  /** `gateCells` */
-  readonly shared: SharedArrayBuffer;
-  /** Written after each message to the gate thread. */
-  readonly wakeFd: number;
-  readonly list: readonly PlannedGateWatch[];
-}
-
-export type PlannedGateWatch = Pick<
-  Gate,
-  "name" | "watch" | "scope" | "events" | "children" | "directories"
->;
-
-/** What claims paths for a gate, in the place of a rule: it hears of nothing. */
-export interface GateMarks {
-  /** Of the gate, in `PlannedGates.list`. */
-  readonly index: number;
-  readonly scope: GateScope;
-  /** What the kernel has to hold, in its own bits. */
-  readonly mask: number;
-}
-
 /** All that claims paths: the rules, and behind them the gates. */
 export function claimantsOf({ rules, gates }: Plan): readonly PlannedRule[] {
   if (gates === undefined) return rules;
@@ -91,10 +62,6 @@ export function claimantsOf({ rules, gates }: Plan): readonly PlannedRule[] {
     return { name, watch, backend: "auto", condition: [], runs: false, gate };
   });
   return [...rules, ...ofGates];
-}
-
-export interface GatesOfPlan extends Omit<PlannedGates, "list"> {
-  readonly gates: readonly Gate[];
 }
 
 export interface PlanOptions {
@@ -127,13 +94,6 @@ export function planOf(
   });
   const ofGates = gates && { gates: plannedGates(gates) };
   return { generation, rules: planned, everyPathMustWork, ...ofGates };
-}
-
-function plannedGates({ gates, ...rest }: GatesOfPlan): PlannedGates {
-  const list = gates.map(({ name, watch, scope = "tree", events, children, directories }) => {
-    return { name, watch, scope, events, children, directories };
-  });
-  return { ...rest, list };
 }
 
 /** Handed to the reader when it starts. */
@@ -231,6 +191,8 @@ export interface ReaderStatus {
   readonly counts: Readonly<
     Record<BackendName, { readonly records: number; readonly overflows: number }>
   >;
+  /** How often rules without a command were met, by their names. */
+  readonly tallies: readonly (readonly [string, number])[];
   /** It reads nothing for now, as what follows from it has nowhere to go. */
   readonly isHeldBack: boolean;
 }

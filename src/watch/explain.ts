@@ -45,6 +45,8 @@ function causeOfGate({ syscall, errno }: SyscallError): string | null {
       return 'this filesystem does not say before it is read; use ext4, xfs or btrfs, or on = ["open_perm"]';
     case Errno.EEXIST:
       return "one directory cannot have gates for pre_access and for directories; give them directories of their own";
+    case Errno.EREMOTE:
+      return "its server (FUSE, network) would have to answer before any gate can decide, and may never; gate the files that a FUSE server shows, or leave it out";
     case Errno.EPERM:
       return "gates need root (CAP_SYS_ADMIN)";
     default:

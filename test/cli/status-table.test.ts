@@ -9,7 +9,13 @@ import type {
   RuleInStatus,
   StatusDocument,
 } from "../../src/daemon/status-document.ts";
-import { gatesLines, readerLines, spanText, summaryOf } from "../../src/daemon/status-text.ts";
+import {
+  gatesLines,
+  journalLines,
+  readerLines,
+  spanText,
+  summaryOf,
+} from "../../src/daemon/status-text.ts";
 import { fencedBlocks } from "../examples/extract.ts";
 
 const since = "2026-11-20T18:46:20.123Z";
@@ -39,7 +45,7 @@ const reader: ReaderInStatus = {
 const inReadme: StatusDocument = {
   ...{ v: 1, facron: "2.0.0", pid: 4234, state: "running", since },
   ...{ configuration: ["/etc/facron.toml"], running: 3, max_running: 16, queued: 12 },
-  total: { events: 9041, runs: 9026, failed: 4, retried: 0, dropped: 0 },
+  total: { events: 9548, runs: 9026, failed: 4, retried: 0, dropped: 0 },
   rules: [
     {
       ...{ ...rule, name: "reload nginx", events: 7, runs: 7, last: exited(0, 2.1 * 3_600_000) },
@@ -50,10 +56,11 @@ const inReadme: StatusDocument = {
       last: exited(0, 1100),
       ...{ waited_ms: { p50: 18, p99: 4800 }, ran_ms: { p50: 240, p99: 1300 } },
     },
-    { ...rule, name: "facron.toml:9", runs_command: false },
+    { ...rule, name: "facron.toml:9", runs_command: false, events: 507 },
   ],
   reader,
   output: null,
+  journal: { file: "/var/lib/facron/facron.toml-1a2b3c4d.journal", kept: 15, running: 3, dead: 4 },
   gates: {
     ...{ state: "deciding", as_of: since, passed_over: 0 },
     list: [
@@ -87,6 +94,16 @@ test("no name in a status drives the terminal or makes a line of its own", () =>
     expect(text.split("\n").every((line) => !line.startsWith("2J"))).toBe(true);
     expect(text).toContain("\\x1b[31m\\n");
   }
+});
+
+test("a journal that does not answer is told, and one that is empty", () => {
+  const file = "/var/lib/facron/a.journal";
+  const lines = (journal: StatusDocument["journal"]) => journalLines({ ...inReadme, journal });
+  expect(lines({ file, kept: null, running: null, dead: null })).toEqual([
+    `the journal "${file}" does not answer`,
+  ]);
+  expect(lines({ file, kept: 0, running: 0, dead: 0 })).toEqual(["journal: 0 events kept"]);
+  expect(lines(null)).toEqual([]);
 });
 
 test("a rule that is gone and one that has run nothing are told as that", () => {

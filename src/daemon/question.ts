@@ -1,25 +1,31 @@
-/** A question to a thread that may not answer: sent once, and waited for by all who want to know, but not for long. */
+/** A question to a thread that may be waiting for a disk that never answers: we do not wait with it. */
 
-/** A thread that is well answers between two reads. */
+/** Threads answer between two steps of what they do. */
 const deadlineMs = 500;
 
-export class Soon {
+export class Question {
   readonly #ask: () => void;
   /** Who waits; the question is on its way as long as there is an answer to come. */
   #asked: PromiseWithResolvers<void> | null = null;
 
+  /** @param ask send the question */
   constructor(ask: () => void) {
     this.#ask = ask;
   }
 
-  /** The answer has come, or never will. */
-  arrived(): void {
+  /** The answer is there. */
+  answered(): void {
     this.#asked?.resolve();
     this.#asked = null;
   }
 
-  /** Takes half a second at most. @returns whether there is an answer: a question without one is not asked again */
-  wait(): Promise<boolean> {
+  /** There will be no answer any more, which is one. */
+  end(): void {
+    this.#asked?.resolve();
+  }
+
+  /** Asked, but not again without an answer. @returns false if there is none within half a second */
+  isAnswered(): Promise<boolean> {
     if (this.#asked === null) {
       this.#asked = Promise.withResolvers();
       this.#ask();
