@@ -178,8 +178,9 @@ describe("limits", () => {
       expect([outcome("cat", file), outcome("cat", file)]).toEqual([denied, denied]);
       expect(limit("1024")).toBe("ok");
       expect(outcome("cat", file)).toBe("ok");
-      const said = facron.log.match(/a question could not be read.*raise facron's limit/g);
-      expect(said).toHaveLength(1);
+      const words = /a question could not be read.*raise facron's limit/g;
+      await facron.waitForLog(words);
+      expect(facron.log.match(words)).toHaveLength(1);
     },
   );
 
