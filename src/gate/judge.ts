@@ -141,6 +141,12 @@ export class Judge {
     }
   }
 
+  /** Nobody decides any more: who waits for a command goes on. */
+  end(): void {
+    for (const { waiting } of this.pending.takeAll())
+      for (const { eventFd } of waiting) this.letThrough(eventFd);
+  }
+
   /** -1: none is about it. */
   #indexOfGate(): number {
     if (this.#length === 0) return this.#indexAnywhere(); // longer than PATH_MAX

@@ -219,8 +219,9 @@ export class GateLoop {
     this.#outbox.follow(plan.log);
   }
 
-  /** What waits is let through by the kernel, with the group's last descriptor. */
+  /** What has not been read is let through by the kernel, with the group's last descriptor. */
   #close(): void {
+    this.#judge.end();
     this.#outbox.handOver();
     this.#port.send({ kind: "closed" });
     this.#isOver = true;

@@ -85,6 +85,11 @@ export class Pending {
     return null;
   }
 
+  /** All are over. */
+  takeAll(): readonly Asked[] {
+    return [...this.#byId.keys()].flatMap((id) => this.take(id) ?? []);
+  }
+
   /** No more can join: the gates have changed. */
   forgetKeys(): void {
     this.#byKey.clear();

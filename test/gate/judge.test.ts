@@ -3,7 +3,7 @@
  * each answer to the group is one that nobody waits for (ENOENT).
  */
 import { describe, expect } from "bun:test";
-import { appendFileSync, linkSync, renameSync } from "node:fs";
+import { appendFileSync, linkSync, readdirSync, renameSync } from "node:fs";
 import { utf8 } from "../../ffi/bytes.ts";
 import { permissionGroup } from "../../ffi/fanotify/permission.ts";
 import { O, openFd } from "../../ffi/fd.ts";
@@ -245,6 +245,24 @@ describe("who waits", () => {
     expect(world.tally.counts[0]).toMatchObject({ failed: 1, waiting: 2 });
   });
 });
+
+describe("the end", () => {
+  rootTest("closes the files of all who wait", () => {
+    using world = new World({});
+    const before = openFiles();
+    for (const name of ["a", "b"]) world.open(world.directory.write(name));
+    world.open(world.directory.join("b"));
+    expect(openFiles()).toBe(before + 3);
+    world.judge.end();
+    expect(openFiles()).toBe(before);
+    world.judge.answer(world.asked[0]!.id, "deny", 1);
+    expect(world.told).toEqual([]);
+  });
+});
+
+function openFiles(): number {
+  return readdirSync("/proc/self/fd").length;
+}
 
 describe("a dry run", () => {
   rootTest("asks nobody, and says what would be denied", () => {

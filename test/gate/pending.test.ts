@@ -36,6 +36,18 @@ describe("Pending", () => {
     expect(pending.find("k")).toBeNull();
   });
 
+  test("takeAll leaves nobody behind", () => {
+    const pending = new Pending();
+    const all = [pending.ask(question("k")), pending.ask(question(""))];
+    pending.join(all[0]!, waiting(1));
+    expect(pending.takeAll()).toEqual(all);
+    expect([pending.processes, pending.nextDeadline, pending.find("k")]).toEqual([
+      0,
+      Infinity,
+      null,
+    ]);
+  });
+
   test("nobody joins what has no key, or what older gates have asked", () => {
     const pending = new Pending();
     pending.ask(question(""));
