@@ -1,11 +1,11 @@
 /** One question after the other: answered at once where that can be, else when a command has. */
-import { latin1 } from "../../ffi/bytes.ts";
 import { DescriptorLinks } from "../../ffi/descriptor-link.ts";
 import type { ActorFacts } from "../rule/actor.ts";
-import { gateBits, type PlannedAsk, type PlannedGate, type Verdict } from "../rule/gate.ts";
+import type { PlannedAsk, PlannedGate, Verdict } from "../rule/gate.ts";
 import type { Question } from "../rule/gate-matcher.ts";
 import type { FileFacts } from "../rule/subject.ts";
 import { Aliases } from "./aliases.ts";
+import { keyAfter, type Keys, keysOf, noKeys } from "./answer-keys.ts";
 import { Answers } from "./answers.ts";
 import { Askers } from "./askers.ts";
 import type { Court } from "./court.ts";
@@ -37,19 +37,6 @@ export interface JudgeOptions {
   readonly pendingMax: number;
   /** As the clock of files has it, nanoseconds since 1970. */
   readonly nowNanoseconds: () => number;
-}
-
-/**
- * A file that changed a moment ago may change again without a new time of change: an answer about it holds
- * for who waits now, and no longer. Nanoseconds: two ticks of the slowest clock (CONFIG_HZ=100).
- */
-const settledNs = 20e6;
-
-type Keys = Pick<Asked, "key" | "answerKey">;
-
-/** Whether the command is to make the file what it is read as. */
-function fills(events: number): boolean {
-  return events === gateBits.pre_access;
 }
 
 const noBytes = new Uint8Array(0);
@@ -224,33 +211,19 @@ export class Judge {
     return asked;
   }
 
-  /**
-   * Another after each change of the file, and for each program. What fills a file changes it, and fills it
-   * for all: who comes meanwhile waits for that run, and when it is over the file is as it has to be.
-   */
   #keysFor(index: number): Keys {
-    if (!this.#readState()) return { key: "", answerKey: "" };
-    const { events } = this.#asking;
-    const { inode, key } = this.#state;
-    if (fills(events)) return { key: `${index} ${inode}`, answerKey: `${index} ${key}` };
-    const { exe } = this.#actor();
-    const one = `${index} ${events} ${key} ${exe === null ? "" : latin1(exe)}`;
-    return { key: one, answerKey: one };
+    if (!this.#readState()) return noKeys;
+    const of = { gate: index, events: this.#asking.events };
+    return keysOf(of, this.#state, () => this.#actor().exe);
   }
 
-  /** Under which an answer is kept: null if the file has changed since, or may change unnoticed. */
-  #keyAfter({ court, ask, answerKey, waiting }: Asked, answer: Verdict): string | null {
-    const [first] = waiting;
-    if (ask.cacheMs === 0 || answerKey === "" || first === undefined) return null;
-    if (court !== this.#court) return null; // a gate that is not there any more has answered
-    if (fills(first.events) && answer === "deny") return null; // it could not be filled, this time
+  /** Under which an answer is kept; null: under none. */
+  #keyAfter(asked: Asked, answer: Verdict): string | null {
+    const { court, ask, waiting } = asked;
+    if (ask.cacheMs === 0 || court !== this.#court) return null; // or a gate that is not there any more
     this.#hasState = null;
-    if (!this.#state.read(first.eventFd)) return null;
-    const { key, changed } = this.#state;
-    // Changes that follow a look have a time of their own, where there is pre_access (Linux 6.13, FS_MGTIME).
-    if (fills(first.events)) return `${answerKey.slice(0, answerKey.indexOf(" "))} ${key}`;
-    const isSettled = this.#options.nowNanoseconds() - changed > settledNs;
-    return isSettled && answerKey.includes(` ${key} `) ? answerKey : null;
+    if (!this.#state.read(waiting[0]!.eventFd)) return null;
+    return keyAfter(asked, answer, this.#state, this.#options.nowNanoseconds());
   }
 
   #endAll({ court, gate, waiting }: Asked, verdict: Verdict, by: DecidedBy): void {

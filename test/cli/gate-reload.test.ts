@@ -100,6 +100,28 @@ describe("a reload", () => {
   );
 });
 
+describe("what only a restart brings", () => {
+  rootTest("is said, and verdicts are given without it", async () => {
+    const directory = tempDir();
+    const file = directory.write("gated/file");
+    const plain = gateOn(directory.join("gated"));
+    const config = directory.write("gates.toml", plain);
+    await using facron = await runBinary(["--config", config]).ready();
+    writeFileSync(
+      config,
+      gateOn(directory.join("gated"), { more: 'errno = "EBUSY"\naudit = true' }),
+    );
+    facron.signal("SIGUSR1");
+    await facron.waitForLog(/Gates began without audit, errno and pre_access/);
+    await facron.waitForLog(/reloaded, /);
+    expect(outcome("cat", file)).toBe(denied);
+    writeFileSync(config, plain);
+    facron.signal("SIGUSR1");
+    await waitFor(() => facron.log.match(/reloaded, /g)?.length === 2, { what: "the reload" });
+    expect(outcome("cat", file)).toBe(denied);
+  });
+});
+
 describe("--dry-run", () => {
   rootTest("lets everything through, and says what would be denied", async () => {
     const directory = tempDir();

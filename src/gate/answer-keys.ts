@@ -1,0 +1,59 @@
+/** Under which keys who asks the same waits for one run, and answers are kept. */
+import { latin1 } from "../../ffi/bytes.ts";
+import { gateBits, type Verdict } from "../rule/gate.ts";
+import type { FileState } from "./file-state.ts";
+import type { Asked } from "./pending.ts";
+
+export type Keys = Pick<Asked, "key" | "answerKey">;
+
+/** Of what cannot be told from other files: nobody joins, and nothing is kept. */
+export const noKeys: Keys = { key: "", answerKey: "" };
+
+/**
+ * A file that changed a moment ago may change again without a new time of change: an answer about it holds
+ * for who waits now, and no longer. Nanoseconds: two ticks of the slowest clock (CONFIG_HZ=100).
+ */
+const settledNs = 20e6;
+
+/**
+ * Others after each change of the file, and for each program. What fills a file changes it, and fills it for
+ * all: who comes meanwhile waits for that run, and when it is over the file is as it has to be.
+ *
+ * @param exe the path of the program, as far as it is known
+ */
+export function keysOf(
+  { gate, events }: { readonly gate: number; readonly events: number },
+  state: FileState,
+  exe: () => Uint8Array | null,
+): Keys {
+  const { key } = state;
+  if (fills(events)) return { key: `${gate} ${state.inode}`, answerKey: `${gate} ${key}` };
+  const program = exe();
+  const one = `${gate} ${events} ${key} ${program === null ? "" : latin1(program)}`;
+  return { key: one, answerKey: one };
+}
+
+/**
+ * The key for an answer that has come: null if the file has changed since the question, or may change
+ * unnoticed.
+ *
+ * @param state of the file by now
+ * @param now nanoseconds since 1970
+ */
+export function keyAfter(
+  { answerKey, waiting }: Pick<Asked, "answerKey" | "waiting">,
+  answer: Verdict,
+  { key, changed }: FileState,
+  now: number,
+): string | null {
+  if (answerKey === "") return null;
+  // Changes that follow a look have a time of their own, where there is pre_access (Linux 6.13, FS_MGTIME).
+  if (fills(waiting[0]!.events))
+    return answer === "deny" ? null : `${answerKey.slice(0, answerKey.indexOf(" "))} ${key}`;
+  return now - changed > settledNs && answerKey.includes(` ${key} `) ? answerKey : null;
+}
+
+/** Whether the command is to make the file what it is read as: one that it denies could not be filled, this time. */
+function fills(events: number): boolean {
+  return events === gateBits.pre_access;
+}
