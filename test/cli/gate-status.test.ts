@@ -1,17 +1,15 @@
 /** What facron status says of gates: real verdicts, counted; and a gate thread that does not answer. */
 import { describe, expect } from "bun:test";
-import { readFileSync } from "node:fs";
 import { type StatusDocument, statusSchema } from "../../src/daemon/status-document.ts";
 import { denied, gated, outcome } from "../gate/gated.ts";
-import { FuseServer } from "../helpers/fuse-server.ts";
 import { requires } from "../helpers/requires.ts";
 import type { RunningBinary } from "../helpers/run-binary.ts";
 import { type TempDir, tempDir } from "../helpers/temp-dir.ts";
 import { waitFor } from "../helpers/wait-for.ts";
-import { answerTo } from "./support.ts";
+import { answerTo, statusOf } from "./support.ts";
 
 const rootTest = requires({ root: "gates" });
-const fuseTest = requires({ root: "gates", tools: ["bindfs"] });
+const straceTest = requires({ root: "gates", tools: ["strace"] });
 
 function started(dir: TempDir, gates: string): Promise<RunningBinary> {
   return gated(`[facron]\nruntime_dir = "${dir.join("run")}"\n${gates}`);
@@ -83,40 +81,24 @@ describe("facron status", () => {
     expect(await gatesIn(other)).toBeNull();
   });
 
-  fuseTest("answers while the gate thread waits for a filesystem, and says so", async () => {
-    using dir = tempDir();
-    dir.write("source/file");
-    const share = await FuseServer.start(dir.join("source"), dir.join("share"));
-    const text = `[[gate]]\nname = "no"\nwatch = "${share.path}"\non = "open_perm"\nverdict = "deny"\n`;
-    await using _ = await started(dir, text);
-    expect((await gatesIn(dir))!.state).toBe("deciding");
-    const waiting = await heldAt(`${share.path}/file`, share);
-    const hangs = async () => (await gatesIn(dir))!.state === "no answer";
-    await waitFor(hangs, { what: "the gate thread to hang" });
-    share.resume();
-    await waitFor(async () => !(await hangs()), { what: "the gate thread to go on" });
-    waiting.kill("SIGKILL");
-    await waiting.exited;
-  });
+  straceTest(
+    "answers while the gate thread does not, and says so, and how often the guard did",
+    async () => {
+      using dir = tempDir();
+      const file = dir.write("denies/file");
+      await using facron = await started(dir, gateOn(dir, "denies", 'verdict = "deny"'));
+      const slow = ["-qq", "-e", "trace=readlinkat", "-e", "inject=readlinkat:delay_enter=4000000"];
+      const strace = Bun.spawn(["strace", "-f", ...slow, "-o", "/dev/null", "-p", `${facron.pid}`]);
+      const isTraced = () => statusOf(facron.pid)?.["TracerPid"] === String(strace.pid);
+      await waitFor(isTraced, { what: "strace to be attached" });
+      const opening = Bun.spawn(["cat", file], { stdout: "ignore", stderr: "ignore" });
+      const hangs = async () => (await gatesIn(dir))!.state === "no answer";
+      await waitFor(hangs, { what: "the gate thread to hang" });
+      expect(await opening.exited).toBe(0); // the guard has answered
+      await waitFor(async () => !(await hangs()), { what: "the gate thread to go on" });
+      expect((await gatesIn(dir))!.passed_over).toBe(1);
+      strace.kill("SIGINT");
+      await strace.exited;
+    },
+  );
 });
-
-/**
- * A process that opens a file of a server that answers no more: the kernel asks, and opens the file for
- * whoever reads the question. Its name has to be known to the kernel by then, which a server lends it for
- * a second.
- */
-async function heldAt(path: string, share: FuseServer): Promise<Bun.Subprocess> {
-  for (;;) {
-    expect(outcome("stat", path)).toBe("ok");
-    share.stop();
-    const child = Bun.spawn(["cat", path], { stdout: "ignore", stderr: "ignore" });
-    const wchan = (): string => readFileSync(`/proc/${child.pid}/wchan`, "latin1");
-    await waitFor(() => /fuse|fanotify/.test(wchan()), {
-      what: "the process to wait",
-      state: wchan,
-    });
-    if (wchan().includes("fanotify")) return child;
-    share.resume();
-    await child.exited;
-  }
-}
