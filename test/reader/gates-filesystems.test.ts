@@ -1,8 +1,8 @@
 /** Where the kernel holds what gates decide about, by filesystem, mount and what the kernel can hold there. */
 import { describe, expect } from "bun:test";
-import { rmSync } from "node:fs";
+import { mkdirSync, rmSync } from "node:fs";
 import { gateBits } from "../../src/rule/gate.ts";
-import { mountBindfs, mountImage, mountOverlay, mountTmpfs } from "../helpers/mount.ts";
+import { Mount, mountBindfs, mountImage, mountOverlay, mountTmpfs } from "../helpers/mount.ts";
 import { requires } from "../helpers/requires.ts";
 import { tempDir } from "../helpers/temp-dir.ts";
 import { gateOn, GateWorld } from "./gate-world.ts";
@@ -12,14 +12,22 @@ const gateTest = requires({
   tools: ["cc", "mkfs.ext4", "mkfs.xfs", "mkfs.btrfs", "bindfs"],
 });
 
+/** The same filesystem at another path. */
+function mountBound({ path: from }: Mount, path: string): Mount {
+  mkdirSync(path, { recursive: true });
+  expect(Bun.spawnSync(["mount", "--bind", from, path]).success).toBe(true);
+  return new Mount(path);
+}
+
 describe("filesystems", () => {
   const kinds = {
     tmpfs: (path: string) => mountTmpfs(path),
     ext4: (path: string) => mountImage(path, "ext4"),
     xfs: (path: string) => mountImage(path, "xfs"),
     btrfs: (path: string) => mountImage(path, "btrfs"),
-    overlayfs: (path: string) => mountOverlay(path),
-    // Its server opens what it shows: if that were held as well, nobody could answer about either.
+    // To open what they show, the next two open what they are made of: if that were held as well, nobody
+    // who has only one thread could answer about either.
+    overlayfs: (path: string) => mountBound(mountOverlay(tempDir({ on: "disk" }).join("o")), path),
     bindfs: (path: string) => mountBindfs(path, tempDir().path),
   } as const;
 
