@@ -9,6 +9,7 @@ import { type Answer, type Asked, type AskingGate, asks, type WhyGivenUp } from 
 import type { CommandFamilies } from "./family-watch.ts";
 import type { Launcher } from "./launcher.ts";
 import { Stop, type StopOptions, type StopReport } from "./stop.ts";
+import { LetGo } from "./tickets.ts";
 
 export interface AskerOptions {
   readonly log: Log;
@@ -94,7 +95,7 @@ export class Asker {
     this.#stop = new Stop(
       {
         running: () => this.#running,
-        abandon: () => 0, // nothing waits
+        abandon: () => new LetGo(), // nothing waits
         signal: (signal) => this.#signal(signal),
       },
       options,

@@ -18,6 +18,8 @@ export interface LoopWatchOptions {
   readonly release: (rule: Rule, trigger: Trigger) => void;
   /** A command of the rule did it itself: it is not followed. */
   readonly onOwn: (rule: Rule, trigger: Trigger) => void;
+  /** It waited, and a later one for its path stands for it: it is not followed. */
+  readonly onSuperseded: (trigger: Trigger) => void;
 }
 
 /** Triggers that wait and were caused by runs: with more of them than this, the oldest count as from outside. */
@@ -61,8 +63,9 @@ export class LoopWatch {
   constructor(options: LoopWatchOptions) {
     this.#options = options;
     const later = (ms: number, then: () => void): void => void setTimeout(then, ms).unref();
-    const { log, release } = options;
-    this.#guard = new LoopGuard({ log, now: () => performance.now(), later, release });
+    const { log, release, onSuperseded } = options;
+    const now = (): number => performance.now();
+    this.#guard = new LoopGuard({ log, now, later, release, onSuperseded });
   }
 
   /** On how many paths rules are suspended, by their names. */

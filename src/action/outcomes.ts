@@ -51,8 +51,12 @@ export class Outcomes {
     this.#judge(runs, job, failureOf(ending, null));
   }
 
-  over(runs: RuleRuns, job: Job, run: Run, ending: Ending): void {
-    this.#judge(runs, job, failureOf(ending, run.stopReason));
+  /** What failed is reported before what comes of it. @returns whether it is still to be reported */
+  over(runs: RuleRuns, job: Job, run: Run, ending: Ending): boolean {
+    const failed = failureOf(ending, run.stopReason);
+    if (failed !== null) this.report(runs, run, ending);
+    this.#judge(runs, job, failed);
+    return failed === null;
   }
 
   /** In the log; apart, as the next command need not wait for it. */
@@ -122,7 +126,7 @@ export class Outcomes {
       return runs.finished(job);
     }
     if (!isCutShort) tickets()?.gaveUp(job.tickets, { error: text, attempts: job.attempts });
-    if (retry !== null) this.#reports.gaveUp(job, text);
+    if (retry !== null) this.#reports.gaveUp(job, isCutShort ? `${text}, and facron ends` : text);
     if (onFailure === null) runs.finished(job);
     else runOnFailure(runs, job, text);
   }

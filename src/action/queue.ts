@@ -1,6 +1,7 @@
 /** The triggers that wait for a command to end: first in, first out, kept as the bytes they came as. */
 import { type Trigger, TriggerReader } from "../reader/trigger.ts";
 import type { Rule } from "../rule/rule.ts";
+import { type LetGo, ticketsIn } from "./tickets.ts";
 
 /** A trigger with the rules that its index means: a reload changes them for later triggers only. */
 export interface WaitingTrigger {
@@ -56,14 +57,22 @@ export class TriggerQueue {
     }
   }
 
-  /** Let all of them go. @returns how many they were */
-  clear(): number {
-    const cleared = this.#length;
+  /** Let all of them go. @param into where they are counted */
+  clear(into: LetGo): void {
+    into.add(this.#length, this.#tickets());
     this.#length = 0;
     this.#reader = null;
     this.#batches = [];
     this.#gatheredEnd = 0;
-    return cleared;
+  }
+
+  #tickets(): number {
+    let count = 0;
+    for (let one = this.#reader?.take(); one; one = this.#reader?.take())
+      if (one.ticket !== 0) count++;
+    this.#seal();
+    for (const { buffer } of this.#batches) count += ticketsIn(buffer);
+    return count;
   }
 
   /** Triggers may follow one another in any buffer: their layout is the same at each multiple of 4. */

@@ -1,7 +1,7 @@
 /** What the log says of commands: how they ended, and what becomes of those that failed. */
 import { type Log, quoted } from "../log.ts";
 import { durationText } from "../rule/duration.ts";
-import { AccessDenied, Denials } from "./denials.ts";
+import { Denials, RecurringError } from "./denials.ts";
 import { type Ending, endingText } from "./ending.ts";
 import type { Job } from "./job.ts";
 import type { Run } from "./run.ts";
@@ -25,14 +25,15 @@ export class Reports {
     const afterMs = Math.round(performance.now() - run.startedAt);
     const line = `${run.title}: ${run.program} ${text} after ${afterMs} ms (pid ${run.pid})`;
     const isFine = ending.kind === "exited" && ending.code === 0;
-    if (isFine || run.stopReason === "restart") this.#log.info(line);
+    if (run.stopReason === "restart") this.#log.info(`${line}: stopped for its restart`);
+    else if (isFine) this.#log.info(line);
     else this.#log.warn(line);
     return text;
   }
 
   /** @param title `rule "import"` */
   notStarted(title: string, error: Error): void {
-    if (error instanceof AccessDenied) this.#denials.tell(this.#log, title, error);
+    if (error instanceof RecurringError) this.#denials.tell(this.#log, title, error);
     else this.#log.error(`${title}: ${error.message}`);
   }
 

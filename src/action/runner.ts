@@ -23,7 +23,7 @@ import { RuleRuns } from "./rule-runs.ts";
 import type { Run } from "./run.ts";
 import type { RunnerStatus } from "./runner-status.ts";
 import { type Occasion, Starter } from "./starter.ts";
-import { areDropped, type Tickets } from "./tickets.ts";
+import { areDropped, LetGo, letGoIn, type Tickets } from "./tickets.ts";
 import { Stop, type StopOptions, type StopReport } from "./stop.ts";
 
 export interface RunnerOptions {
@@ -124,7 +124,7 @@ export class Runner {
    */
   enqueue(rules: readonly Rule[], buffer: ArrayBuffer, count: number): void {
     if (this.#stop !== null && !this.#stop.starts) {
-      this.#stop.abandon(count);
+      this.#stop.abandon(letGoIn(buffer, count));
       this.#options.onStarted(count);
       return;
     }
@@ -194,11 +194,14 @@ export class Runner {
       onStarted(-1); // it had left the queue, and is in it again
       this.enqueue([rule], bufferOf(trigger), 1);
     };
-    const onOwn = (rule: Rule, { ticket }: Trigger): void => {
-      this.#runsOf(rule).stats.isOwn();
+    const onSuperseded = ({ ticket }: Trigger): void => {
       if (ticket !== 0) this.#tickets?.succeeded([ticket]);
     };
-    return new LoopWatch({ families, log, readUp, release, onOwn });
+    const onOwn = (rule: Rule, trigger: Trigger): void => {
+      this.#runsOf(rule).stats.isOwn();
+      onSuperseded(trigger);
+    };
+    return new LoopWatch({ families, log, readUp, release, onOwn, onSuperseded });
   }
 
   /** Start a command of a job, which is the rule's own or its `on_failure`. */
@@ -307,9 +310,9 @@ export class Runner {
     this.#places.leave(runs);
     runs.stats.ran.add(performance.now() - run.startedAt);
     if (job.policy.whenBusy === "skip") this.#busy.end(runs.name, job.keys[0] ?? "");
-    this.#outcomes.over(runs, job, run, ending);
+    const isUnreported = this.#outcomes.over(runs, job, run, ending);
     this.#startMore(); // before the log: the next command need not wait for it
-    this.#outcomes.report(runs, run, ending);
+    if (isUnreported) this.#outcomes.report(runs, run, ending);
   }
 
   /** `on_failure` has the place and the lane of what failed. */
@@ -358,13 +361,13 @@ export class Runner {
     };
   }
 
-  #abandon(): number {
-    let abandoned = 0;
+  #abandon(): LetGo {
+    const letGo = new LetGo();
     this.#outcomes.clear();
-    for (const runs of this.#rules.values()) abandoned += runs.abandon();
+    for (const runs of this.#rules.values()) runs.abandon(letGo);
     this.#turns.clear();
     this.#sayLeft();
-    return abandoned;
+    return letGo;
   }
 
   #signal(signal: number): number {

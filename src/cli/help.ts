@@ -168,7 +168,8 @@ Asks each facron that you may ask: your own, and as root everybody's. Times are 
 reading of an event to the start of its command (WAITED) and from there to its end (RAN), each with
 its 99th percentile. What is not 0 gets a column: RETRYING at present; FAILED, RETRIED; DROPPED
 by a full queue; SKIPPED, as a command was running; OWN, what the rule's own commands did;
-SUSPENDED, paths on which the rule sets itself off again and again.
+SUSPENDED, paths on which the rule sets itself off again and again. Of gates: verdicts, and of both
+kinds how many came FROM CACHE, by on_timeout (TIMED OUT) and on_error (FAILED); processes WAITING.
 
 Options:
   -c, --config FILE    look also where its runtime_dir is (default ${defaultConfiguration})

@@ -1,4 +1,5 @@
 /** What is odd about rules as things are now: the warnings of `facron check` that need a look around. */
+import { dirname } from "node:path";
 import { latin1, utf8 } from "../../ffi/bytes.ts";
 import type { ConfigProblem } from "../errors.ts";
 import { quoted } from "../log.ts";
@@ -55,11 +56,13 @@ class Inspection {
       const user = this.#aboutUser(rule);
       const actor = this.#aboutActor(rule);
       const directory = aboutDirectory(rule);
+      const output = aboutOutput(rule);
       const twin = this.#aboutTwin(rule);
       return [
         ...paths,
         ...(user === null ? [] : [places.problem(at.user ?? at.head, user)]),
         ...(directory === null ? [] : [places.problem(at.cwd ?? at.head, directory)]),
+        ...(output === null ? [] : [places.problem(at.output ?? at.head, output)]),
         ...actor.map((message) => places.problem(at.actor ?? at.head, message)),
         ...(twin === null ? [] : [places.problem(at.head, twin)]),
       ];
@@ -121,4 +124,15 @@ function aboutDirectory({ surroundings }: Rule): string | null {
   const cwd = surroundings?.cwd;
   if (cwd === undefined || statusOf(utf8(cwd))?.isDirectory() === true) return null;
   return `No directory ${quoted(cwd)}: the command fails until there is one`;
+}
+
+function aboutOutput({ surroundings }: Rule): string | null {
+  const output = surroundings?.output;
+  if (output?.kind !== "file") return null;
+  const { path } = output;
+  if (statusOf(utf8(path))?.isDirectory() === true)
+    return `Output ${quoted(path)} is a directory: the command fails; name a file in it`;
+  const directory = dirname(path);
+  if (statusOf(utf8(directory))?.isDirectory() === true) return null;
+  return `No directory ${quoted(directory)} for the output: the command fails until there is one`;
 }

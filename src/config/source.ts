@@ -39,6 +39,7 @@ export interface RulePlaces {
   /** The program for failures, if the rule itself names it. */
   readonly onFailure?: Span | null;
   readonly cwd?: Span | null;
+  readonly output?: Span | null;
   /** Only TOML has it. */
   readonly actor?: Span | null;
 }

@@ -107,6 +107,9 @@ export const defaultKeys = {
     ),
   busy_signal: text.optional().describe('With when_busy = "signal". Default: HUP'),
   settle: duration.describe("So long nothing may happen to a path before it runs. Default: 0s"),
+  settle_max: duration.describe(
+    "With settle: so long after its first event a path runs, even if it never rests. Default: 0s, never",
+  ),
   throttle: duration.describe(
     "One start for a path (or the rule, see order) in this time; the first and the last event are kept. Default: 0s",
   ),

@@ -40,6 +40,7 @@ export const kinds: Readonly<Record<string, string>> = {
   max_queued: "a whole number from 1 to 1000000",
   poll_interval: aTime,
   settle: aTime,
+  settle_max: aTime,
   throttle: aTime,
   timeout: aTime,
   kill_after: aTime,

@@ -88,6 +88,7 @@ class RuleReader {
       on: on[0]!,
       program: this.#table.span("run", 0) ?? this.#table.span("shell"),
       cwd: this.#table.span("cwd"),
+      output: this.#table.span("output"),
       onFailure: this.#table.span("on_failure", 0),
       user: this.#table.span("user"),
       actor: this.#table.span("actor"),

@@ -136,6 +136,8 @@ class Daemon {
       reader: { ask: () => reader.send({ kind: "count" }), lookout: reader.lookout },
       runner: () => this.#commands.runner.status(),
       output: () => this.#commands.outputLog.commands,
+      journal: async () => (await this.#durable?.status()) ?? null,
+      gates: () => this.#gates.status(),
       state: () => (this.#isStopping ? "ending" : this.#isReady ? "running" : "starting"),
       saysWhyNot: !everyPathMustWork, // whoever types `watch` stands beside it
     });

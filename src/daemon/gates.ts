@@ -4,15 +4,17 @@ import type { Fd } from "../../ffi/fd.ts";
 import type { PermissionGroupOptions } from "../../ffi/fanotify/permission.ts";
 import type { Asker } from "../action/asker.ts";
 import type { CommandFamilies } from "../action/family-watch.ts";
-import type { AskedQuestion, FromGate, GateCounts } from "../gate/messages.ts";
+import type { AskedQuestion, FromGate } from "../gate/messages.ts";
 import { openPulseMemory, Pulse } from "../gate/pulse.ts";
 import type { Log } from "../log.ts";
 import type { OthersLines } from "../output/json-lines.ts";
 import { type Gate, type GateLog, needsPreContent } from "../rule/gate.ts";
 import { plannedGate } from "../rule/gate-plan.ts";
 import { GateThread } from "./gate-thread.ts";
+import type { GatesStatus } from "./gates-status.ts";
 import { Guard } from "./guard.ts";
 import type { ProcessListener } from "./process-events.ts";
+import { Question } from "./question.ts";
 
 export interface GatesOptions {
   /** The thread's file. */
@@ -48,14 +50,18 @@ interface Post {
   readonly thread: GateThread;
   readonly guard: Guard;
   readonly pulseFd: Fd;
+  readonly pulse: Pulse;
 }
+
+const notCounted: Pick<GatesStatus, "counts" | "at"> = { counts: [], at: null };
 
 export class Gates {
   readonly #options: GatesOptions;
   #post: Post | null = null;
   /** Those of the last plan. */
   #followed: FollowedGates = { gates: [], generation: 0, log: "none" };
-  readonly #counted: ((counts: readonly GateCounts[]) => void)[] = [];
+  readonly #question = new Question(() => this.#post?.thread.send({ kind: "count" }));
+  #counts: Pick<GatesStatus, "counts" | "at"> = notCounted;
 
   constructor(options: GatesOptions) {
     this.#options = options;
@@ -95,15 +101,14 @@ export class Gates {
     this.#post?.thread.tookLines(bytes);
   }
 
-  /** What each gate has decided; none if the thread does not answer, or there is none. */
-  count(): Promise<readonly GateCounts[]> {
-    const { promise, resolve } = Promise.withResolvers<readonly GateCounts[]>();
-    if (this.#post === null) resolve([]);
-    else {
-      this.#counted.push(resolve);
-      this.#post.thread.send({ kind: "count" });
-    }
-    return promise;
+  /** Takes half a second at most. @returns null if there are none */
+  async status(): Promise<GatesStatus | null> {
+    const post = this.#post;
+    if (post === null) return null;
+    const answers = await this.#question.isAnswered();
+    if (this.#post !== post) return null;
+    const { passedOver } = post.pulse;
+    return { ...this.#counts, answers, passedOver, asks: this.#options.asker.status() };
   }
 
   /** Nothing is held any more when this is done. */
@@ -111,12 +116,13 @@ export class Gates {
     const post = this.#post;
     if (post === null) return;
     this.#post = null;
+    this.#counts = notCounted;
+    this.#question.answered();
     await post.guard.stop(); // first: it may not be the last that has the group
     await post.thread.close();
     this.#options.processEvents.remove(post.thread); // it reads that socket until then
     this.#options.asker.giveUpAll();
     post.pulseFd.close();
-    for (const resolve of this.#counted.splice(0)) resolve([]);
   }
 
   async #begin(followed: FollowedGates): Promise<GateThread> {
@@ -135,7 +141,7 @@ export class Gates {
       ...{ self, groupFd: thread.groupFd, pulseFd: pulseFd.number, pulse, log, families },
       onStarted: onGuard,
     });
-    this.#post = { thread, guard, pulseFd };
+    this.#post = { thread, guard, pulseFd, pulse };
     processEvents.add(thread);
     await Promise.all([thread.ready, guard.start()]);
     return thread;
@@ -158,7 +164,8 @@ export class Gates {
       case "log":
         return this.#options.log[message.level](message.text);
       case "counted":
-        return this.#counted.shift()?.(message.status);
+        this.#counts = { counts: message.status, at: new Date() };
+        return this.#question.answered();
     }
   }
 

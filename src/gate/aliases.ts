@@ -5,14 +5,12 @@
  * Nobody needs privilege for that: unshare(1) makes a mount namespace for whoever asks.
  */
 import { cString, latin1Before, utf8 } from "../../ffi/bytes.ts";
-import { AT, type Fd, O, openFd } from "../../ffi/fd.ts";
-import { RawStatus, STATX_MNT_ID_UNIQUE, statxLayout } from "../../ffi/files.ts";
+import { type Fd, O, openFd } from "../../ffi/fd.ts";
 import { POLLERR, POLLPRI, pollOne } from "../../ffi/poll.ts";
-import { bytesOf, type MountInfo, mountsOf, seenFrom } from "./mount-info.ts";
+import { bytesOf, isIn, type MountInfo, mountOf, mountsOf, seenFrom } from "./mount-info.ts";
 
 /** A file as it was opened. The path: the first `length` bytes, as the kernel gives them. */
 export interface Opened {
-  readonly eventFd: number;
   /** Who has opened it: it is held, and so is its mount namespace. 0: not known. */
   readonly pid: number;
   readonly path: Uint8Array;
@@ -34,29 +32,14 @@ export interface Names {
 const onlyItsOwn: Names = { given: "ours", others: [] };
 const nowhere: Names = { given: "none", others: [] };
 
-/** Foreign mounts that are known; beyond that they are looked up anew. */
-const foreignMax = 1_000;
-
-/** A mount may be moved: what is known of a foreign one is good for so long. */
-const foreignMs = 10_000;
-
-interface Foreign {
-  /** Null: it could not be found. */
-  readonly mount: MountInfo | null;
-  /** performance.now() */
-  readonly until: number;
-}
-
-const noPath = new Uint8Array(1);
-
 export class Aliases {
-  readonly #status = new RawStatus();
   /** Its poll(2) tells of changes. */
   readonly #table: Fd = openFd(cString(utf8("/proc/self/mountinfo")), O.RDONLY);
   readonly #own = new Map<number, MountInfo>();
   /** Those of one filesystem: one, most often. */
   readonly #byDevice = new Map<string, MountInfo[]>();
-  readonly #foreign = new Map<string, Foreign>();
+  /** Of this read. */
+  readonly #foreign = new Map<string, MountInfo | null>();
   #isCurrent = false;
 
   constructor() {
@@ -66,6 +49,7 @@ export class Aliases {
   /** Mounts may have changed between two reads. */
   beginRead(): void {
     this.#isCurrent = false;
+    if (this.#foreign.size > 0) this.#foreign.clear();
   }
 
   of(opened: Opened): Names {
@@ -78,6 +62,7 @@ export class Aliases {
     const mounts = this.#byDevice.get(mount.device) ?? [];
     if (own !== undefined && mounts.length === 1) return onlyItsOwn;
     const text = latin1Before(path, length);
+    if (!isIn(text, mount)) return nowhere; // it has been moved meanwhile
     const others = mounts.flatMap((one) =>
       one === mount ? [] : (seenFrom(text, mount, one) ?? []),
     );
@@ -101,25 +86,14 @@ export class Aliases {
     }
   }
 
-  /** In the mount namespace of who asks. */
-  #foreignMount({ eventFd, pid, mountId }: Opened): MountInfo | null {
-    const key = this.#uniqueIdOf(eventFd);
-    const known = key === null ? undefined : this.#foreign.get(key);
-    const now = performance.now();
-    if (known !== undefined && known.until > now) return known.mount;
-    const mount = pid === 0 ? null : (mountsOf(pid).find(({ id }) => id === mountId) ?? null);
-    if (this.#foreign.size >= foreignMax) this.#foreign.clear();
-    if (key !== null) this.#foreign.set(key, { mount, until: now + foreignMs });
+  /** In the mount namespace of who asks. Mounts can be moved there at any time: nothing is kept for long. */
+  #foreignMount({ pid, mountId }: Opened): MountInfo | null {
+    if (pid === 0) return null;
+    const key = `${pid} ${mountId}`;
+    const known = this.#foreign.get(key);
+    if (known !== undefined) return known;
+    const mount = mountOf(pid, mountId);
+    this.#foreign.set(key, mount);
     return mount;
-  }
-
-  /** Never used again. @returns null before Linux 6.8 */
-  #uniqueIdOf(fd: number): string | null {
-    const { words } = this.#status;
-    const flags = AT.EMPTY_PATH | AT.STATX_DONT_SYNC;
-    if (this.#status.readSome(noPath, flags, fd, STATX_MNT_ID_UNIQUE) !== 0) return null;
-    if ((words[statxLayout.stx_mask >> 2]! & STATX_MNT_ID_UNIQUE) === 0) return null;
-    const at = statxLayout.stx_mnt_id >> 2;
-    return `${words[at + 1]!}.${words[at]!}`;
   }
 }

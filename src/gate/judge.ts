@@ -2,7 +2,7 @@
 import { latin1 } from "../../ffi/bytes.ts";
 import { DescriptorLinks } from "../../ffi/descriptor-link.ts";
 import type { ActorFacts } from "../rule/actor.ts";
-import type { PlannedAsk, PlannedGate, Verdict } from "../rule/gate.ts";
+import { gateBits, type PlannedAsk, type PlannedGate, type Verdict } from "../rule/gate.ts";
 import type { Question } from "../rule/gate-matcher.ts";
 import type { FileFacts } from "../rule/subject.ts";
 import { Aliases } from "./aliases.ts";
@@ -44,6 +44,13 @@ export interface JudgeOptions {
  * for who waits now, and no longer. Nanoseconds: two ticks of the slowest clock (CONFIG_HZ=100).
  */
 const settledNs = 20e6;
+
+type Keys = Pick<Asked, "key" | "answerKey">;
+
+/** Whether the command is to make the file what it is read as. */
+function fills(events: number): boolean {
+  return events === gateBits.pre_access;
+}
 
 const noBytes = new Uint8Array(0);
 
@@ -119,7 +126,8 @@ export class Judge {
     if (asked === null) return; // too late
     const { ask } = asked;
     if (answer === "error") return this.#endAll(asked, ask.onError, "error");
-    if (this.#holds(asked)) this.#answers.set(asked.key, answer, now + ask.cacheMs);
+    const key = this.#keyAfter(asked, answer);
+    if (key !== null) this.#answers.set(key, answer, now + ask.cacheMs);
     this.#endAll(asked, answer, "command");
   }
 
@@ -146,10 +154,10 @@ export class Judge {
    */
   #indexByOthers(byName: number): number {
     if (!this.#readState()) return byName;
-    const { eventFd, pid } = this.#asking;
+    const { pid } = this.#asking;
     const { mountId } = this.#state;
     const [path, length] = [this.#path, this.#length];
-    const { given, others } = this.#aliases.of({ eventFd, pid, path, length, mountId });
+    const { given, others } = this.#aliases.of({ pid, path, length, mountId });
     const linked = this.#court.fileNamed(() => this.#state.inode);
     if (given === "none" && linked.length === 0) return this.#indexAnywhere();
     let first = given === "ours" ? byName : -1;
@@ -182,14 +190,12 @@ export class Judge {
     const { tally, pendingMax } = this.#options;
     if (this.#court.plan.dryRun) return this.#endInHand(gate, "allow", "verdict");
     if (this.#isNameless) return this.#endInHand(gate, ask.onError, "error");
-    const key = this.#keyFor(index);
-    const known = key === null ? null : this.#answers.get(key, this.#now);
+    const keys = this.#keysFor(index);
+    const known = this.#answers.get(keys.answerKey, this.#now);
     if (known !== null) return this.#endInHand(gate, known, "cache");
     if (this.pending.processes >= pendingMax) return this.#endInHand(gate, ask.onError, "error");
     const waiting = this.#waitingInHand();
-    const asked =
-      (key === null ? null : this.pending.find(key)) ??
-      this.#askAnew(gate, index, ask, key, waiting);
+    const asked = this.pending.find(keys.key) ?? this.#askAnew(gate, index, ask, keys, waiting);
     this.pending.join(asked, waiting);
     tally.waits(gate, 1);
   }
@@ -198,12 +204,12 @@ export class Judge {
     gate: PlannedGate,
     index: number,
     ask: PlannedAsk,
-    key: string | null,
+    keys: Keys,
     { events, path, pid, actor, since }: Waiting,
   ): Asked {
     const deadline = since + ask.timeoutMs;
     const court = this.#court;
-    const asked = this.pending.ask({ court, gate, ask, key: key ?? "", deadline });
+    const asked = this.pending.ask({ court, gate, ask, ...keys, deadline });
     const { generation } = court.plan;
     const isDirectory = this.#facts()?.type === "dir";
     const { range } = this.#asking;
@@ -212,21 +218,33 @@ export class Judge {
     return asked;
   }
 
-  /** Another after each change of the file, and for each program; null if that cannot be told. */
-  #keyFor(index: number): string | null {
-    if (!this.#readState()) return null;
-    const { exe } = this.#actor();
+  /**
+   * Another after each change of the file, and for each program. What fills a file changes it, and fills it
+   * for all: who comes meanwhile waits for that run, and when it is over the file is as it has to be.
+   */
+  #keysFor(index: number): Keys {
+    if (!this.#readState()) return { key: "", answerKey: "" };
     const { events } = this.#asking;
-    return `${index} ${events} ${this.#state.key} ${exe === null ? "" : latin1(exe)}`;
+    const { inode, key } = this.#state;
+    if (fills(events)) return { key: `${index} ${inode}`, answerKey: `${index} ${key}` };
+    const { exe } = this.#actor();
+    const one = `${index} ${events} ${key} ${exe === null ? "" : latin1(exe)}`;
+    return { key: one, answerKey: one };
   }
 
-  /** Whether the file is what it was when it was asked about, and will not change unnoticed. */
-  #holds({ ask, key, waiting }: Asked): boolean {
+  /** Under which an answer is kept: null if the file has changed since, or may change unnoticed. */
+  #keyAfter({ court, ask, answerKey, waiting }: Asked, answer: Verdict): string | null {
     const [first] = waiting;
-    if (ask.cacheMs === 0 || key === "" || first === undefined) return false;
+    if (ask.cacheMs === 0 || answerKey === "" || first === undefined) return null;
+    if (court !== this.#court) return null; // a gate that is not there any more has answered
+    if (fills(first.events) && answer === "deny") return null; // it could not be filled, this time
     this.#hasState = null;
-    if (!this.#state.read(first.eventFd) || !key.includes(` ${this.#state.key} `)) return false;
-    return this.#options.nowNanoseconds() - this.#state.changed > settledNs;
+    if (!this.#state.read(first.eventFd)) return null;
+    const { key, changed } = this.#state;
+    // Changes that follow a look have a time of their own, where there is pre_access (Linux 6.13, FS_MGTIME).
+    if (fills(first.events)) return `${answerKey.slice(0, answerKey.indexOf(" "))} ${key}`;
+    const isSettled = this.#options.nowNanoseconds() - changed > settledNs;
+    return isSettled && answerKey.includes(` ${key} `) ? answerKey : null;
   }
 
   #endAll({ court, gate, waiting }: Asked, verdict: Verdict, by: DecidedBy): void {

@@ -43,7 +43,10 @@ const longestBytes = metadataLayout.size + infoRangeLayout.size;
 const groupSlot = 0;
 const wakeSlot = 1;
 
-/** While a command is asked, the guard wants to see every so often that we are there. */
+/**
+ * While a command is asked, the guard wants to see every so often that we are there; and when lines had to be
+ * left out, there may be room for the word of it.
+ */
 const beatMs = 500;
 
 /** One word about questions that could not be read serves so long. */
@@ -171,7 +174,7 @@ export class GateLoop {
   #timeoutMs(): number {
     const { pending } = this.#judge;
     const { timeoutMs } = this.#families;
-    if (pending.processes === 0) return timeoutMs;
+    if (pending.processes === 0 && !this.#outbox.owesLoss) return timeoutMs;
     const untilDeadline = Math.max(Math.ceil(pending.nextDeadline - performance.now()), 0);
     return Math.min(beatMs, untilDeadline, timeoutMs < 0 ? beatMs : timeoutMs);
   }

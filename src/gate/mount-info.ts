@@ -17,12 +17,26 @@ export function mountsOf(process: "self" | number): MountInfo[] {
   return mountsIn(readText(`/proc/${process}/mountinfo`));
 }
 
+/** The one with that id. @returns null if that process has none such, or has ended */
+export function mountOf(process: number, id: number): MountInfo | null {
+  const lines = readText(`/proc/${process}/mountinfo`).split("\n");
+  const line = lines.find((one) => one.startsWith(`${id} `));
+  return line === undefined ? null : mountIn(line);
+}
+
 export function mountsIn(text: string): MountInfo[] {
-  return text.split("\n").flatMap((line) => {
-    const [id, , device, root, point] = line.split(" ");
-    if (point === undefined) return [];
-    return [{ id: Number(id), device: device!, root: plain(root!), point: plain(point) }];
-  });
+  return text.split("\n").flatMap((line) => mountIn(line) ?? []);
+}
+
+function mountIn(line: string): MountInfo | null {
+  const [id, , device, root, point] = line.split(" ");
+  if (point === undefined) return null;
+  return { id: Number(id), device: device!, root: plain(root!), point: plain(point) };
+}
+
+/** Whether a path is one of what the mount shows. */
+export function isIn(path: string, { point }: MountInfo): boolean {
+  return belowOf(path, point) !== null;
 }
 
 /**

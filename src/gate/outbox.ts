@@ -52,10 +52,15 @@ export class Outbox {
     if (this.#lines.byteLength >= batchBytes) this.handOver();
   }
 
+  /** Decisions were left out, and nobody has been told yet: that has to wait as the lines do. */
+  get owesLoss(): boolean {
+    return this.#lost > 0;
+  }
+
   handOver(): void {
     const { cells, send } = this.#options;
     const { byteLength } = this.#lines;
-    if (byteLength === 0) return;
+    if (byteLength === 0 && !(this.owesLoss && !this.#isFull())) return;
     const bytes = this.#lines.take();
     Atomics.add(cells, gateCells.lineBytes, byteLength);
     const lines = { bytes, time: nowMicroseconds(), lost: this.#lost };

@@ -22,8 +22,10 @@ export interface Asked {
   readonly court: Court;
   readonly gate: PlannedGate;
   readonly ask: PlannedAsk;
-  /** Of the file's state, the program and the gate; empty: nobody can join. */
+  /** Who asks under the same key waits for the same run; empty: nobody can join. */
   readonly key: string;
+  /** Under which the answer can be kept; empty: under none. */
+  readonly answerKey: string;
   /** performance.now() */
   readonly deadline: number;
   readonly waiting: Waiting[];

@@ -140,7 +140,9 @@ export class ReaderLoop {
   }
 
   #sayStatus(): void {
-    const status = { ...this.#parts.watcher.status(), isHeldBack: !this.#mayRead };
+    const { watcher, swap } = this.#parts;
+    const { tallies } = swap;
+    const status = { ...watcher.status(), tallies, isHeldBack: !this.#mayRead };
     this.#port.send({ kind: "counted", status });
   }
 

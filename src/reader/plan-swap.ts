@@ -31,6 +31,11 @@ export class PlanSwap {
     this.#options = options;
   }
 
+  /** How often rules without a command were met, by their names. */
+  get tallies(): (readonly [string, number])[] {
+    return Array.from(this.#rules?.tallies ?? [], ([name, { count }]) => [name, count] as const);
+  }
+
   /**
    * What happened before the reload meets the rules from before it.
    *

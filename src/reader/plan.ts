@@ -191,6 +191,8 @@ export interface ReaderStatus {
   readonly counts: Readonly<
     Record<BackendName, { readonly records: number; readonly overflows: number }>
   >;
+  /** How often rules without a command were met, by their names. */
+  readonly tallies: readonly (readonly [string, number])[];
   /** It reads nothing for now, as what follows from it has nowhere to go. */
   readonly isHeldBack: boolean;
 }

@@ -258,7 +258,7 @@ export class Watcher {
     this.#gates.refusals.sayRefusals();
   }
 
-  status(): Omit<ReaderStatus, "isHeldBack"> {
+  status(): Pick<ReaderStatus, "report" | "counts"> {
     return { report: this.report(this.#plan), counts: this.#ladder.counts };
   }
 

@@ -6,7 +6,7 @@ import { type Answer, Hearings } from "./hearings.ts";
 import type { Remembering } from "./memory.ts";
 import { NameFilters } from "./name-filters.ts";
 import { eventsOf, forgettingEvents, remembers } from "./rule.ts";
-import type { RuleSet } from "./rule-set.ts";
+import type { RuleSet, Tally } from "./rule-set.ts";
 import type { DirectoryPath } from "./subject.ts";
 import { asItself, forgets, groupsIn, kindFor, viewSelf } from "./view.ts";
 
@@ -35,6 +35,8 @@ export interface Verdict {
   readonly met: readonly number[];
   /** Those of them that run a command. */
   readonly running: readonly number[];
+  /** Of the others, to be raised by one. */
+  readonly tallies: readonly Tally[];
   /** Start of the JSON line for exactly these rules. */
   readonly head: Uint8Array;
   /** One of the rules met tells who did it. */
@@ -59,6 +61,7 @@ const nothing: Verdict = {
   events: 0,
   met: [],
   running: [],
+  tallies: [],
   head: new Uint8Array(0),
   tellsActor: false,
   partial: [],
@@ -224,8 +227,9 @@ export class Interests {
   ): Verdict {
     const running = met.filter((rule) => this.#rules.rules[rule]!.runs);
     const head = this.#rules.head(met, events);
+    const tallies = this.#rules.talliesOf(met);
     const tellsActor = this.#rules.tellsActor(met);
-    return { isNothing: false, events, met, running, head, tellsActor, ...rest };
+    return { isNothing: false, events, met, running, tallies, head, tellsActor, ...rest };
   }
 }
 

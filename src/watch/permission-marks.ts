@@ -19,6 +19,7 @@ import { fileStatus } from "../../ffi/files.ts";
 import { type Gate, gateBits } from "../rule/gate.ts";
 import { HandleOpener } from "./handle-opener.ts";
 import { OpenPath } from "./open-path.ts";
+import { refuseRemote } from "./remote-filesystems.ts";
 import type { Mark } from "./tree.ts";
 
 /** Of the kernel, for a gate. What is no directory has no use for the two flags. */
@@ -158,13 +159,15 @@ export class PermissionMarks {
   /**
    * Put one mask in the place of another.
    *
-   * @throws {SyscallError} as `permissionMarkAdd`; not if it is only FAN_PRE_ACCESS that cannot be had
+   * @throws {SyscallError} as `permissionMarkAdd`, but not if it is only FAN_PRE_ACCESS that cannot be had;
+   *   as `refuseRemote`
    */
   put(
     object: PermissionObject,
     path: Uint8Array,
     { before, after: wanted }: { readonly before: number; readonly after: number },
   ): void {
+    if (wanted !== 0) refuseRemote(path);
     const after = this.#withoutConflict(path, wanted);
     const [common, preAccess] = parted(after);
     const surplus = before & ~after;

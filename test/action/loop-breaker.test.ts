@@ -76,6 +76,7 @@ describe("the breaker", () => {
     loop(world, () => ({ rule, happening: { path: "/in/f" } }));
     const trigger = world.trigger({ path: "/in/f" });
     expect(world.guard.judge(rule, trigger, "/in/f").verdict).toBe("suspended");
+    expect(world.superseded).toEqual([trigger.seq - 1]);
     trigger.path.fill(0); // its buffer is used again
     expect(world.judge(rule, { path: "/in/g" }).verdict).toBe("run");
     world.pass(59_999);

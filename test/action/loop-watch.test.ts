@@ -25,6 +25,7 @@ function scene() {
     readUp: (then) => void asked.push(then),
     release: () => {},
     onOwn: () => {},
+    onSuperseded: () => {},
   });
   return { watch, asked };
 }

@@ -39,6 +39,8 @@ export class World {
   readonly log = new MemoryLog();
   /** What was let go after a suspension. */
   readonly released: { readonly rule: string; readonly path: string }[] = [];
+  /** Sequence numbers of what was not, as a later one stands for it. */
+  readonly superseded: number[] = [];
   nowMs = 1_000_000;
   #seq = 0;
   #id = 0;
@@ -47,6 +49,7 @@ export class World {
     log: this.log,
     now: () => this.nowMs,
     later: (ms, then) => void this.#timers.push({ at: this.nowMs + ms, then }),
+    onSuperseded: ({ seq }) => void this.superseded.push(seq),
     release: (rule, { path }) => void this.released.push({ rule: rule.name, path: latin1(path) }),
   });
 

@@ -153,6 +153,8 @@ export const messages: Readonly<Record<Exclude<FormatName, "incron">, readonly R
     /Cannot run "{paths}": the first word is the program/,
     /Cannot use {paths} in shell: .*use run, or read them from stdin/,
     /Cannot use "{error}" in run: it is for on_failure/,
+    /Cannot use settle_max without settle/,
+    /Cannot use settle_max below settle/,
     /Cannot use busy_signal without when_busy = "signal"/,
     /Cannot use when_busy = "restart" with order = "none"/,
     /Cannot use throttle with order = "none"/,

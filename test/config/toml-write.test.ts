@@ -23,6 +23,7 @@ const policies: { readonly [Key in keyof Policy]: readonly Policy[Key][] } = {
   whenBusy: ["merge", "skip", "restart", "signal"],
   busySignal: [10, 9],
   settleMs: [1, 86_400_000],
+  settleMaxMs: [86_400_000],
   batch: [
     { max: 2, waitMs: 0 },
     { max: 1_000_000, waitMs: 1_500 },
@@ -73,6 +74,7 @@ function policyWith(given: Partial<Policy>): Policy {
     ...policy,
     ...(policy.batch !== null && policy.stdin === "none" ? { stdin: "json" as const } : {}),
     ...(policy.busySignal === 1 ? {} : { whenBusy: "signal" as const }),
+    ...(policy.settleMaxMs > 0 && policy.settleMs === 0 ? { settleMs: 7 } : {}),
     ...(policy.durable ? { whenFull: "block" as const } : {}),
   };
 }

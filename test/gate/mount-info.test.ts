@@ -1,6 +1,7 @@
 /** Mounts read from text, and names of a file from one mount to the next. */
+import { readFileSync } from "node:fs";
 import { describe, expect, test } from "bun:test";
-import { type MountInfo, mountsIn, seenFrom } from "../../src/gate/mount-info.ts";
+import { type MountInfo, mountOf, mountsIn, seenFrom } from "../../src/gate/mount-info.ts";
 
 describe("mountsIn", () => {
   test("reads ids, devices, roots and points; blanks and backslashes are octal (proc_pid_mountinfo(5))", () => {
@@ -21,6 +22,14 @@ describe("mountsIn", () => {
 const mount = (root: string, point: string, device = "8:1"): MountInfo => {
   return { id: 1, device, root, point };
 };
+
+test("mountOf finds a mount of a process by its id, and none of one that has ended", () => {
+  const [first] = mountsIn(readFileSync("/proc/self/mountinfo", "latin1"));
+  expect(mountOf(process.pid, first!.id)).toEqual(first!);
+  expect(mountOf(process.pid, 0)).toBeNull();
+  const ended = Bun.spawnSync(["true"]).pid;
+  expect(mountOf(ended, first!.id)).toBeNull();
+});
 
 describe("seenFrom", () => {
   const whole = mount("/", "/");

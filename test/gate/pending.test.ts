@@ -16,7 +16,7 @@ const asking = gate({ name: "asking", decision: ask });
 const court = new Court(planOf([asking]));
 
 function question(key: string, deadline = 100) {
-  return { court, gate: asking, ask, key, deadline };
+  return { court, gate: asking, ask, key, answerKey: key, deadline };
 }
 
 function waiting(pid: number): Waiting {

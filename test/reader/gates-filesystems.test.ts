@@ -25,10 +25,9 @@ describe("filesystems", () => {
     ext4: (path: string) => mountImage(path, "ext4"),
     xfs: (path: string) => mountImage(path, "xfs"),
     btrfs: (path: string) => mountImage(path, "btrfs"),
-    // To open what they show, the next two open what they are made of: if that were held as well, nobody
-    // who has only one thread could answer about either.
+    // To open what it shows, the kernel opens its layers: if these were held as well, nobody who has only one
+    // thread could answer about either.
     overlayfs: (path: string) => mountBound(mountOverlay(tempDir({ on: "disk" }).join("o")), path),
-    bindfs: (path: string) => mountBindfs(path, tempDir().path),
   } as const;
 
   for (const kind of Object.keys(kinds) as (keyof typeof kinds)[]) {
@@ -36,15 +35,14 @@ describe("filesystems", () => {
       `${kind}, mounted below a tree: what is there, what is made, what it hid`,
       async () => {
         const dir = tempDir({ on: "disk" });
-        const hidden = kind === "bindfs" ? [] : [dir.write("T/m/hidden/x")]; // FUSE wants it empty
-        dir.mkdir("T/m");
+        const hidden = dir.write("T/m/hidden/x");
         const world = new GateWorld();
         await world.plan([gateOn(dir.join("T"))]);
         const mount = kinds[kind](dir.join("T/m"));
         const file = dir.write("T/m/A/B/x");
         await world.untilHeld(file, dir.write("T/m/C/D/E/y"));
         mount[Symbol.dispose]();
-        await world.untilHeld(...hidden, dir.write("T/m/hidden/F/z"));
+        await world.untilHeld(hidden, dir.write("T/m/hidden/F/z"));
         expect(world.log.filter((line) => line.includes("Cannot"))).toEqual([]);
       },
     );
@@ -74,6 +72,30 @@ describe("filesystems", () => {
     make("m/R");
     await world.untilHeld(dir.write("m/R/D/y"));
   });
+
+  gateTest(
+    "FUSE has none, below a tree or as a path, nor the network: the log says why",
+    async () => {
+      const dir = tempDir();
+      const world = new GateWorld();
+      using _ = mountBindfs(dir.join("T/fuse"), tempDir().path);
+      const [held, free] = [dir.write("T/D/x"), dir.write("T/fuse/D/y")];
+      const why =
+        "a server answers for that filesystem (FUSE, NFS, SMB, ...), and one that hangs would hold up " +
+        "all gates; gate the files that it serves, where they are";
+      const path = dir.join("T/fuse");
+      const { failed } = await world.plan([
+        gateOn(dir.join("T")),
+        gateOn(path, { scope: "mount" }),
+      ]);
+      expect(failed).toBe(1);
+      expect([await world.isHeld(held), await world.isHeld(free)]).toEqual([true, false]);
+      expect(world.log.toSorted()).toEqual([
+        `Cannot watch "${path}": ${why}`,
+        `No gate on "${path}", nor on anything in it: ${why}`,
+      ]);
+    },
+  );
 
   gateTest("procfs is refused, in a sentence with the cure", async () => {
     const world = new GateWorld();
