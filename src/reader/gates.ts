@@ -4,12 +4,11 @@
  */
 import { cString, latin1 } from "../../ffi/bytes.ts";
 import { Errno, SyscallError } from "../../ffi/errno.ts";
-import { permissionMarkCall } from "../../ffi/fanotify/permission.ts";
 import { fileStatus, readLink } from "../../ffi/files.ts";
 import { type Log, quoted } from "../log.ts";
 import type { RuleSet } from "../rule/rule-set.ts";
 import type { Backend } from "../watch/backend.ts";
-import { cannotWatch, causeOf } from "../watch/explain.ts";
+import { cannotWatch, causeOf, isOfGate } from "../watch/explain.ts";
 import { FanotifyBackend } from "../watch/fanotify.ts";
 import { GatedBackend } from "../watch/gated-backend.ts";
 import { isUnsupportedFilesystem, type JointBackend } from "../watch/joint-backend.ts";
@@ -111,8 +110,7 @@ export class GateWatch {
       return null;
     } catch (error) {
       if (!(error instanceof SyscallError)) throw error;
-      const isOfGate = error.syscall === permissionMarkCall;
-      if (!isOfGate && (isUnsupportedFilesystem(error) || isLimit(error))) return error;
+      if (!isOfGate(error) && (isUnsupportedFilesystem(error) || isLimit(error))) return error;
       const mayVanish = isGone(error) && (at.isNew || !this.#everyPathMustWork);
       if (mayVanish) this.#options.onVanished(at.path);
       else this.refusals.fail(cannotWatch(at.path, error, backend.name));

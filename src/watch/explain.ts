@@ -6,6 +6,7 @@ import { filesystemMarkCall } from "../../ffi/fanotify/calls.ts";
 import { quoted } from "../log.ts";
 import type { BackendName } from "../rule/rule.ts";
 import { limitText, sysctlValue } from "./limits.ts";
+import { remoteFilesystemCall } from "./remote-filesystems.ts";
 
 /** `Cannot watch "/srv/in": ...` */
 export function cannotWatch(path: Uint8Array, error: SyscallError, backend: BackendName): string {
@@ -24,7 +25,7 @@ export function cannotWatchBelow(
   error: SyscallError,
   backend: BackendName,
 ): string {
-  if (error.syscall === permissionMarkCall)
+  if (isOfGate(error))
     return `No gate on ${quoted(path)}, nor on anything in it: ${causeOf(error, backend)}`;
   const [why, ...cure] = cannotWatch(path, error, backend).split("\n");
   return [`${why}; nothing in it will be seen`, ...cure].join("\n");
@@ -35,8 +36,15 @@ export function causeOf(error: SyscallError, backend: BackendName): string {
   return causeOfGate(error) ?? causeOfWatch(error, backend);
 }
 
+/** The error is about what the kernel should hold: the inode may be watched all the same. */
+export function isOfGate({ syscall }: SyscallError): boolean {
+  return syscall === permissionMarkCall || syscall === remoteFilesystemCall;
+}
+
 /** Null: the error is of no mark for a gate, or the same as of any. */
 function causeOfGate({ syscall, errno }: SyscallError): string | null {
+  if (syscall === remoteFilesystemCall)
+    return "a server answers for that filesystem (FUSE, NFS, SMB, ...), and one that hangs would hold up all gates; gate the files that it serves, where they are";
   if (syscall !== permissionMarkCall) return null;
   switch (errno) {
     case Errno.EINVAL:
@@ -45,8 +53,6 @@ function causeOfGate({ syscall, errno }: SyscallError): string | null {
       return 'this filesystem does not say before it is read; use ext4, xfs or btrfs, or on = ["open_perm"]';
     case Errno.EEXIST:
       return "one directory cannot have gates for pre_access and for directories; give them directories of their own";
-    case Errno.EREMOTE:
-      return "its server (FUSE, network) would have to answer before any gate can decide, and may never; gate the files that a FUSE server shows, or leave it out";
     case Errno.EPERM:
       return "gates need root (CAP_SYS_ADMIN)";
     default:

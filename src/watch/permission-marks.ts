@@ -16,10 +16,10 @@ import {
   permissionMarksFlush,
 } from "../../ffi/fanotify/permission.ts";
 import { fileStatus } from "../../ffi/files.ts";
-import { filesystemType, isServedByOthers } from "../../ffi/statfs.ts";
 import { type Gate, gateBits } from "../rule/gate.ts";
 import { HandleOpener } from "./handle-opener.ts";
 import { OpenPath } from "./open-path.ts";
+import { refuseRemote } from "./remote-filesystems.ts";
 import type { Mark } from "./tree.ts";
 
 /** Of the kernel, for a gate. What is no directory has no use for the two flags. */
@@ -159,15 +159,16 @@ export class PermissionMarks {
   /**
    * Put one mask in the place of another.
    *
-   * @throws {SyscallError} as `permissionMarkAdd`, and EREMOTE; not if it is only FAN_PRE_ACCESS that cannot be had
+   * @throws {SyscallError} as `permissionMarkAdd`, but not if it is only FAN_PRE_ACCESS that cannot be had;
+   *   as `refuseRemote`
    */
   put(
     object: PermissionObject,
     path: Uint8Array,
     { before, after: wanted }: { readonly before: number; readonly after: number },
   ): void {
+    if (wanted !== 0) refuseRemote(path);
     const after = this.#withoutConflict(path, wanted);
-    if ((after & ~flags) !== 0) refuseIfServed(path);
     const [common, preAccess] = parted(after);
     const surplus = before & ~after;
     const inTheWay = surplus & (FAN_ONDIR | FAN_PRE_ACCESS);
@@ -221,17 +222,6 @@ export class PermissionMarks {
     there[Symbol.dispose]();
     return null;
   }
-}
-
-/**
- * The kernel opens each file for the listener too, inside its read(2): a server that does not answer holds up
- * all gates, and one that itself waits for a gate waits for ever.
- *
- * @throws {SyscallError} EREMOTE
- */
-function refuseIfServed(path: Uint8Array): void {
-  if (isServedByOthers(filesystemType(path)))
-    throw new SyscallError(permissionMarkCall, Errno.EREMOTE);
 }
 
 /** The kernel takes FAN_PRE_ACCESS and FAN_ONDIR neither in one call nor in one mark. */
