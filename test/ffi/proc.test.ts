@@ -70,6 +70,22 @@ describe("readProcess", () => {
     expect(processOf(pid).exe).toBe(dir.join("moved"));
   });
 
+  test("without looking it up: one that is deleted, one that is really called so, and one of two names", async () => {
+    using dir = tempDir();
+    const exeOf = (pid: number) => {
+      const { exe, exeLength } = readProcess(pid, false);
+      return latin1(exe.subarray(0, exeLength));
+    };
+    const [gone, named] = [dir.join("gone"), dir.join("named (deleted)")];
+    const [first, second] = [await sleeping(gone), await sleeping(named)];
+    linkSync(gone, dir.join("other"));
+    rmSync(gone);
+    expect(exeOf(first.pid)).toBe(`${gone} (deleted)`); // as the kernel has it: it still has a name
+    rmSync(dir.join("other"));
+    expect(exeOf(first.pid)).toBe(gone);
+    expect(exeOf(second.pid)).toBe(named);
+  });
+
   test("knows nothing of a process that is gone", async () => {
     const { pid, end } = startProcess(["sleep", "1000"]);
     await end();
