@@ -112,8 +112,9 @@ export class GateLoop {
     this.#poll.set(groupSlot, this.#start.groupFd, POLLIN);
     this.#poll.set(wakeSlot, this.#start.wakeFd, POLLIN);
     this.#port.send({ kind: "ready" });
-    while (!this.#isOver) {
+    for (;;) {
       this.#takeMessages();
+      if (this.#isOver) return; // the group may be closed by now
       const length = this.#read();
       if (length > 0) this.#answerAll(length);
       if (this.#judge.pending.processes > 0) this.#judge.expire(performance.now());
