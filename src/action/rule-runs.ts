@@ -16,8 +16,8 @@ import type { Run } from "./run.ts";
 /** Jobs taken out of the queue that wait for others of their path: the rest stays as bytes. */
 const parkedMax = 1024;
 
+/** The same for all rules: there are rules by the thousand. */
 export interface RuleRunsOptions {
-  readonly name: string;
   readonly log: Log;
   readonly busy: BusyKeys;
   /** So many triggers wait no more. */
@@ -29,14 +29,16 @@ export interface RuleRunsOptions {
 }
 
 export class RuleRuns {
+  readonly name: string;
   readonly stats = new RuleStats();
   /** Started and not over, by job. */
   readonly runs = new Map<Job, Run>();
   readonly #options: RuleRunsOptions;
-  readonly #losses: Losses;
+  #losses: Losses | null = null;
   /** Triggers of which nothing is known but their bytes. */
   readonly #queue = new TriggerQueue();
-  readonly #gathering: Gathering;
+  /** Null: nothing of the rule has had to wait for time or for company. */
+  #gathering: Gathering | null = null;
   readonly #lanes = new Lanes();
   /** Nothing is before them: they wait for a place only. In order; a set, as some are taken out. */
   readonly #ready = new Set<Job>();
@@ -50,17 +52,9 @@ export class RuleRuns {
   /** In jobs that have not been started. */
   #held = 0;
 
-  constructor(options: RuleRunsOptions) {
+  constructor(name: string, options: RuleRunsOptions) {
+    this.name = name;
     this.#options = options;
-    this.#losses = new Losses(options.name, options.log);
-    this.#gathering = new Gathering({
-      onJob: (job) => this.#enter(job),
-      onLetGo: (count) => this.#left(count),
-    });
-  }
-
-  get name(): string {
-    return this.#options.name;
   }
 
   /** Failed, and to be tried again. */
@@ -93,9 +87,8 @@ export class RuleRuns {
   }
 
   get isIdle(): boolean {
-    return (
-      this.waiting === 0 && this.runs.size + this.#retried.size === 0 && this.#gathering.isIdle
-    );
+    const gathersNothing = this.#gathering?.isIdle ?? true;
+    return this.waiting === 0 && this.runs.size + this.#retried.size === 0 && gathersNothing;
   }
 
   /** @param buffer of a TriggerWriter with `count` triggers, all of this rule; it is ours from now on */
@@ -158,7 +151,7 @@ export class RuleRuns {
 
   /** Nothing waits for time to pass any longer. */
   flush(): void {
-    this.#gathering.flush();
+    this.#gathering?.flush();
   }
 
   /** Let go what waits. @returns how many triggers that were, retries included */
@@ -167,7 +160,7 @@ export class RuleRuns {
     const retried = tried.reduce((sum, { size }) => sum + size, 0);
     const waiting = this.waiting;
     this.#queue.clear();
-    this.#gathering.clear();
+    this.#gathering?.clear();
     for (const job of [...this.#ready, ...this.#parked, ...this.#retried]) this.#lanes.leave(job);
     this.#ready.clear();
     this.#parked.clear();
@@ -188,7 +181,11 @@ export class RuleRuns {
 
   /** What waits for time or for company does so as soon as it has come. */
   #gather(): void {
-    for (let job = this.#takeKept(); job !== null; job = this.#takeKept()) this.#gathering.add(job);
+    const gathering = (this.#gathering ??= new Gathering({
+      onJob: (job) => this.#enter(job),
+      onLetGo: (count) => this.#left(count),
+    }));
+    for (let job = this.#takeKept(); job !== null; job = this.#takeKept()) gathering.add(job);
   }
 
   #takeKept(): Job | null {
@@ -285,6 +282,7 @@ export class RuleRuns {
 
   #dropped(count: number, { maxQueued }: Policy): void {
     this.stats.dropped += count;
+    this.#losses ??= new Losses(this.name, this.#options.log);
     this.#losses.add(count, maxQueued);
     this.#options.onLeft(count);
   }

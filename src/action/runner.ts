@@ -18,7 +18,7 @@ import type { Ending } from "./ending.ts";
 import { policyOf, type Job } from "./job.ts";
 import { Places } from "./places.ts";
 import { Outcomes } from "./outcomes.ts";
-import { RuleRuns } from "./rule-runs.ts";
+import { RuleRuns, type RuleRunsOptions } from "./rule-runs.ts";
 import type { Run } from "./run.ts";
 import type { RunnerStatus } from "./runner-status.ts";
 import { type Occasion, type Spawn, Starter } from "./starter.ts";
@@ -57,6 +57,7 @@ export class Runner {
   readonly #starter: Starter;
   readonly #outcomes: Outcomes;
   readonly #loops: LoopWatch | null;
+  readonly #ruleRunsOptions: RuleRunsOptions;
   /** What is to be started is looked for at the end of what is being done, or soon. */
   #isActing = false;
   #startsLater = false;
@@ -75,6 +76,16 @@ export class Runner {
     this.#starter = new Starter({ log, spawn });
     this.#outcomes = this.#newOutcomes();
     this.#loops = this.#newLoopWatch();
+    this.#ruleRunsOptions = {
+      log,
+      busy: this.#busy,
+      onLeft: (count) => void (this.#left += count),
+      onSettled: (job) => this.#outcomes.settled(job),
+      onWork: (one) => {
+        this.#turns.add(one);
+        if (!this.#isActing) this.#startSoon();
+      },
+    };
   }
 
   /**
@@ -222,17 +233,7 @@ export class Runner {
   #runsOf(rule: Rule): RuleRuns {
     const known = this.#rules.get(rule.name);
     if (known !== undefined) return known;
-    const runs = new RuleRuns({
-      name: rule.name,
-      log: this.#options.log,
-      busy: this.#busy,
-      onLeft: (count) => void (this.#left += count),
-      onSettled: (job) => this.#outcomes.settled(job),
-      onWork: (one) => {
-        this.#turns.add(one);
-        if (!this.#isActing) this.#startSoon();
-      },
-    });
+    const runs = new RuleRuns(rule.name, this.#ruleRunsOptions);
     runs.maxRunning = policyOf(rule).maxRunning;
     this.#rules.set(rule.name, runs);
     return runs;
