@@ -41,6 +41,13 @@ export interface Begin {
   readonly from?: WindowStart;
 }
 
+export interface EndedRun {
+  /** What `began` has given. */
+  readonly id: RunId;
+  /** Nothing of its group is left. */
+  readonly isGone: boolean;
+}
+
 export class LoopWatch {
   readonly #options: LoopWatchOptions;
   readonly #guard: LoopGuard;
@@ -92,7 +99,7 @@ export class LoopWatch {
     if (judged.verdict !== "run") return false;
     if (judged.causes.length > 0) {
       if (this.#causes.size >= causesMax) this.#causes.delete(this.#causes.keys().next().value!);
-      this.#causes.set(`${trigger.seq} ${rule.name}`, judged.causes);
+      this.#causes.set(causeKey(rule, trigger.seq), judged.causes);
     }
     return true;
   }
@@ -137,29 +144,29 @@ export class LoopWatch {
   began(rule: Rule, pid: number, triggers: Iterable<Trigger>, begin: Begin): RunId {
     const id = ++this.#lastId;
     this.#running++;
-    const paths = new Set<string>();
-    const causes: Cause[] = [];
-    for (const { path, from, seq } of triggers) {
-      paths.add(latin1(path));
-      if (from.length > 0) paths.add(latin1(from));
-      const key = `${seq} ${rule.name}`;
-      const known = this.#causes.size === 0 ? undefined : this.#causes.get(key);
-      if (known !== undefined) causes.push(...known);
-    }
-    this.#guard.began({ id, rule: rule.name, paths: [...paths], pid, ...begin, causes });
+    const { startedAt, from } = begin;
+    const paths = pathsOf(triggers);
+    const causes = this.#causes.size === 0 ? noCauses : this.#causesOf(rule, triggers);
+    this.#guard.began({ id, rule: rule.name, paths, pid, startedAt, from, causes });
     return id;
   }
 
-  /** The command's first process has ended. @param isGone nothing of its group is left */
-  ended(id: RunId, isGone: () => boolean): void {
-    this.#families.end();
-    this.#running--;
-    this.#closeWhenGone(id, isGone, performance.now() + lingerMs);
+  #causesOf(rule: Rule, triggers: Iterable<Trigger>): Cause[] {
+    const causes: Cause[] = [];
+    for (const { seq } of triggers) causes.push(...(this.#causes.get(causeKey(rule, seq)) ?? []));
+    return causes;
   }
 
-  #closeWhenGone(id: RunId, isGone: () => boolean, deadline: number): void {
-    if (isGone() || performance.now() > deadline) return this.#close(id);
-    setTimeout(() => this.#closeWhenGone(id, isGone, deadline), lookEveryMs).unref();
+  /** The command's first process has ended. */
+  ended(run: EndedRun): void {
+    this.#families.end();
+    this.#running--;
+    this.#closeWhenGone(run, performance.now() + lingerMs);
+  }
+
+  #closeWhenGone(run: EndedRun, deadline: number): void {
+    if (run.isGone || performance.now() > deadline) return this.#close(run.id);
+    setTimeout(() => this.#closeWhenGone(run, deadline), lookEveryMs).unref();
   }
 
   /** One question at a time serves for all that ended before it. */
@@ -187,4 +194,20 @@ export class LoopWatch {
       this.#askSoon();
     });
   }
+}
+
+const noCauses: readonly Cause[] = [];
+
+function causeKey(rule: Rule, seq: number): string {
+  return `${seq} ${rule.name}`;
+}
+
+/** As latin1, each once, with the old paths of renames. */
+function pathsOf(triggers: Iterable<Trigger>): string[] {
+  const paths: string[] = [];
+  for (const { path, from } of triggers) {
+    paths.push(latin1(path));
+    if (from.length > 0) paths.push(latin1(from));
+  }
+  return paths.length === 1 ? paths : [...new Set(paths)];
 }

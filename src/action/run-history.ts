@@ -14,7 +14,7 @@ export interface BegunRun {
   /** CLOCK_REALTIME, taken right before it was started: microseconds since 1970. */
   readonly startedAt: number;
   /** From which line on something may be its doing; absent: from that time on. */
-  readonly from?: WindowStart;
+  readonly from?: WindowStart | undefined;
   /** Of the judgements of its triggers, all of them. */
   readonly causes: readonly Cause[];
 }
@@ -38,8 +38,8 @@ export interface PastRun extends Omit<BegunRun, "causes"> {
   causes: readonly PastRun[];
   /** The names of rules in its ancestry, its own included. */
   readonly chain: ReadonlySet<string>;
-  /** Last components of the first of its paths. */
-  readonly names: readonly string[];
+  /** For `lastNames`. */
+  names: readonly string[] | null;
   /** Milliseconds of the injected clock. */
   readonly begunAt: number;
   /** The same; null while its window is open. */
@@ -85,13 +85,19 @@ export class RunHistory {
     this.#now = now;
   }
 
-  begin({ causes, ...run }: BegunRun): void {
+  begin(run: BegunRun): void {
     this.#forgetOld();
+    const { id, rule, paths, pid, startedAt, from, causes } = run;
     const past: PastRun = {
-      ...run,
+      id,
+      rule,
+      paths,
+      pid,
+      startedAt,
+      from,
       causes: causes.length === 0 ? noRuns : this.#remembered(causes),
-      chain: this.#chainOf(run.rule, causes),
-      names: run.paths.slice(0, namesMax).map(nameOf),
+      chain: this.#chainOf(rule, causes),
+      names: null,
       begunAt: this.#now(),
       closedAt: null,
       untilSeq: null,
@@ -219,7 +225,13 @@ export function nameOf(path: string): string {
   return path.slice(path.lastIndexOf("/") + 1);
 }
 
-function isRelated({ names }: PastRun, name: string): boolean {
+/** Last components of the first of its paths: looked for when they are asked for, which is seldom. */
+export function lastNames(run: PastRun): readonly string[] {
+  return (run.names ??= run.paths.slice(0, namesMax).map(nameOf));
+}
+
+function isRelated(run: PastRun, name: string): boolean {
+  const names = lastNames(run);
   for (let i = 0; i < names.length; i++) {
     const one = names[i]!;
     if (one === name || isPartOf(one, name) || isPartOf(name, one)) return true;

@@ -25,6 +25,8 @@ const lookEveryMs = 50;
 const looksPerCloseLook = 10;
 
 export class Run {
+  /** What the loop guard knows it by. */
+  id = 0;
   readonly #options: RunOptions;
   /** performance.now() */
   readonly startedAt = performance.now();

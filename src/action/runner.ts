@@ -215,18 +215,11 @@ export class Runner {
   #startCommand(command: Command, occasion: Occasion): Run | ActionError {
     const loops = this.#loops;
     if (loops === null) return this.#starter.start(command, occasion);
-    const { job, onOver } = occasion;
+    const { job } = occasion;
     const begin = loops.begin(job.triggers);
-    let id = 0;
-    const run = this.#starter.start(command, {
-      ...occasion,
-      onOver: (over, ending) => {
-        loops.ended(id, () => over.isGone);
-        onOver(over, ending);
-      },
-    });
+    const run = this.#starter.start(command, occasion);
     if (run instanceof Error) loops.failed();
-    else id = loops.began(job.rule, run.pid, job.triggers, begin);
+    else run.id = loops.began(job.rule, run.pid, job.triggers, begin);
     return run;
   }
 
@@ -289,8 +282,10 @@ export class Runner {
     job.attempts++;
     this.#tickets?.started(job.tickets);
     if (job.attempts === 1) runs.stats.waited.add((nowMicroseconds() - job.trigger.time) / 1000);
-    const onOver = (run: Run, ending: Ending) =>
+    const onOver = (run: Run, ending: Ending) => {
+      this.#loops?.ended(run);
       this.#act(() => this.#over(runs, job, run, ending));
+    };
     const run = this.#startCommand(job.rule.command!, { job, onOver });
     if (run instanceof Error) return this.#outcomes.notStarted(runs, job, run);
     runs.stats.runs++;
@@ -314,12 +309,14 @@ export class Runner {
 
   /** `on_failure` has the place and the lane of what failed. */
   #runOnFailure(runs: RuleRuns, job: Job, error: string): void {
-    const onOver = (run: Run, ending: Ending) =>
+    const onOver = (run: Run, ending: Ending) => {
+      this.#loops?.ended(run);
       this.#act(() => {
         this.#places.leave(runs);
         runs.finished(job);
         this.#outcomes.onFailureOver(run, ending);
       });
+    };
     const failure = { error, attempts: job.attempts };
     const run = this.#startCommand(job.policy.onFailure!, { job, failure, onOver });
     if (run instanceof Error) {

@@ -9,6 +9,7 @@ import {
   type Filling,
   fillCommand,
   fillValue,
+  type Source,
 } from "../rule/template.ts";
 import { logDryRun } from "./dry-run.ts";
 import type { Ending } from "./ending.ts";
@@ -44,7 +45,8 @@ export class Starter {
 
   /** What would be run, in the log. */
   sayDryRun(job: Job): void {
-    const argv = this.#argvOf(job.rule.command!, job, this.#fillingOf(job));
+    const source = { rule: job.rule.name, counters: this.#counters };
+    const argv = argvOf(job.rule.command!, job, this.#fillingOf(job), source);
     logDryRun(this.#options.log, job.rule, argv);
   }
 
@@ -52,9 +54,10 @@ export class Starter {
   start(command: Command, occasion: Occasion): Run | ActionError {
     const { job, failure, onOver } = occasion;
     const { rule, policy } = job;
-    const filling = { ...this.#fillingOf(job), ...(failure && { failure }) };
+    const told = this.#fillingOf(job);
+    const filling = failure === undefined ? told : { ...told, failure };
     const source = { rule: rule.name, counters: this.#counters };
-    const argv = this.#argvOf(command, job, filling);
+    const argv = argvOf(command, job, filling, source);
     const run = new Run({
       rule,
       policy,
@@ -83,9 +86,8 @@ export class Starter {
   #fillingOf({ trigger, events }: Job): Filling {
     return events > 1 ? { ...trigger, count: events } : trigger;
   }
+}
 
-  #argvOf(command: Command, job: Job, filling: Filling): Uint8Array[] {
-    const source = { rule: job.rule.name, counters: this.#counters };
-    return fillCommand(command, filling, source, job.size > 1 ? job.paths : undefined);
-  }
+function argvOf(command: Command, job: Job, filling: Filling, source: Source): Uint8Array[] {
+  return fillCommand(command, filling, source, job.size > 1 ? job.paths : undefined);
 }

@@ -86,7 +86,7 @@ describe("LoopWatch", () => {
     const ids = [1, 2, 3].map((pid) =>
       watch.began(a, pid, taken(triggers([`/${pid}`, noFamily])), watch.begin([])),
     );
-    for (const id of ids) watch.ended(id, () => true);
+    for (const id of ids) watch.ended({ id, isGone: true });
     expect(asked.length).toBe(1);
     asked[0]!(seq);
     await waitFor(() => asked.length === 2, { what: "the next question" });
