@@ -7,7 +7,7 @@ import type { Rule } from "../rule/rule.ts";
 import { FamilyWatch, type ProcessEvents } from "./family-watch.ts";
 import { LoopGuard } from "./loop-guard.ts";
 import type { ReadUp } from "./busy.ts";
-import type { Cause, RunId, WindowStart } from "./run-history.ts";
+import type { Cause, PastRun, WindowStart } from "./run-history.ts";
 
 export interface LoopWatchOptions {
   readonly log: Log;
@@ -43,7 +43,7 @@ export interface Begin {
 
 export interface EndedRun {
   /** What `began` has given. */
-  readonly id: RunId;
+  readonly past: PastRun | null;
   /** Nothing of its group is left. */
   readonly isGone: boolean;
 }
@@ -55,14 +55,14 @@ export class LoopWatch {
   /** By rule and line: of triggers that were caused by runs and have not been run. */
   readonly #causes = new Map<string, readonly Cause[]>();
   /** Runs that have ended, and whose records the reader may not have read. */
-  #over: RunId[] = [];
+  #over: PastRun[] = [];
   #isAsking = false;
   /** performance.now() */
   #askedAt = -Infinity;
   /** Of the last answer: the line, and performance.now(). */
   #answeredSeq = 0;
   #answeredAt = -Infinity;
-  #lastId = 0;
+  #hasBegun = false;
   #running = 0;
   /** There are triggers of which the kernel names no process: what comes after an end is to be told apart soon. */
   #namesNobody = false;
@@ -87,7 +87,7 @@ export class LoopWatch {
 
   /** The triggers that are to be followed: to be asked when they come, and not when their turn does. */
   admit(rule: Rule, triggers: RuleTriggers): RuleTriggers {
-    if (this.#lastId === 0) return triggers; // no command has run yet
+    if (!this.#hasBegun) return triggers; // no command has run yet
     const { isSuspending } = this.#guard;
     const isSure = (family: number): boolean => family === noFamily && !isSuspending;
     return sift(triggers, { isSure, keeps: (trigger) => this.#keeps(rule, trigger) });
@@ -141,14 +141,13 @@ export class LoopWatch {
   }
 
   /** @returns for `ended` */
-  began(rule: Rule, pid: number, triggers: Iterable<Trigger>, begin: Begin): RunId {
-    const id = ++this.#lastId;
+  began(rule: Rule, pid: number, triggers: Iterable<Trigger>, begin: Begin): PastRun {
+    this.#hasBegun = true;
     this.#running++;
     const { startedAt, from } = begin;
     const paths = pathsOf(triggers);
     const causes = this.#causes.size === 0 ? noCauses : this.#causesOf(rule, triggers);
-    this.#guard.began({ id, rule: rule.name, paths, pid, startedAt, from, causes });
-    return id;
+    return this.#guard.began({ rule: rule.name, paths, pid, startedAt, from, causes });
   }
 
   #causesOf(rule: Rule, triggers: Iterable<Trigger>): Cause[] {
@@ -165,13 +164,13 @@ export class LoopWatch {
   }
 
   #closeWhenGone(run: EndedRun, deadline: number): void {
-    if (run.isGone || performance.now() > deadline) return this.#close(run.id);
+    if (run.isGone || performance.now() > deadline) return this.#close(run.past);
     setTimeout(() => this.#closeWhenGone(run, deadline), lookEveryMs).unref();
   }
 
   /** One question at a time serves for all that ended before it. */
-  #close(id: RunId): void {
-    this.#over.push(id);
+  #close(past: PastRun | null): void {
+    if (past !== null) this.#over.push(past);
     if (!this.#isAsking) this.#askSoon();
   }
 
@@ -190,7 +189,7 @@ export class LoopWatch {
     this.#askedAt = performance.now();
     this.#readUp((seq) => {
       this.#isAsking = false;
-      for (const id of asked) this.#guard.readUpAfter(id, seq);
+      for (const past of asked) this.#guard.readUpAfter(past, seq);
       this.#askSoon();
     });
   }

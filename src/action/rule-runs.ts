@@ -116,16 +116,24 @@ export class RuleRuns {
 
   /** The next job that nothing is before, or null. It is waiting no more. */
   next(): Job | null {
-    while (this.#ready.size === 0 && this.hasWork) {
-      const job = this.#take();
-      if (job === null) break;
-      this.#admit(job);
-    }
-    const [job] = this.#ready;
-    if (job === undefined) return null;
-    this.#ready.delete(job);
-    if (job.attempts === 0) this.#left(job.size);
+    const job = this.#nextReady() ?? this.#nextQueued();
+    if (job?.attempts === 0) this.#left(job.size);
     return job;
+  }
+
+  #nextReady(): Job | null {
+    if (this.#ready.size === 0) return null;
+    const [job] = this.#ready;
+    this.#ready.delete(job!);
+    return job!;
+  }
+
+  #nextQueued(): Job | null {
+    while (this.hasWork) {
+      const job = this.#take();
+      if (job === null || this.#admit(job)) return job;
+    }
+    return null;
   }
 
   /** It is done with, one way or another: others of its paths may start. */
@@ -195,15 +203,13 @@ export class RuleRuns {
     return new Job(taken.rules[taken.trigger.rule]!, kept(taken.trigger));
   }
 
-  /** A job from the queue that needs no gathering. */
-  #admit(job: Job): void {
-    if (job.policy.whenBusy === "skip" && this.#passesOver(job)) return;
-    if (this.#lanes.enter(job)) {
-      this.#ready.add(job);
-      return;
-    }
+  /** A job from the queue that needs no gathering. @returns whether nothing is before it */
+  #admit(job: Job): boolean {
+    if (job.policy.whenBusy === "skip" && this.#passesOver(job)) return false;
+    if (this.#lanes.enter(job)) return true;
     job.keep();
     this.#parked.add(job);
+    return false;
   }
 
   /** A job that was gathered. */

@@ -5,6 +5,7 @@ import type { Policy } from "../rule/policy.ts";
 import type { Rule } from "../rule/rule.ts";
 import type { Ending } from "./ending.ts";
 import type { StopReason } from "./failure.ts";
+import type { PastRun } from "./run-history.ts";
 import type { Started } from "./started.ts";
 
 export interface RunOptions {
@@ -25,8 +26,8 @@ const lookEveryMs = 50;
 const looksPerCloseLook = 10;
 
 export class Run {
-  /** What the loop guard knows it by. */
-  id = 0;
+  /** What the loop guard knows it by; null where loops are not looked for. */
+  past: PastRun | null = null;
   readonly #options: RunOptions;
   /** performance.now() */
   readonly startedAt = performance.now();

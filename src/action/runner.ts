@@ -219,7 +219,7 @@ export class Runner {
     const begin = loops.begin(job.triggers);
     const run = this.#starter.start(command, occasion);
     if (run instanceof Error) loops.failed();
-    else run.id = loops.began(job.rule, run.pid, job.triggers, begin);
+    else run.past = loops.began(job.rule, run.pid, job.triggers, begin);
     return run;
   }
 

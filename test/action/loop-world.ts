@@ -2,7 +2,7 @@
 import { latin1, utf8 } from "../../ffi/bytes.ts";
 import { eventBits, type SyntheticReason } from "../../src/event.ts";
 import { type Judgement, LoopGuard } from "../../src/action/loop-guard.ts";
-import type { RunId } from "../../src/action/run-history.ts";
+import type { PastRun } from "../../src/action/run-history.ts";
 import { noFamily, type Trigger, unknownFamily } from "../../src/reader/trigger.ts";
 import { defaultPolicy } from "../../src/rule/policy.ts";
 import type { Rule } from "../../src/rule/rule.ts";
@@ -19,7 +19,7 @@ export function allowing(name: string): Rule {
 export interface Happening {
   readonly path: string;
   /** Who did it: a run, or `noFamily`; absent: nobody knows. */
-  readonly by?: WorldRun | typeof noFamily;
+  readonly by?: Pick<PastRun, "pid"> | typeof noFamily;
   readonly from?: string;
   readonly events?: number;
   readonly synthetic?: SyntheticReason;
@@ -29,18 +29,13 @@ export interface Happening {
   readonly pid?: number;
 }
 
-export interface WorldRun {
-  readonly id: RunId;
-  readonly pid: number;
-}
-
 export class World {
   readonly log = new MemoryLog();
   /** What was let go after a suspension. */
   readonly released: { readonly rule: string; readonly path: string }[] = [];
   nowMs = 1_000_000;
   #seq = 0;
-  #id = 0;
+  #runs = 0;
   #timers: { at: number; then: () => void }[] = [];
   readonly guard = new LoopGuard({
     log: this.log,
@@ -75,17 +70,16 @@ export class World {
   }
 
   /** A command starts. @param of whose verdict it follows; absent: one from outside */
-  start(rule: Rule, path: string, of?: Judgement, pid = 10_000 + this.#id): WorldRun {
-    const id = ++this.#id;
+  start(rule: Rule, path: string, of?: Judgement, pid = 10_000 + this.#runs): PastRun {
+    this.#runs++;
     const causes = of?.verdict === "run" ? of.causes : [];
     const startedAt = this.nowMs * 1000;
-    this.guard.began({ id, rule: rule.name, paths: [path], pid, startedAt, causes });
-    return { id, pid };
+    return this.guard.began({ rule: rule.name, paths: [path], pid, startedAt, causes });
   }
 
   /** It has ended, and what was queued by then has been read. */
-  end({ id }: WorldRun): void {
-    this.guard.readUpAfter(id, this.#seq);
+  end(run: PastRun): void {
+    this.guard.readUpAfter(run, this.#seq);
   }
 
   get errors(): string[] {
