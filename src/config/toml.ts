@@ -8,7 +8,7 @@ import { byteOrderMarkLength, type Span } from "./span.ts";
 import { TomlPlaces } from "./toml-places.ts";
 import { nothingGiven } from "./toml-given.ts";
 import { type RuleContext, ruleOf } from "./toml-rule.ts";
-import type { TomlSettings } from "./toml-schema.ts";
+import type { TomlFile, TomlSettings } from "./toml-schema.ts";
 import { defaultsOf, settingsFrom } from "./toml-settings.ts";
 import { TomlTable } from "./toml-table.ts";
 import { syntaxMessage } from "./toml-syntax.ts";
@@ -24,14 +24,15 @@ export function parseToml(source: Source): Parsed {
   }
   const values = valuesOf(source, places, findings);
   findings.throwErrors();
-  check(values, places, findings);
+  const sound = check(values, places, findings);
   const { cwd } = source;
   const context = { places, findings, programs: new Programs(cwd), cwd, text };
-  const facron = settingsOf(values);
+  const facron = settingsOf(values, sound);
   const table = new TomlTable(context, ["facron"]);
   const defaults = defaultsOf(facron, table, source.defaults ?? nothingGiven);
   const settings = settingsFrom(facron, table);
-  const rules = rulesOf(values, source, { ...context, defaults });
+  const { actionKeyNames } = loadSchema();
+  const rules = rulesOf(values, sound, source, { ...context, defaults, actionKeyNames });
   findings.throwErrors();
   const includes = (facron.include ?? []).map((pattern, at) => {
     return { pattern, span: table.span("include", at) ?? table.head };
@@ -89,15 +90,18 @@ function loadFaults(): typeof import("./toml-faults.ts") {
   return require("./toml-faults.ts");
 }
 
-function check(values: unknown, places: TomlPlaces, findings: Findings): void {
-  const { error } = loadSchema().tomlSchema.safeParse(values);
-  if (error === undefined) return;
+/** Null if something in it has not the right form. */
+function check(values: unknown, places: TomlPlaces, findings: Findings): TomlFile | null {
+  const { data, error } = loadSchema().tomlSchema.safeParse(values);
+  if (error === undefined) return data;
   const { TomlFaults } = loadFaults();
   new TomlFaults(values, places, findings).tell(error.issues);
+  return null;
 }
 
 /** `[facron]`, although a rule may not have the right form; nothing if it has not itself. */
-function settingsOf(values: unknown): TomlSettings {
+function settingsOf(values: unknown, sound: TomlFile | null): TomlSettings {
+  if (sound !== null) return sound.facron ?? {};
   const { facron } = values as { readonly facron?: unknown };
   return loadSchema().settingsSchema.safeParse(facron).data ?? {};
 }
@@ -105,20 +109,21 @@ function settingsOf(values: unknown): TomlSettings {
 /** A rule that has the right form is read although another has not: all errors are said at once. */
 function rulesOf(
   values: unknown,
+  sound: TomlFile | null,
   { file }: Source,
-  context: Omit<RuleContext, "actionKeyNames">,
+  context: RuleContext,
 ): PlacedRule[] {
   const { rule } = values as { readonly rule?: unknown };
   if (!Array.isArray(rule)) return [];
-  const { ruleSchema, actionKeyNames } = loadSchema();
+  const { ruleSchema } = loadSchema();
   const lineOf = lineCounter(context.text);
   const rules: PlacedRule[] = [];
   for (const [index, given] of rule.entries()) {
-    const { data } = ruleSchema.safeParse(given);
+    const data = sound?.rule?.[index] ?? ruleSchema.safeParse(given).data;
     if (data === undefined) continue;
     const head = context.places.value(["rule", index]) ?? { from: 0, length: 1 };
     const name = `${basename(file).toWellFormed()}:${lineOf(head.from)}`;
-    const placed = ruleOf(data, { index, name }, { ...context, actionKeyNames });
+    const placed = ruleOf(data, { index, name }, context);
     if (placed !== null) rules.push(placed);
   }
   return rules;
