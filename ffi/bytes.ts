@@ -35,8 +35,13 @@ export function lossyText(bytes: Uint8Array): string {
 
 /** One char for one byte: an exact key for a Map, and the way back is `fromLatin1`. */
 export function latin1(bytes: Uint8Array): string {
+  return latin1Before(bytes, bytes.length);
+}
+
+/** The same of what comes before `end`. */
+export function latin1Before(bytes: Uint8Array, end: number): string {
   // Not by way of `bytes.buffer`: a small array gets an ArrayBuffer then, and keeps it.
-  return latin1Slice.call(bytes, 0, bytes.length);
+  return latin1Slice.call(bytes, 0, end);
 }
 
 export function fromLatin1(text: string): Uint8Array {

@@ -34,6 +34,7 @@ export const F_SETFD = 2;
 export const FD_CLOEXEC = 1;
 export const F_GETFL = 3;
 export const F_SETFL = 4;
+export const F_DUPFD_CLOEXEC = 1030;
 export const F_SETPIPE_SZ = 1031;
 export const FIONREAD = 0x541b;
 export const MSG_DONTWAIT = 0x40;
@@ -104,6 +105,12 @@ export function readNow(fd: number, buffer: Uint8Array): number {
   }
 }
 
+/** read(2) where errors are everyday matters. @returns bytes read, or errno with a minus */
+export function readOrErrno(fd: number, buffer: Uint8Array): number {
+  const count = libc.read(fd, buffer, buffer.byteLength);
+  return count >= 0 ? count : -lastErrno();
+}
+
 /** write(2) on a nonblocking descriptor. @returns bytes taken, -1 for "full". @throws {SyscallError} EPIPE */
 export function writeNow(fd: number, bytes: Uint8Array): number {
   for (;;) {
@@ -165,6 +172,11 @@ export function openPipe(): { readonly read: Fd; readonly write: Fd } {
 /** dup2(2): from now on `fd` is what `by` is. @throws {SyscallError} EBADF */
 export function replaceDescriptor(by: number, fd: number): void {
   check(libc.dup2(by, fd), "dup2");
+}
+
+/** dup(2): the lowest number that is free, close-on-exec. @throws {SyscallError} EMFILE */
+export function duplicate(fd: number): number {
+  return check(libc.fcntl(fd, F_DUPFD_CLOEXEC, 0), "fcntl F_DUPFD_CLOEXEC");
 }
 
 /** Not for programs that we start (fcntl(2)). One that is closed by now is no error. */

@@ -37,6 +37,7 @@ export const statxLayout = {
   stx_mnt_id: 144,
 } as const;
 
+export const STATX_NLINK = 0x4;
 export const STATX_BASIC_STATS = 0x7ff;
 export const STATX_BTIME = 0x800;
 /** Linux 5.8, asked for or not; answered so only where the next is not. */
@@ -111,6 +112,21 @@ export function mountNumber(path: Uint8Array): number | null {
   return Number(statxView.getBigUint64(statxLayout.stx_mnt_id, true));
 }
 
+/**
+ * The id of the mount that a path leads to, as proc_pid_mountinfo(5) has it.
+ *
+ * @param path NUL-terminated
+ * @returns null before Linux 5.8, or if nothing is there
+ */
+export function mountId(path: Uint8Array): number | null {
+  const flags = AT.NO_AUTOMOUNT | AT.STATX_DONT_SYNC;
+  if (libc.syscall(numbers.statx, AT.FDCWD, path, flags, STATX_MNT_ID, statxBuffer) < 0)
+    return null;
+  const answered = statxView.getUint32(statxLayout.stx_mask, true);
+  if ((answered & STATX_MNT_ID) === 0) return null;
+  return statxView.getUint32(statxLayout.stx_mnt_id, true);
+}
+
 /** The file behind a descriptor. @throws {SyscallError} EBADF */
 export function descriptorStatus(fd: number): FileStatus {
   return fileStatus(new Uint8Array(1), { fd });
@@ -132,7 +148,12 @@ export class RawStatus {
    * @returns 0, or errno: that a file is gone is no surprise here
    */
   read(path: Uint8Array, flags: number, fd: number = AT.FDCWD): number {
-    const result = libc.syscall(numbers.statx, fd, path, flags, wantedOfMany, this.bytes);
+    return this.readSome(path, flags, fd, wantedOfMany);
+  }
+
+  /** The same of only what is wanted: `STATX_*`. */
+  readSome(path: Uint8Array, flags: number, fd: number, wanted: number): number {
+    const result = libc.syscall(numbers.statx, fd, path, flags, wanted, this.bytes);
     return result < 0 ? lastErrno() : 0;
   }
 }
@@ -235,4 +256,9 @@ function isDotOrDotDot(nameStart: number): boolean {
   if (direntBuffer[nameStart] !== dot) return false;
   const second = direntBuffer[nameStart + 1];
   return second === 0 || (second === dot && direntBuffer[nameStart + 2] === 0);
+}
+
+/** lseek(2) to the start: a file of procfs is made anew then. */
+export function rewind(fd: number): void {
+  libc.lseek(fd, 0, SEEK_SET);
 }

@@ -44,6 +44,12 @@ const prototypes = {
   setsockopt: { args: ["i32", "i32", "i32", "buffer", "u32"], returns: "i32" },
   // ssize_t send(int sockfd, const void *buf, size_t len, int flags);
   send: { args: ["i32", "buffer", "u64", "i32"], returns: "i32" },
+  // int socketpair(int domain, int type, int protocol, int sv[2]);
+  socketpair: { args: ["i32", "i32", "i32", "buffer"], returns: "i32" },
+  // ssize_t sendmsg(int sockfd, const struct msghdr *msg, int flags);
+  sendmsg: { args: ["i32", "buffer", "i32"], returns: "i32" },
+  // ssize_t recvmsg(int sockfd, struct msghdr *msg, int flags);
+  recvmsg: { args: ["i32", "buffer", "i32"], returns: "i32" },
   // int open(const char *pathname, int flags, mode_t mode);
   open: { args: ["buffer", "i32", "u32"], returns: "i32" },
   // int openat(int dirfd, const char *pathname, int flags, mode_t mode);
@@ -76,8 +82,17 @@ const prototypes = {
   pipe2: { args: ["buffer", "i32"], returns: "i32" },
   // ssize_t readlink(const char *pathname, char *buf, size_t bufsiz);
   readlink: { args: ["buffer", "buffer", "u64"], returns: "i32" },
+  // ssize_t readlinkat(int dirfd, const char *pathname, char *buf, size_t bufsiz);
+  readlinkat: { args: ["i32", "buffer", "buffer", "u64"], returns: "i32" },
   // long syscall(long number, ...);   (getdents64 and statx: not every libc exports them)
   syscall: { args: ["i64", "i64", "ptr", "i64", "i64", "ptr"], returns: "i32" },
+
+  // void *mmap(void *addr, size_t length, int prot, int flags, int fd, off_t offset);
+  mmap: { args: ["ptr", "u64", "i32", "i32", "i32", "i64"], returns: "i64" },
+  // int prctl(int op, ...);   (always called with one argument, a number or an address)
+  prctl: { args: ["i32", "u64"], returns: "i32" },
+  // void _exit(int status);
+  _exit: { args: ["i32"], returns: "void" },
 
   // int clock_gettime(clockid_t clockid, struct timespec *tp);
   clock_gettime: { args: ["i32", "buffer"], returns: "i32" },
@@ -101,6 +116,8 @@ const prototypes = {
   },
   // int posix_spawn_file_actions_adddup2(posix_spawn_file_actions_t *file_actions, int fd, int newfd);
   posix_spawn_file_actions_adddup2: { args: ["buffer", "i32", "i32"], returns: "i32" },
+  // int posix_spawn_file_actions_addclose(posix_spawn_file_actions_t *file_actions, int fd);
+  posix_spawn_file_actions_addclose: { args: ["buffer", "i32"], returns: "i32" },
   // int posix_spawn_file_actions_destroy(posix_spawn_file_actions_t *file_actions);
   posix_spawn_file_actions_destroy: { args: ["buffer"], returns: "i32" },
   // int posix_spawnattr_init(posix_spawnattr_t *attr);
@@ -216,6 +233,11 @@ export function addressOf(bytes: Uint8Array | Int32Array | BigUint64Array): numb
 /** A copy of the memory at an address that libc gave. */
 export function bytesAt(address: number | bigint, length: number): Uint8Array {
   return new Uint8Array(toArrayBuffer(address as Pointer, 0, length)).slice();
+}
+
+/** The memory itself at an address that libc gave: not ours to free, and never collected. */
+export function memoryAt(address: number, length: number): ArrayBuffer {
+  return toArrayBuffer(address as Pointer, 0, length);
 }
 
 /** The string at an address that libc gave; what is not UTF-8 becomes U+FFFD. */

@@ -1,4 +1,4 @@
-/** memfd_create(2): bytes as a file without a name, for a process that reads them or does not. */
+/** memfd_create(2): bytes as a file without a name, to be read by another process or shared with it. */
 import { utf8 } from "./bytes.ts";
 import { check, Errno } from "./errno.ts";
 import { Fd, writeNow } from "./fd.ts";
@@ -32,9 +32,25 @@ const name = utf8("facron\0");
  * @throws {SyscallError} EMFILE, ENFILE, ENOMEM; ENOSPC where no memory is left; EFBIG above RLIMIT_FSIZE
  */
 export function memoryFile(bytes: Uint8Array): Fd {
+  return fileWith(bytes, F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE);
+}
+
+/**
+ * Memory for several processes, all zero, of a size that nobody can change: a mapping of it never ends in
+ * SIGBUS.
+ *
+ * @throws {SyscallError} as `memoryFile`
+ */
+export function sharedMemoryFile(size: number): Fd {
+  return fileWith(new Uint8Array(size), F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW);
+}
+
+function fileWith(bytes: Uint8Array, seals: number): Fd {
   const file = new Fd(check(createMemfd(), "memfd_create"));
   try {
     fill(file.number, bytes);
+    check(libc.fcntl(file.number, F_ADD_SEALS, seals), "fcntl F_ADD_SEALS");
+    check(libc.lseek(file.number, 0, SEEK_SET), "lseek");
   } catch (error) {
     file.close();
     throw error;
@@ -55,7 +71,4 @@ function memfdCreate(flags: number): number {
 
 function fill(fd: number, bytes: Uint8Array): void {
   for (let at = 0; at < bytes.length;) at += writeNow(fd, bytes.subarray(at));
-  const seals = F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE;
-  check(libc.fcntl(fd, F_ADD_SEALS, seals), "fcntl F_ADD_SEALS");
-  check(libc.lseek(fd, 0, SEEK_SET), "lseek");
 }

@@ -1,14 +1,24 @@
 /** pidfd_open(2): a descriptor that stands for one process, whoever gets its number afterwards. */
 import { lastErrno, libc } from "./libc.ts";
-import { Errno } from "./errno.ts";
+import { check, Errno } from "./errno.ts";
+import { Fd } from "./fd.ts";
 
 /** Not every libc exports it. */
 export const systemCallNumbers = {
-  x64: { pidfd_send_signal: 424 },
-  arm64: { pidfd_send_signal: 424 },
+  x64: { pidfd_send_signal: 424, pidfd_open: 434 },
+  arm64: { pidfd_send_signal: 424, pidfd_open: 434 },
 } as const;
 
 const numbers = systemCallNumbers[process.arch === "arm64" ? "arm64" : "x64"];
+
+/**
+ * pidfd_open(2) (Linux 5.3): readable for poll(2) once the last thread of the process has ended.
+ *
+ * @throws {SyscallError} ESRCH if there is no such process; EMFILE, ENFILE; ENOSYS
+ */
+export function openPidfd(pid: number): Fd {
+  return new Fd(check(libc.syscall(numbers.pidfd_open, pid, null, 0, 0, null), "pidfd_open"));
+}
 
 /**
  * Whether the process still has its number: it runs, or is a zombie that nobody has waited for.

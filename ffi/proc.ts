@@ -1,8 +1,8 @@
 /** Who a process is, as /proc/PID has it (proc(5)): read without strings, as it may be done per event. */
 import { lastErrno, libc } from "./libc.ts";
 import { cString, latin1, utf8 } from "./bytes.ts";
-import { O } from "./fd.ts";
-import { fileStatus, ownerOf, readLink } from "./files.ts";
+import { AT, O } from "./fd.ts";
+import { fileStatus, ownerOf, RawStatus, readLink, STATX_NLINK, statxLayout } from "./files.ts";
 import { Errno, SyscallError } from "./errno.ts";
 
 /** What `readProcess` found; the next call writes over it. */
@@ -47,10 +47,17 @@ const noSuffix = utf8("\0");
 const deleted = utf8(" (deleted)");
 const newline = 0x0a;
 
-/** What /proc says of a process now. @returns one object for all calls, to be copied from */
-export function readProcess(pid: number): ProcessFacts {
+/**
+ * What /proc says of a process now.
+ *
+ * @param looksUpNames whether the program may be looked up by its name, which can take as long as its
+ *   filesystem likes: else one whose name is taken away while it has another (a hard link) may be told as
+ *   "... (deleted)"
+ * @returns one object for all calls, to be copied from
+ */
+export function readProcess(pid: number, looksUpNames = true): ProcessFacts {
   const end = writeNumber(pid, directory.length);
-  readExe(pathWith(exeSuffix, end)); // first: it is what a process loses first when it ends
+  readExe(pathWith(exeSuffix, end), looksUpNames ? isNamedSo : hasLinks); // first: it is what a process loses first when it ends
   if (facts.exeErrno === Errno.ENOENT && hasDirectory(pathWith(cwdSuffix, end))) facts.exeErrno = 0;
   readComm(pathWith(commSuffix, end));
   facts.uid = ownerOf(pathWith(noSuffix, end)); // /proc/PID itself belongs to the effective uid
@@ -83,11 +90,11 @@ function readComm(name: Uint8Array): void {
   if (length > 0) facts.commLength = facts.comm[length - 1] === newline ? length - 1 : length;
 }
 
-function readExe(name: Uint8Array): void {
+function readExe(name: Uint8Array, isItsName: (link: Uint8Array) => boolean): void {
   const length = libc.readlink(name, facts.exe, exeBytesMax);
   facts.exeErrno = length < 0 ? lastErrno() : 0;
   facts.exeLength = Math.max(length, 0);
-  if (endsWithDeleted() && !isNamedSo(name)) facts.exeLength -= deleted.length;
+  if (endsWithDeleted() && !isItsName(name)) facts.exeLength -= deleted.length;
 }
 
 /** d_path puts it behind the path of a file that is not there any more. */
@@ -108,6 +115,14 @@ function isNamedSo(link: Uint8Array): boolean {
     if (error instanceof SyscallError) return false;
     throw error;
   }
+}
+
+const status = new RawStatus();
+
+/** As the kernel has it: a link under /proc leads to the file itself, and no server is asked. */
+function hasLinks(link: Uint8Array): boolean {
+  const errno = status.readSome(link, AT.STATX_DONT_SYNC, AT.FDCWD, STATX_NLINK);
+  return errno === 0 && status.words[statxLayout.stx_nlink >> 2] !== 0;
 }
 
 /** @returns where the digits end in `path` */

@@ -101,6 +101,27 @@ export interface SpawnPlace {
 /** Whether posix_spawn(3) can change the working directory: glibc 2.29, musl 1.1.24. */
 export const canSpawnElsewhere = laterLibc !== null;
 
+const closedInChildren = new Set<number>();
+
+/**
+ * What each process that is started from now on closes before execve(2), and not only at its end.
+ *
+ * For a descriptor of which not even a copy may be left in a process that waits in execve(2): its program
+ * may be on a filesystem that does not answer, or be waited for by whoever reads that descriptor.
+ *
+ * @param fd one of the first RLIMIT_NOFILE: glibc refuses others
+ */
+export function closeInChildren(fd: number): void {
+  closedInChildren.add(fd);
+  forgetUsualActions();
+}
+
+/** To be called before the number is closed, and may be another descriptor's. */
+export function leaveToChildren(fd: number): void {
+  closedInChildren.delete(fd);
+  forgetUsualActions();
+}
+
 /**
  * posix_spawn(3): start a program in a process group of its own, every signal at its default and none
  * blocked.
@@ -198,6 +219,11 @@ const stderrFd = 2;
 /** Those of most commands, made once: /dev/null, facron's stderr, its directory. */
 let usualActions: Uint8Array | null = null;
 
+function forgetUsualActions(): void {
+  if (usualActions !== null) libc.posix_spawn_file_actions_destroy(usualActions);
+  usualActions = null;
+}
+
 function actionsFor(place: SpawnPlace): Uint8Array {
   const isUsual = place.stdinFd === null && place.cwd === null && place.outputFd === stderrFd;
   return isUsual ? (usualActions ??= makeActions(place)) : makeActions(place);
@@ -206,6 +232,8 @@ function actionsFor(place: SpawnPlace): Uint8Array {
 function makeActions({ stdinFd, outputFd, cwd }: SpawnPlace): Uint8Array {
   const bytes = new Uint8Array(spawnLayout.fileActions);
   libc.posix_spawn_file_actions_init(bytes);
+  // First of all, as what follows may wait.
+  for (const fd of closedInChildren) libc.posix_spawn_file_actions_addclose(bytes, fd);
   if (stdinFd === null) libc.posix_spawn_file_actions_addopen(bytes, 0, devNull, 0, 0);
   else libc.posix_spawn_file_actions_adddup2(bytes, stdinFd, 0);
   // The same number twice takes close-on-exec off it (posix_spawn_file_actions_adddup2(3)).

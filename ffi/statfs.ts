@@ -12,6 +12,25 @@ export const FUSE_SUPER_MAGIC = 0x6573_5546;
 export const NFS_SUPER_MAGIC = 0x6969;
 export const CIFS_SUPER_MAGIC = 0xff53_4d42;
 export const SMB2_SUPER_MAGIC = 0xfe53_4d42;
+export const SMB_SUPER_MAGIC = 0x517b;
+export const NCP_SUPER_MAGIC = 0x564c;
+export const V9FS_MAGIC = 0x0102_1997;
+export const CEPH_SUPER_MAGIC = 0x00c3_6400;
+export const AFS_SUPER_MAGIC = 0x5346_414f;
+export const AFS_FS_MAGIC = 0x6b41_4653;
+export const CODA_SUPER_MAGIC = 0x7375_7245;
+export const OCFS2_SUPER_MAGIC = 0x7461_636f;
+
+const served: ReadonlySet<number> = new Set([
+  ...[FUSE_SUPER_MAGIC, NFS_SUPER_MAGIC, CIFS_SUPER_MAGIC, SMB2_SUPER_MAGIC, SMB_SUPER_MAGIC],
+  ...[NCP_SUPER_MAGIC, V9FS_MAGIC, CEPH_SUPER_MAGIC, AFS_SUPER_MAGIC, AFS_FS_MAGIC],
+  ...[CODA_SUPER_MAGIC, OCFS2_SUPER_MAGIC],
+]);
+
+/** Whether another process or machine has to answer before a file can be opened there. @param type as `filesystemType` */
+export function isServedByOthers(type: number): boolean {
+  return served.has(type);
+}
 
 /** struct statfs has 120 bytes on x64 and arm64. */
 const buffer = new Uint8Array(256);

@@ -45,7 +45,15 @@ const tables: Readonly<Record<string, Counterpart>> = {
     handle_type: `${offsetInInfoFid("handle")} + ${offsetInHandle("handle_type")}`,
     f_handle: `${offsetInInfoFid("handle")} + ${offsetInHandle("f_handle")}`,
   }),
+  msghdrLayout: struct("struct msghdr"),
+  iovecLayout: struct("struct iovec"),
+  cmsghdrLayout: struct("struct cmsghdr"),
   infoPidfdLayout: struct("struct fanotify_event_info_pidfd"),
+  infoRangeLayout: (key) => ({
+    ...struct("struct fanotify_event_info_range")(key),
+    macro: "FAN_EVENT_INFO_TYPE_RANGE",
+  }),
+  responseLayout: struct("struct fanotify_response"),
   fileHandleLayout: struct("struct file_handle", { max: "MAX_HANDLE_SZ" }),
   procConnectorOps: plain,
   procEvents: plain,
@@ -74,6 +82,9 @@ const newerThanHeaders: Readonly<Record<string, string>> = {
   AT_HANDLE_FID: "Linux 6.5",
   STATX_MNT_ID_UNIQUE: "Linux 6.8",
   MFD_NOEXEC_SEAL: "Linux 6.3",
+  FAN_PRE_ACCESS: "Linux 6.14",
+  FAN_EVENT_INFO_TYPE_RANGE: "Linux 6.14",
+  FAN_ERRNO_SHIFT: "Linux 6.14",
 };
 
 function struct(type: string, others: Readonly<Record<string, string>> = {}): Counterpart {
@@ -118,7 +129,7 @@ export async function compareWithC(): Promise<Comparison> {
   for (const [at, claim] of [...hostClaims, ...genericClaims].entries()) {
     const answer = answers[at]!;
     if (answer === claim.value) continue;
-    const version = newerThanHeaders[claim.expression];
+    const version = newerThanHeaders[claim.macro ?? claim.expression];
     if (answer !== null) {
       faults.push(
         `${claim.name} is ${hex(claim.value)}; C says ${claim.expression} = ${hex(answer)}`,

@@ -8,6 +8,7 @@ import { cleanUp, cleanUpOnSignals } from "./bench/cleanup.ts";
 import { count } from "./bench/count.ts";
 import { drain } from "./bench/drain.ts";
 import { durable } from "./bench/durable.ts";
+import { gate } from "./bench/gate.ts";
 import { latency } from "./bench/latency.ts";
 import { type Options, parseOptions, usage, UsageError } from "./bench/options.ts";
 import type { Bench, Section } from "./bench/section.ts";
@@ -36,8 +37,8 @@ const usual: readonly Section[] = [
   idle,
 ];
 
-/** Tests with large numbers: for those who ask. */
-const sections: readonly Section[] = [...usual, durable, proofs, stress];
+/** What takes long: for those who ask. */
+const sections: readonly Section[] = [...usual, durable, gate, proofs, stress];
 
 const names = namesOf(sections);
 

@@ -1,7 +1,7 @@
 /** Small C programs that say what the system's headers say. */
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { join, resolve } from "node:path";
 
 /** Every header that declares something which ffi/ uses. */
 export const systemHeaders = [
@@ -21,12 +21,14 @@ export const systemHeaders = [
   "sys/inotify.h",
   "sys/ioctl.h",
   "sys/mman.h",
+  "sys/prctl.h",
   "sys/resource.h",
   "sys/socket.h",
   "sys/stat.h",
   "sys/statfs.h",
   "sys/syscall.h",
   "sys/timerfd.h",
+  "sys/uio.h",
   "sys/wait.h",
   "linux/capability.h",
   "linux/close_range.h",
@@ -42,6 +44,15 @@ export const systemHeaders = [
 export function cPrelude(includes: readonly string[] = systemHeaders): string {
   const all = ["stddef.h", "stdio.h", ...includes];
   return ["#define _GNU_SOURCE", ...all.map((header) => `#include <${header}>`)].join("\n");
+}
+
+/** Compile a C file of this directory. @returns `output`. @throws {Error} with the compiler's words */
+export function compileC(name: string, output: string, flags: readonly string[] = []): string {
+  if (Bun.which("cc") === null) {
+    throw new Error(`Cannot compile "${name}": no cc (apt-get install gcc libc6-dev)`);
+  }
+  run(["cc", "-O2", ...flags, "-o", output, resolve(import.meta.dir, name)]);
+  return output;
 }
 
 /** Compile and run a C program with cc. @returns its stdout. @throws {Error} with the compiler's words */

@@ -11,17 +11,30 @@ import { dirname, join, normalize } from "node:path";
  * what its arrow leads to, and what the arrows of the rooms there lead to.
  */
 const arrows: Readonly<Record<string, readonly string[]>> = {
-  "src/main.ts": ["src/cli/", "src/action/exec-helper.ts", "src/action/file-limit.ts"],
+  "src/main.ts": [
+    "src/cli/",
+    "src/action/exec-helper.ts",
+    "src/action/file-limit.ts",
+    "src/gate/guard-process.ts",
+  ],
   "src/cli/": ["src/daemon/"],
   "src/daemon/": ["src/config/", "src/action/", "src/gate/", "src/reader/", "src/journal/"],
-  "src/reader/": ["src/watch/", "src/rule/", "src/output/"],
+  "src/reader/": ["src/watch/", "src/rule/", "src/output/", "src/family/", "src/gate/messages.ts"],
   "src/config/": ["src/rule/"],
-  "src/action/": ["src/rule/", "src/reader/trigger.ts", "src/output/", "src/journal/"],
+  "src/action/": [
+    "src/rule/",
+    "src/reader/trigger.ts",
+    "src/gate/messages.ts",
+    "src/family/family.ts",
+    "src/output/",
+    "src/journal/",
+  ],
   "src/journal/": ["src/reader/trigger.ts"],
-  "src/gate/": [],
+  "src/gate/": ["src/rule/", "src/output/", "src/family/"],
   "src/watch/": ["src/rule/", "src/output/json-text.ts"],
   "src/output/": [],
   "src/rule/": [],
+  "src/family/": [],
 };
 
 /** Words that every room speaks; they know nothing but each other. */
@@ -41,6 +54,7 @@ const callers = [
   "src/action/",
   "src/journal/",
   "src/gate/",
+  "src/family/",
   "src/daemon/",
   "src/cli/",
 ];

@@ -30,9 +30,6 @@ export type EventName = keyof typeof eventBits;
 
 export const eventNames = Object.keys(eventBits) as EventName[];
 
-/** Permission events: parsed everywhere, decided by gates only. */
-export const permissionEventNames = ["open_perm", "access_perm", "open_exec_perm"] as const;
-
 /** Events about an entry of a directory: the directory reports them, whatever the entry is. */
 export const entryEvents =
   eventBits.create |

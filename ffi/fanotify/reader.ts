@@ -6,11 +6,13 @@ import {
   FAN_EVENT_INFO_TYPE_NEW_DFID_NAME,
   FAN_EVENT_INFO_TYPE_OLD_DFID_NAME,
   FAN_EVENT_INFO_TYPE_PIDFD,
+  FAN_EVENT_INFO_TYPE_RANGE,
   FAN_NOPIDFD,
   FANOTIFY_METADATA_VERSION,
   infoFidLayout,
   infoHeaderLayout,
   infoPidfdLayout,
+  infoRangeLayout,
   metadataLayout as layout,
 } from "./abi.ts";
 
@@ -102,6 +104,9 @@ export class InfoReader {
   nameEnd = 0;
   /** For the record with a pidfd: a descriptor, which is ours, or FAN_NOPIDFD or FAN_EPIDFD. */
   pidfd: number = FAN_NOPIDFD;
+  /** For the record with a range of the file, in bytes: as near as a double has it. */
+  offset = 0;
+  count = 0;
 
   constructor(events: FanotifyReader) {
     this.#bytes = events.bytes;
@@ -128,7 +133,19 @@ export class InfoReader {
     this.#next = this.end;
     if (hasHandle(this.type)) this.#readHandle(at);
     else if (this.type === FAN_EVENT_INFO_TYPE_PIDFD) this.#readPidfd(at, len);
+    else if (this.type === FAN_EVENT_INFO_TYPE_RANGE) this.#readRange(at, len);
     return true;
+  }
+
+  #readRange(at: number, len: number): void {
+    if (len < infoRangeLayout.size) throw impossible("range", at, len, this.end);
+    this.offset = this.#unsigned(at + infoRangeLayout.offset);
+    this.count = this.#unsigned(at + infoRangeLayout.count);
+  }
+
+  #unsigned(at: number): number {
+    const low = this.#words[at >> 2]! >>> 0;
+    return low + (this.#words[(at >> 2) + 1]! >>> 0) * 0x1_0000_0000;
   }
 
   #readPidfd(at: number, len: number): void {
@@ -156,6 +173,19 @@ export function pidfdOf(event: FanotifyReader, info: InfoReader): number {
   info.reset(event.infoStart, event.infoEnd);
   while (info.next()) if (info.type === FAN_EVENT_INFO_TYPE_PIDFD) return info.pidfd;
   return FAN_NOPIDFD;
+}
+
+/** Which part of the file the event in hand is about, in bytes; null if it does not say. */
+export function rangeOf(
+  event: FanotifyReader,
+  info: InfoReader,
+): { readonly offset: number; readonly count: number } | null {
+  info.reset(event.infoStart, event.infoEnd);
+  while (info.next()) {
+    const { type, offset, count } = info;
+    if (type === FAN_EVENT_INFO_TYPE_RANGE) return { offset, count };
+  }
+  return null;
 }
 
 function hasName(type: number): boolean {

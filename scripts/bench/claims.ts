@@ -63,6 +63,7 @@ const claimsById: Readonly<Record<string, ClaimsOf>> = {
     nothing(table, { row: "facron", key: "damaged", what: "journals damaged" }),
     value(table, { row: "facron", key: "repeats", target: "told" }),
   ],
+  gate: gateClaims,
   count: (table) => table.rows.flatMap(({ name }) => countClaims(table, name)),
   start: (table) => bothBackends((row) => [value(table, { row, key: "ms", target: "< 40 ms" })]),
   "tree-tmpfs": treeClaims,
@@ -99,6 +100,26 @@ function treeClaims(table: Table): Claim[] {
   return [
     ratio(table, { row, to: "inotifywait -r", target }),
     value(table, { row, key: "overIdleMiB", target: "<= 40 MiB over idle" }),
+  ];
+}
+
+function gateClaims(table: Table): Claim[] {
+  const row = "facron deny, gate_log none";
+  const gated = table.rows.filter(({ role }) => role === "facron").map(({ name }) => name);
+  return [
+    ratio(table, { row, to: "C floor, only ALLOW", target: ">= 0.5" }),
+    ratio(table, { row, to: "fapolicyd --debug-deny", target: "told" }),
+    ...gated.flatMap((name) => [
+      nothing(table, { row: name, key: "wrong", what: "wrong verdicts" }),
+      {
+        claim: `gate: ${name}, p99.9`,
+        target: "< 50 ms",
+        measured: `${grouped(table.median(name, "p999") / 1000, 2)} ms`,
+      },
+    ]),
+    ...gated
+      .filter((name) => table.values(name, "untold").length > 0)
+      .map((name) => nothing(table, { row: name, key: "untold", what: "lines missing" })),
   ];
 }
 

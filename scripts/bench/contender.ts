@@ -4,7 +4,8 @@ import { join } from "node:path";
 import type { Command } from "./consumer.ts";
 import type { Workspace } from "./workspace.ts";
 
-export type Role = "facron" | "peer" | "floor";
+/** "nothing" runs: what all of them are beside. */
+export type Role = "facron" | "peer" | "floor" | "nothing";
 
 export type Backend = "inotify" | "fanotify";
 

@@ -7,6 +7,8 @@ export interface Options {
   readonly idleSeconds: number;
   /** How long stress takes. */
   readonly minutes: number;
+  /** How long each measurement of gate takes. */
+  readonly seconds: number;
   readonly json: boolean;
 }
 
@@ -16,15 +18,16 @@ export class UsageError extends Error {
 }
 
 export function usage(sections: readonly string[]): string {
-  return `Usage: bun run bench [SECTION...] [--runs N] [--idle-seconds N] [--minutes N] [--json]
+  return `Usage: bun run bench [SECTION...] [--runs N] [--idle-seconds N] [--minutes N] [--seconds N] [--json]
 
 Measures facron (dist/facron) beside its peers and the C floor, as root for fanotify.
 Sections: ${sections.join(", ")}; all of them unless some are named.
-proofs and stress run tests with large numbers, and only when they are named.
+durable, gate, proofs and stress are run only when they are named.
 
   --runs N          rounds over all contenders (3)
   --idle-seconds N  how long idle lasts (60)
   --minutes N       how long stress lasts, on all filesystems together (10)
+  --seconds N       how long gate measures each contender in each run (60)
   --json            print the numbers as JSON at the end
 `;
 }
@@ -36,13 +39,14 @@ export function parseOptions(
 ): Options {
   const words = [...argv];
   const sections: string[] = [];
-  let options = { runs: 3, idleSeconds: 60, minutes: 10, json: false };
+  let options = { runs: 3, idleSeconds: 60, minutes: 10, seconds: 60, json: false };
   for (let word = words.shift(); word !== undefined; word = words.shift()) {
     if (word === "--runs") options = { ...options, runs: count(word, words.shift()) };
     else if (word === "--idle-seconds")
       options = { ...options, idleSeconds: count(word, words.shift()) };
     else if (word === "--minutes") options = { ...options, minutes: count(word, words.shift()) };
     else if (word === "--json") options = { ...options, json: true };
+    else if (word === "--seconds") options = { ...options, seconds: count(word, words.shift()) };
     else if (known.includes(word)) sections.push(word);
     else
       throw new UsageError(`Unknown section or option "${word}": sections are ${known.join(", ")}`);

@@ -5,6 +5,9 @@ import { tablesOfTests } from "./test-run.ts";
 /** As often as the claims say. */
 const rounds = 10_000;
 
+/** As long as the claims say: of each load on gates. */
+const seconds = 60;
+
 /** Two backends on each of seven filesystems (test/contract/filesystems.ts). */
 const places = 14;
 
@@ -14,7 +17,10 @@ export const proofs: Section = {
     tablesOfTests(workspace, {
       id: "proofs",
       tests: "test/proofs",
-      environment: { FACRON_PROOF_COUNT: String(rounds) },
+      environment: {
+        FACRON_PROOF_COUNT: String(rounds),
+        FACRON_PROOF_SECONDS: String(seconds),
+      },
     }),
 };
 

@@ -10,6 +10,7 @@ export interface Bench {
   readonly runs: number;
   readonly idleSeconds: number;
   readonly minutes: number;
+  readonly seconds: number;
 }
 
 export interface Section {

@@ -144,7 +144,7 @@ export function grouped(value: number, digits: number): string {
 }
 
 export function ratioText(ratio: number): string {
-  return Number.isFinite(ratio) ? ratio.toFixed(2) : "-";
+  return Number.isFinite(ratio) ? ratio.toFixed(ratio < 0.1 ? 3 : 2) : "-";
 }
 
 /** The first column to the left, the others to the right; notes, past the last, as they are. */

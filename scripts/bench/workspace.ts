@@ -2,6 +2,7 @@
 import { copyFileSync, existsSync, mkdirSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
+import { compileC } from "../c-program.ts";
 import { defer } from "./cleanup.ts";
 
 export interface Workspace {
@@ -9,6 +10,8 @@ export interface Workspace {
   readonly floor: string;
   /** The program that action tests start. */
   readonly stamp: string;
+  /** bench-gate.c, compiled. */
+  readonly gateFloor: string;
   /** A copy of the built binary, so that a build meanwhile changes nothing; undefined without one. */
   readonly facron: string | undefined;
   /** Configuration files and logs; on a disk, so that programs in it can be run. */
@@ -31,8 +34,9 @@ export function makeWorkspace(): Workspace {
   const pipes = temporaryDirectory(existsSync(sharedMemory) ? sharedMemory : tmpdir());
   const mounted = mountTmpfs(join(scratch, "files"));
   return {
-    floor: compile(join(scratch, "bench-floor"), []),
-    stamp: compile(join(scratch, "stamp"), ["-static", "-DSTAMP"]),
+    floor: compileC("bench-floor.c", join(scratch, "bench-floor")),
+    stamp: compileC("bench-floor.c", join(scratch, "stamp"), ["-static", "-DSTAMP"]),
+    gateFloor: compileC("bench-gate.c", join(scratch, "bench-gate")),
     facron: copyOf(binary, join(scratch, "facron")),
     scratch,
     pipes,
@@ -71,19 +75,6 @@ function mountTmpfs(path: string): string | undefined {
   // Lazy: a consumer that was killed may still be on its way out.
   defer(() => void Bun.spawnSync(["umount", "-l", path]));
   return path;
-}
-
-function compile(output: string, flags: readonly string[]): string {
-  const source = resolve(import.meta.dir, "../bench-floor.c");
-  const command = ["cc", "-O2", ...flags, "-o", output, source];
-  if (Bun.which("cc") === null) {
-    throw new Error('Cannot compile "bench-floor.c": no cc (apt-get install gcc libc6-dev)');
-  }
-  const result = Bun.spawnSync(command, { stderr: "pipe" });
-  if (!result.success) {
-    throw new Error(`Cannot compile "bench-floor.c": ${result.stderr.toString()}`);
-  }
-  return output;
 }
 
 function copyOf(program: string, copy: string): string | undefined {

@@ -1,7 +1,6 @@
 /** Where cgroups of commands are made: below our own, in version 2, or where version 1 has the controller. */
 import { readFileSync, readlinkSync } from "node:fs";
 import { Errno, errnoText, SyscallError } from "../../ffi/errno.ts";
-import { ActionError } from "../errors.ts";
 import { quoted } from "../log.ts";
 import type { CgroupLimits } from "../rule/policy.ts";
 import {
@@ -12,6 +11,7 @@ import {
   writeControl,
 } from "./cgroup-files.ts";
 import { type CgroupHomes, cgroupHomes } from "./cgroup-mounts.ts";
+import { CgroupError } from "./denials.ts";
 
 /** A directory that the cgroups of commands are made in. */
 export interface CgroupPlace {
@@ -29,7 +29,7 @@ export interface CgroupPlaces {
 
 let knownHomes: CgroupHomes | null = null;
 
-/** @throws {ActionError} one sentence with the cure */
+/** @throws {CgroupError} one sentence with the cure */
 export function cgroupPlaces({ memoryMax, pidsMax }: CgroupLimits): CgroupPlaces {
   const homes = (knownHomes ??= findHomes());
   const handed = homes.unified === null ? [] : controllersOf(homes.unified);
@@ -59,7 +59,7 @@ function membersPlace({ unified, pids, memory }: CgroupHomes): CgroupPlace {
   if (unified !== null) return { directory: unified, version: 2 };
   const directory = pids ?? memory;
   if (directory !== null) return { directory, version: 1 };
-  throw new ActionError(
+  throw new CgroupError(
     "Cannot give commands a cgroup: facron's own is not visible under /sys/fs/cgroup; mount it there (mount -t cgroup2 none /sys/fs/cgroup), or take cgroup, memory_max and pids_max out of the rules",
   );
 }
@@ -68,8 +68,8 @@ function controllersOf(directory: string): string[] {
   return readControl(`${directory}/cgroup.controllers`).trim().split(" ");
 }
 
-function notHanded(controller: string, key: string): ActionError {
-  return new ActionError(
+function notHanded(controller: string, key: string): CgroupError {
+  return new CgroupError(
     `Cannot limit commands by ${key}: facron's own cgroup has no ${controller} controller; set Delegate=yes in its unit, or take ${key} out of the rules`,
   );
 }
@@ -83,7 +83,7 @@ const leaf = "facron";
  * The kernel hands them down only where no process is (cgroups(7), "no internal processes" rule), the
  * root excepted: so we move into a cgroup of our own below, as systemd asks of services with Delegate=.
  *
- * @throws {ActionError}
+ * @throws {CgroupError}
  */
 export function handDown(home: string, controllers: readonly string[]): void {
   const control = `${home}/cgroup.subtree_control`;
@@ -145,9 +145,9 @@ function isErrno(error: unknown, errno: number): boolean {
 }
 
 /** Why a cgroup can't be made there. */
-export function placeError(directory: string, error: SyscallError): ActionError {
+export function placeError(directory: string, error: SyscallError): CgroupError {
   const reason = placeReasons[error.errno] ?? errnoText(error.errno);
-  return new ActionError(`Cannot make a cgroup for commands in ${quoted(directory)}: ${reason}`, {
+  return new CgroupError(`Cannot make a cgroup for commands in ${quoted(directory)}: ${reason}`, {
     cause: error,
   });
 }

@@ -45,7 +45,7 @@ export class Cgroup {
   readonly #memory: CgroupPlace | null;
   readonly #pids: CgroupPlace | null;
 
-  /** @throws {ActionError} */
+  /** @throws {CgroupError} */
   constructor(limits: CgroupLimits) {
     const places = cgroupPlaces(limits);
     const name = nameFor(made++);

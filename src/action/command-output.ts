@@ -24,7 +24,7 @@ export interface OutputPlaces {
 /** @throws {ActionError} */
 export function openOutput(
   output: Output,
-  rule: string,
+  title: string,
   { stderrFd, outputLog }: OutputPlaces,
 ): CommandOutput {
   try {
@@ -36,7 +36,7 @@ export function openOutput(
       case "file":
         return opened(cString(utf8(output.path)), O.APPEND | O.CREAT);
       case "log":
-        return outputLog.open(rule);
+        return outputLog.open(title);
     }
   } catch (error) {
     if (!(error instanceof SyscallError)) throw error;

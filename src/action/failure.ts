@@ -4,7 +4,11 @@ import { AccessDenied } from "./denials.ts";
 import { type Ending, endingText } from "./ending.ts";
 
 /** Why facron itself ended a run. */
-export type StopReason = "timeout" | "restart" | "stop";
+export type StopReason =
+  | "timeout"
+  | "restart"
+  /** Nobody waits for its answer any more. */
+  | "given-up";
 
 export interface Failed {
   readonly kind: FailureKind;

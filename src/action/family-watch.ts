@@ -1,6 +1,6 @@
-/** Has the kernel tell of processes while commands act, and not a moment longer. */
+/** Has the kernel tell of processes while commands act, whoever started them, and not a moment longer. */
 
-/** What tells the reader of processes. */
+/** What tells the other threads of processes. */
 export interface ProcessEvents {
   /** From when this returns on, no fork goes untold. */
   listen(): void;
@@ -20,7 +20,15 @@ export interface FamilyWatchOptions {
 /** The next command often comes soon: to listen costs a little, and the machine's forks more. */
 const lingerMs = 1_000;
 
-export class FamilyWatch {
+/** Told of each command, whether it is run for a rule or for a gate. */
+export interface CommandFamilies {
+  /** To be called right before a command is started. */
+  begin(): void;
+  /** A command has ended, or could not be started. */
+  end(): void;
+}
+
+export class FamilyWatch implements CommandFamilies {
   readonly #options: Required<FamilyWatchOptions>;
   #running = 0;
   #listens = false;
@@ -32,7 +40,6 @@ export class FamilyWatch {
     this.#options = { later, ...options };
   }
 
-  /** To be called right before a command is started. */
   begin(): void {
     this.#running++;
     if (this.#listens) return;
@@ -40,7 +47,6 @@ export class FamilyWatch {
     this.#options.events.listen();
   }
 
-  /** A command has ended, or could not be started. */
   end(): void {
     this.#running--;
     if (this.#running === 0) this.#lookLater();

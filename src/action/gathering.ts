@@ -17,7 +17,12 @@ export interface GatheringOptions {
 export class Gathering {
   readonly #options: GatheringOptions;
   /** By path: those that had an event lately. */
-  readonly #settling = new Timetable<Job>((_, job) => this.#settled(job));
+  readonly #settling = new Timetable<Job>((path, job) => {
+    this.#restless.take(path);
+    this.#settled(job);
+  });
+  /** Those of them that must not wait for ever, whatever happens to them. */
+  readonly #restless = new Timetable<true>((path) => this.#settled(this.#settling.take(path)!));
   /** By key: it has run lately. The job, if something has come since. */
   readonly #throttled = new Timetable<Job | null>((key, job) => this.#mayStartAgain(key, job));
   #batch: Job | null = null;
@@ -33,17 +38,20 @@ export class Gathering {
   }
 
   add(job: Job): void {
-    const { settleMs } = job.policy;
+    const { settleMs, settleMaxMs } = job.policy;
     if (settleMs === 0) return this.#settled(job);
     const path = latin1(job.trigger.path);
     const settling = this.#together(this.#settling.get(path) ?? null, job, (older) =>
       this.#settled(older),
     );
     this.#settling.set(path, settling, settleMs);
+    if (settleMaxMs > 0 && this.#restless.get(path) === undefined)
+      this.#restless.set(path, true, settleMaxMs);
   }
 
   /** Nothing waits any longer: what is held becomes jobs, early. */
   flush(): void {
+    this.#restless.takeAll();
     for (const job of this.#settling.takeAll()) this.#settled(job);
     for (const job of this.#throttled.takeAll()) if (job !== null) this.#batched(job);
     this.#closeBatch();
@@ -51,6 +59,7 @@ export class Gathering {
 
   /** @returns the jobs that will not be */
   clear(): Job[] {
+    this.#restless.takeAll();
     const held = [...this.#settling.takeAll(), ...this.#throttled.takeAll(), this.#batch];
     this.#batch = null;
     clearTimeout(this.#batchTimer);

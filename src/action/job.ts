@@ -3,9 +3,13 @@ import { latin1 } from "../../ffi/bytes.ts";
 import type { Trigger } from "../reader/trigger.ts";
 import { defaultPolicy, type Order, type Policy } from "../rule/policy.ts";
 import type { Rule } from "../rule/rule.ts";
+import { takesPaths } from "../rule/template.ts";
 
-/** Bytes of paths in one job: they fit the arguments of a command (a quarter of the stack limit, 2 MiB). */
-const pathBytesMax = 1024 * 1024;
+/** Bytes of paths that fit the arguments of a command (execve(2): a quarter of the stack limit, 2 MiB). */
+const argumentBytesMax = 1024 * 1024;
+
+/** On stdin there is no limit but memory, of which each run that is going on may take this and more. */
+const stdinBytesMax = 64 * 1024 * 1024;
 
 export class Job {
   /** As it was when the triggers came: a reload changes it for later ones only. */
@@ -24,7 +28,10 @@ export class Job {
   #newestByPath: Map<string, Trigger> | null = null;
   /** Every one, where the command gets to see each. */
   readonly #all: Trigger[] | null;
+  /** Of distinct paths. */
   #pathBytes: number;
+  /** Of those of every event. */
+  #allBytes: number;
   #keys: readonly string[] | null = null;
 
   constructor(rule: Rule, trigger: Trigger) {
@@ -32,6 +39,7 @@ export class Job {
     this.trigger = trigger;
     this.#all = this.policy.stdin === "json" ? [trigger] : null;
     this.#pathBytes = trigger.path.length + 1;
+    this.#allBytes = trigger.path.length + trigger.from.length;
     if (trigger.ticket !== 0) this.tickets.push(trigger.ticket);
   }
 
@@ -59,9 +67,11 @@ export class Job {
     return Array.from(this.#newestByPath?.values() ?? [this.trigger], ({ path }) => path);
   }
 
-  /** Whether the paths of both fit one command. */
+  /** Whether what both are for fits one command. */
   hasRoomFor(job: Job): boolean {
-    return this.#pathBytes + job.#pathBytes <= pathBytesMax;
+    const pathBytes = this.#pathBytes + job.#pathBytes;
+    if (pathBytes > argumentBytesMax && takesAllPaths(this)) return false;
+    return (this.#all === null ? pathBytes : this.#allBytes + job.#allBytes) <= stdinBytesMax;
   }
 
   /**
@@ -89,6 +99,7 @@ export class Job {
 
   #add(newestByPath: Map<string, Trigger>, trigger: Trigger): void {
     this.trigger = trigger;
+    this.#allBytes += trigger.path.length + trigger.from.length;
     if (this.#all !== null) this.#all.push(trigger);
     const path = latin1(trigger.path);
     const older = newestByPath.get(path);
@@ -110,6 +121,11 @@ export class Job {
     for (const trigger of this.triggers) for (const key of keysOf(trigger, order)) keys.add(key);
     return [...keys];
   }
+}
+
+/** As arguments. */
+function takesAllPaths({ rule, policy }: Job): boolean {
+  return [rule.command, policy.onFailure].some((one) => one !== null && takesPaths(one));
 }
 
 export function policyOf(rule: Rule): Policy {

@@ -14,6 +14,8 @@ export interface LoopBreakerOptions {
   readonly later: (ms: number, then: () => void) => void;
   /** Run the rule for this trigger, which is its own copy, without asking again. */
   readonly release: (rule: Rule, trigger: Trigger) => void;
+  /** It is not released: a later one for its path stands for it. */
+  readonly onSuperseded: (trigger: Trigger) => void;
 }
 
 /** So often within `rememberedMs`, each caused by the one before it, is a loop. */
@@ -51,6 +53,7 @@ export class LoopBreaker {
     if (suspension === undefined) return false;
     suspension.rule = rule;
     suspension.held++;
+    this.#options.onSuperseded(suspension.last);
     suspension.last = kept(trigger);
     return true;
   }

@@ -6,7 +6,8 @@
  */
 import { latin1 } from "../../ffi/bytes.ts";
 import { eventBits } from "../event.ts";
-import { noFamily, type Trigger } from "../reader/trigger.ts";
+import { noFamily } from "../family/family.ts";
+import type { Trigger } from "../reader/trigger.ts";
 import { defaultPollIntervalMs, type Rule } from "../rule/rule.ts";
 import { LoopBreaker, type LoopBreakerOptions } from "./loop-breaker.ts";
 import { LoopProbe } from "./loop-probe.ts";

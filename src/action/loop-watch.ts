@@ -2,23 +2,24 @@
 import { latin1 } from "../../ffi/bytes.ts";
 import { nowMicroseconds } from "../../ffi/clock.ts";
 import type { Log } from "../log.ts";
-import { noFamily, type RuleTriggers, sift, type Trigger } from "../reader/trigger.ts";
+import { noFamily } from "../family/family.ts";
+import { type RuleTriggers, sift, type Trigger } from "../reader/trigger.ts";
 import type { Rule } from "../rule/rule.ts";
-import { FamilyWatch, type ProcessEvents } from "./family-watch.ts";
+import type { CommandFamilies } from "./family-watch.ts";
 import { LoopGuard } from "./loop-guard.ts";
 import type { ReadUp } from "./busy.ts";
 import type { Cause, PastRun, WindowStart } from "./run-history.ts";
 
 export interface LoopWatchOptions {
   readonly log: Log;
-  readonly events: ProcessEvents;
+  readonly families: CommandFamilies;
   readonly readUp: ReadUp;
-  /** Processes of commands that run, as the reader knew them when it answered last. */
-  readonly members: () => number;
   /** Run the rule for this trigger, which waited while the rule was suspended. */
   readonly release: (rule: Rule, trigger: Trigger) => void;
   /** A command of the rule did it itself: it is not followed. */
   readonly onOwn: (rule: Rule, trigger: Trigger) => void;
+  /** It waited, and a later one for its path stands for it: it is not followed. */
+  readonly onSuperseded: (trigger: Trigger) => void;
 }
 
 /** Triggers that wait and were caused by runs: with more of them than this, the oldest count as from outside. */
@@ -51,7 +52,6 @@ export interface EndedRun {
 export class LoopWatch {
   readonly #options: LoopWatchOptions;
   readonly #guard: LoopGuard;
-  readonly #families: FamilyWatch;
   /** By rule and line: of triggers that were caused by runs and have not been run. */
   readonly #causes = new Map<string, readonly Cause[]>();
   /** Runs that have ended, and whose records the reader may not have read. */
@@ -70,9 +70,9 @@ export class LoopWatch {
   constructor(options: LoopWatchOptions) {
     this.#options = options;
     const later = (ms: number, then: () => void): void => void setTimeout(then, ms).unref();
-    const { log, release, events, members, readUp } = options;
-    this.#guard = new LoopGuard({ log, now: () => performance.now(), later, release });
-    this.#families = new FamilyWatch({ events, members, readUp: (then) => readUp(() => then()) });
+    const { log, release, onSuperseded } = options;
+    const now = (): number => performance.now();
+    this.#guard = new LoopGuard({ log, now, later, release, onSuperseded });
   }
 
   /** On how many paths rules are suspended, by their names. */
@@ -106,7 +106,7 @@ export class LoopWatch {
 
   /** To be called right before a command is started; then `began` or `failed`. */
   begin(triggers: Iterable<Trigger>): Begin {
-    this.#families.begin();
+    this.#options.families.begin();
     const startedAt = nowMicroseconds();
     for (const { pid, synthetic } of triggers)
       if (pid === 0 && synthetic === null) return { startedAt, from: this.#windowStart() };
@@ -137,7 +137,7 @@ export class LoopWatch {
   }
 
   failed(): void {
-    this.#families.end();
+    this.#options.families.end();
   }
 
   /** @returns for `ended` */
@@ -158,7 +158,7 @@ export class LoopWatch {
 
   /** The command's first process has ended. */
   ended(run: EndedRun): void {
-    this.#families.end();
+    this.#options.families.end();
     this.#running--;
     this.#closeWhenGone(run, performance.now() + lingerMs);
   }

@@ -7,6 +7,7 @@ import { Reports } from "./reports.ts";
 import type { RuleRuns } from "./rule-runs.ts";
 import type { Run } from "./run.ts";
 import type { Tickets } from "./tickets.ts";
+import { ruleTitle } from "./title.ts";
 
 export interface OutcomesOptions {
   readonly log: Log;
@@ -45,13 +46,17 @@ export class Outcomes {
 
   notStarted(runs: RuleRuns, job: Job, error: Error): void {
     const ending: Ending = { kind: "not-started", error };
-    this.#reports.notStarted(job.rule, error);
+    this.#reports.notStarted(ruleTitle(job.rule), error);
     runs.stats.ended(endingText(ending));
     this.#judge(runs, job, failureOf(ending, null));
   }
 
-  over(runs: RuleRuns, job: Job, run: Run, ending: Ending): void {
-    this.#judge(runs, job, failureOf(ending, run.stopReason));
+  /** What failed is reported before what comes of it. @returns whether it is still to be reported */
+  over(runs: RuleRuns, job: Job, run: Run, ending: Ending): boolean {
+    const failed = failureOf(ending, run.stopReason);
+    if (failed !== null) this.report(runs, run, ending);
+    this.#judge(runs, job, failed);
+    return failed === null;
   }
 
   /** In the log; apart, as the next command need not wait for it. */
@@ -64,7 +69,7 @@ export class Outcomes {
   }
 
   onFailureNotStarted(job: Job, error: Error): void {
-    this.#reports.notStarted(job.rule, error);
+    this.#reports.notStarted(ruleTitle(job.rule), error);
   }
 
   /** Nothing waits to be tried again any longer. */
@@ -121,7 +126,7 @@ export class Outcomes {
       return runs.finished(job);
     }
     if (!isCutShort) tickets()?.gaveUp(job.tickets, { error: text, attempts: job.attempts });
-    if (retry !== null) this.#reports.gaveUp(job, text);
+    if (retry !== null) this.#reports.gaveUp(job, isCutShort ? `${text}, and facron ends` : text);
     if (onFailure === null) runs.finished(job);
     else runOnFailure(runs, job, text);
   }

@@ -2,7 +2,7 @@
 import { MessageChannel, type MessagePort, Worker, type WorkerOptions } from "node:worker_threads";
 import { openEventfd, signalEventfd } from "../../ffi/eventfd.ts";
 import { type Fd, openPipe, setBlocking } from "../../ffi/fd.ts";
-import { type Log, quoted } from "../log.ts";
+import type { Log } from "../log.ts";
 import type { FromOutput, ToOutput } from "./output-reader.ts";
 
 /** What the thread is given. */
@@ -41,11 +41,12 @@ export class OutputLog {
   /**
    * A pipe for one command.
    *
+   * @param title `rule "import"`: its lines begin with it
    * @throws {SyscallError} EMFILE, ENFILE
    */
-  open(rule: string): OutputPipe {
+  open(title: string): OutputPipe {
     this.#thread ??= this.#startThread();
-    return new OutputPipe(rule, this);
+    return new OutputPipe(title, this);
   }
 
   /** The thread reads it from now on. */
@@ -134,14 +135,14 @@ class Thread {
 
 /** Close it when the command has its copy, or can't be started. */
 export class OutputPipe implements Disposable {
-  readonly #rule: string;
+  readonly #title: string;
   readonly #log: OutputLog;
   readonly #read: Fd;
   readonly #write: Fd;
   #pid = 0;
 
-  constructor(rule: string, log: OutputLog) {
-    this.#rule = rule;
+  constructor(title: string, log: OutputLog) {
+    this.#title = title;
     this.#log = log;
     const { read, write } = openPipe();
     setBlocking(write.number, true); // few programs expect anything else of their stdout
@@ -155,7 +156,7 @@ export class OutputPipe implements Disposable {
 
   started(pid: number): void {
     this.#pid = pid;
-    this.#log.add(this.#read.release(), `rule ${quoted(this.#rule)} [pid ${pid}]`, pid);
+    this.#log.add(this.#read.release(), `${this.#title} [pid ${pid}]`, pid);
   }
 
   ended(then: () => void): void {

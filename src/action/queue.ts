@@ -1,6 +1,7 @@
 /** The triggers that wait for a command to end: first in, first out, kept as the bytes they came as. */
 import { type Trigger, TriggerReader } from "../reader/trigger.ts";
 import type { Rule } from "../rule/rule.ts";
+import { type LetGo, ticketsIn } from "./tickets.ts";
 
 /** A trigger with the rules that its index means: a reload changes them for later triggers only. */
 export interface WaitingTrigger {
@@ -55,24 +56,37 @@ export class TriggerQueue {
       const trigger = this.#reader?.take() ?? null;
       if (trigger !== null) {
         const taken = { rules: this.#readerRules, trigger };
-        if (--this.#length === 0) this.clear(); // nothing is kept for a rule that has nothing to do
+        if (--this.#length === 0) this.#release();
         return taken;
       }
       if (!this.#openNext()) return null;
     }
   }
 
-  /** Let all of them go. @returns how many they were */
-  clear(): number {
-    const cleared = this.#length;
+  /** Let all of them go. @param into where they are counted */
+  clear(into: LetGo): void {
+    into.add(this.#length, this.#tickets());
     this.#length = 0;
+    this.#release();
+  }
+
+  /** Nothing is kept for a rule that has nothing to do. */
+  #release(): void {
     this.#reader = null;
     this.#readerRules = noRules;
     if (this.#batches.length > 0) this.#batches = [];
     this.#gathered = noBytes;
     this.#gatheredEnd = 0;
     this.#gatheredRules = noRules;
-    return cleared;
+  }
+
+  #tickets(): number {
+    let count = 0;
+    for (let one = this.#reader?.take(); one; one = this.#reader?.take())
+      if (one.ticket !== 0) count++;
+    this.#seal();
+    for (const { buffer } of this.#batches) count += ticketsIn(buffer);
+    return count;
   }
 
   /** Triggers may follow one another in any buffer: their layout is the same at each multiple of 4. */

@@ -12,6 +12,7 @@ import { TriggerQueue } from "./queue.ts";
 import { RuleStats } from "./rule-stats.ts";
 import { type RuleRunsStatus, ruleRunsStatus } from "./runner-status.ts";
 import type { Run } from "./run.ts";
+import type { LetGo } from "./tickets.ts";
 
 /** Jobs taken out of the queue that wait for others of their path: the rest stays as bytes. */
 const parkedMax = 1024;
@@ -162,20 +163,19 @@ export class RuleRuns {
     this.#gathering?.flush();
   }
 
-  /** Let go what waits. @returns how many triggers that were, retries included */
-  abandon(): number {
-    const tried = [...this.#ready, ...this.#retried].filter(({ attempts }) => attempts > 0);
-    const retried = tried.reduce((sum, { size }) => sum + size, 0);
+  /** Let go what waits, retries included. @param into where it is counted */
+  abandon(into: LetGo): void {
     const waiting = this.waiting;
-    this.#queue.clear();
-    this.#gathering?.clear();
-    for (const job of [...this.#ready, ...this.#parked, ...this.#retried]) this.#lanes.leave(job);
+    const entered = [...this.#ready, ...this.#parked, ...this.#retried];
+    for (const job of entered) this.#lanes.leave(job);
+    for (const { size, tickets } of [...entered, ...(this.#gathering?.clear() ?? [])])
+      into.add(size, Math.min(size, tickets.length));
+    this.#queue.clear(into);
     this.#ready.clear();
     this.#parked.clear();
     this.#retried.clear();
     this.#held = 0;
     this.#options.onLeft(waiting);
-    return waiting + retried;
   }
 
   #take(): Job | null {

@@ -1,16 +1,17 @@
 /** A command that has been started, until nothing of it is left: its end, its timeout, its group. */
 import type { Log } from "../log.ts";
-import { quoted } from "../log.ts";
 import type { Policy } from "../rule/policy.ts";
-import type { Rule } from "../rule/rule.ts";
 import type { Ending } from "./ending.ts";
 import type { StopReason } from "./failure.ts";
 import type { PastRun } from "./run-history.ts";
 import type { Started } from "./started.ts";
 
+export type RunLimits = Pick<Policy, "timeoutMs" | "stopSignal" | "killAfterMs">;
+
 export interface RunOptions {
-  readonly rule: Rule;
-  readonly policy: Policy;
+  /** `rule "import"` */
+  readonly title: string;
+  readonly limits: RunLimits;
   /** Quoted. */
   readonly program: string;
   readonly log: Log;
@@ -43,8 +44,9 @@ export class Run {
     this.#options = options;
   }
 
-  get rule(): Rule {
-    return this.#options.rule;
+  /** `rule "import"` */
+  get title(): string {
+    return this.#options.title;
   }
 
   /** Quoted. */
@@ -70,7 +72,7 @@ export class Run {
   /** It runs from now on. */
   begin(process: Started): void {
     this.#process = process;
-    const { timeoutMs } = this.#options.policy;
+    const { timeoutMs } = this.#options.limits;
     if (timeoutMs > 0) this.#timer = setTimeout(() => this.#timeOut(), timeoutMs);
   }
 
@@ -89,17 +91,17 @@ export class Run {
     if (this.#stopReason !== null || this.#process === null) return;
     this.#stopReason = reason;
     clearTimeout(this.#timer);
-    const { stopSignal, killAfterMs } = this.#options.policy;
+    const { stopSignal, killAfterMs } = this.#options.limits;
     this.signal(stopSignal);
     this.#killAt = performance.now() + killAfterMs;
     this.#lookTimer = setInterval(() => this.#look(), lookEveryMs);
   }
 
   #timeOut(): void {
-    const { rule, policy, program, log } = this.#options;
-    const seconds = policy.timeoutMs / 1000;
+    const { title, limits, program, log } = this.#options;
+    const seconds = limits.timeoutMs / 1000;
     log.warn(
-      `rule ${quoted(rule.name)}: ${program} runs longer than its timeout of ${seconds} s: told to end (pid ${this.pid})`,
+      `${title}: ${program} runs longer than its timeout of ${seconds} s: told to end (pid ${this.pid})`,
     );
     this.stop("timeout");
   }

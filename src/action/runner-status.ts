@@ -48,7 +48,7 @@ export function ruleRunsStatus(
   };
 }
 
-function percentilesOf(histogram: Histogram): Percentiles {
+export function percentilesOf(histogram: Histogram): Percentiles {
   return { p50: shortened(histogram.percentile(0.5)), p99: shortened(histogram.percentile(0.99)) };
 }
 

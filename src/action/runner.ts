@@ -2,7 +2,7 @@
 import { nowMicroseconds } from "../../ffi/clock.ts";
 import type { ActionError } from "../errors.ts";
 import type { Log } from "../log.ts";
-import type { ProcessEvents } from "./family-watch.ts";
+import type { CommandFamilies } from "./family-watch.ts";
 import { LoopWatch } from "./loop-watch.ts";
 import {
   bufferOf,
@@ -15,26 +15,27 @@ import type { Rule } from "../rule/rule.ts";
 import type { Command } from "../rule/template.ts";
 import { BusyKeys, type ReadUp } from "./busy.ts";
 import type { Ending } from "./ending.ts";
+import type { Launcher } from "./launcher.ts";
 import { policyOf, type Job } from "./job.ts";
 import { Places } from "./places.ts";
 import { Outcomes } from "./outcomes.ts";
 import { RuleRuns, type RuleRunsOptions } from "./rule-runs.ts";
 import type { Run } from "./run.ts";
 import type { RunnerStatus } from "./runner-status.ts";
-import { type Occasion, type Spawn, Starter } from "./starter.ts";
-import { areDropped, type Tickets } from "./tickets.ts";
+import { type Occasion, Starter } from "./starter.ts";
+import { areDropped, LetGo, letGoIn, type Tickets } from "./tickets.ts";
 import { Stop, type StopOptions, type StopReport } from "./stop.ts";
 
 export interface RunnerOptions {
   readonly maxRunning: number;
   readonly log: Log;
-  readonly spawn: Spawn;
+  readonly launcher: Launcher;
   /** Commands are only logged. */
   readonly dryRun?: boolean;
   /** For rules that do one thing at a time. */
   readonly readUp: ReadUp;
-  /** What tells of processes, and of how many of commands there are; absent: loops are not looked for. */
-  readonly loops?: { readonly events: ProcessEvents; readonly members: () => number };
+  /** Has the kernel tell of the processes of commands; absent: loops are not looked for. */
+  readonly families?: CommandFamilies;
   /** So many triggers have left the queue since the last call: the reader may hand over as many. */
   readonly onStarted: (count: number) => void;
   /** What becomes of triggers that are in the journal; null: no rule is durable. */
@@ -70,10 +71,10 @@ export class Runner {
 
   constructor(options: RunnerOptions) {
     this.#options = options;
-    const { log, spawn } = options;
+    const { log, launcher } = options;
     this.#places = new Places(options.maxRunning, log);
     this.#busy = new BusyKeys(options.readUp, log);
-    this.#starter = new Starter({ log, spawn });
+    this.#starter = new Starter({ log, launcher });
     this.#outcomes = this.#newOutcomes();
     this.#loops = this.#newLoopWatch();
     this.#ruleRunsOptions = {
@@ -134,7 +135,7 @@ export class Runner {
    */
   enqueue(rules: readonly Rule[], buffer: ArrayBuffer, count: number): void {
     if (this.#stop !== null && !this.#stop.starts) {
-      this.#stop.abandon(count);
+      this.#stop.abandon(letGoIn(buffer, count));
       this.#options.onStarted(count);
       return;
     }
@@ -198,17 +199,20 @@ export class Runner {
   }
 
   #newLoopWatch(): LoopWatch | null {
-    const { loops, log, readUp, onStarted } = this.#options;
-    if (loops === undefined) return null;
+    const { families, log, readUp, onStarted } = this.#options;
+    if (families === undefined) return null;
     const release = (rule: Rule, trigger: Trigger): void => {
       onStarted(-1); // it had left the queue, and is in it again
       this.enqueue([rule], bufferOf(trigger), 1);
     };
-    const onOwn = (rule: Rule, { ticket }: Trigger): void => {
-      this.#runsOf(rule).stats.isOwn();
+    const onSuperseded = ({ ticket }: Trigger): void => {
       if (ticket !== 0) this.#tickets?.succeeded([ticket]);
     };
-    return new LoopWatch({ ...loops, log, readUp, release, onOwn });
+    const onOwn = (rule: Rule, trigger: Trigger): void => {
+      this.#runsOf(rule).stats.isOwn();
+      onSuperseded(trigger);
+    };
+    return new LoopWatch({ families, log, readUp, release, onOwn, onSuperseded });
   }
 
   /** Start a command of a job, which is the rule's own or its `on_failure`. */
@@ -302,9 +306,9 @@ export class Runner {
     this.#places.leave(runs);
     runs.stats.ran.add(performance.now() - run.startedAt);
     if (job.policy.whenBusy === "skip") this.#busy.end(runs.name, job.keys[0] ?? "");
-    this.#outcomes.over(runs, job, run, ending);
+    const isUnreported = this.#outcomes.over(runs, job, run, ending);
     this.#startMore(); // before the log: the next command need not wait for it
-    this.#outcomes.report(runs, run, ending);
+    if (isUnreported) this.#outcomes.report(runs, run, ending);
   }
 
   /** `on_failure` has the place and the lane of what failed. */
@@ -355,13 +359,13 @@ export class Runner {
     };
   }
 
-  #abandon(): number {
-    let abandoned = 0;
+  #abandon(): LetGo {
+    const letGo = new LetGo();
     this.#outcomes.clear();
-    for (const runs of this.#rules.values()) abandoned += runs.abandon();
+    for (const runs of this.#rules.values()) runs.abandon(letGo);
     this.#turns.clear();
     this.#sayLeft();
-    return abandoned;
+    return letGo;
   }
 
   #signal(signal: number): number {

@@ -34,10 +34,12 @@ export interface Start {
   /** Null: as facron's own. */
   readonly surroundings: Surroundings | null;
   /** What the command may read; null: /dev/null. Not kept. */
-  readonly stdin: Uint8Array | null;
-  /** For the lines that it writes to the log. */
-  readonly rule: string;
+  readonly stdin: StdinSource | null;
+  /** `rule "import"`: for the lines that it writes to the log. */
+  readonly title: string;
 }
+
+export type StdinSource = Uint8Array;
 
 export interface SpawnOptions {
   /** Where a relative program starts; the command itself runs in facron's working directory. */
@@ -75,7 +77,7 @@ export function spawnCommand(start: Start, options: SpawnOptions): Started {
   const target = { program, path: lookupPath(program, options.cwd) };
   const who = whoFor(start);
   const { surroundings } = start;
-  const output = openOutput(surroundings?.output ?? inherit, start.rule, options);
+  const output = openOutput(surroundings?.output ?? inherit, start.title, options);
   using _output = output;
   if (who.account !== null && surroundings?.output?.kind === "log")
     giveOutputTo(output, who.account.uid, who.account.gid);

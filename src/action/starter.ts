@@ -1,30 +1,18 @@
-/** From a job to a process: the command's words, what it is told of the event, and the start itself. */
-import { ActionError } from "../errors.ts";
-import { type Log, quoted } from "../log.ts";
-import { eventEnvironment } from "../rule/event-environment.ts";
-import {
-  type Command,
-  Counters,
-  type Failure,
-  type Filling,
-  fillCommand,
-  fillValue,
-  type Source,
-} from "../rule/template.ts";
+/** From a job to a run: what the command is told of its triggers. */
+import type { ActionError } from "../errors.ts";
+import type { Log } from "../log.ts";
+import type { Command, Failure, Filling } from "../rule/template.ts";
 import { logDryRun } from "./dry-run.ts";
 import type { Ending } from "./ending.ts";
 import type { Job } from "./job.ts";
-import { Run } from "./run.ts";
-import type { Started } from "./started.ts";
-import type { Start } from "./spawn.ts";
+import type { Launcher } from "./launcher.ts";
+import type { Run } from "./run.ts";
 import { stdinOf } from "./stdin.ts";
-
-/** `spawnCommand` with its other options. @throws {ActionError} */
-export type Spawn = (start: Start, onExit: (ending: Ending) => void) => Started;
+import { ruleTitle } from "./title.ts";
 
 export interface StarterOptions {
   readonly log: Log;
-  readonly spawn: Spawn;
+  readonly launcher: Launcher;
 }
 
 /** What it is started for, and who hears of its end. */
@@ -37,7 +25,6 @@ export interface Occasion {
 
 export class Starter {
   readonly #options: StarterOptions;
-  readonly #counters = new Counters();
 
   constructor(options: StarterOptions) {
     this.#options = options;
@@ -45,49 +32,31 @@ export class Starter {
 
   /** What would be run, in the log. */
   sayDryRun(job: Job): void {
-    const source = { rule: job.rule.name, counters: this.#counters };
-    const argv = argvOf(job.rule.command!, job, this.#fillingOf(job), source);
-    logDryRun(this.#options.log, job.rule, argv);
+    const { rule } = job;
+    const { log, launcher } = this.#options;
+    const argv = launcher.argvOf({ ...wordsOf(job), command: rule.command! });
+    logDryRun(log, { title: ruleTitle(rule), user: rule.runAs?.user ?? null, argv });
   }
 
   /** @returns a run, or why there is none */
   start(command: Command, occasion: Occasion): Run | ActionError {
     const { job, failure, onOver } = occasion;
     const { rule, policy } = job;
-    const told = this.#fillingOf(job);
-    const filling = failure === undefined ? told : { ...told, failure };
-    const source = { rule: rule.name, counters: this.#counters };
-    const argv = argvOf(command, job, filling, source);
-    const run = new Run({
-      rule,
-      policy,
-      program: quoted(argv[0] ?? ""),
-      log: this.#options.log,
+    const { name, filling, paths } = wordsOf(job);
+    return this.#options.launcher.start({
+      ...{ name, title: ruleTitle(rule), command, paths },
+      filling: failure === undefined ? filling : { ...filling, failure },
+      limits: policy,
+      runAs: rule.runAs,
+      surroundings: rule.surroundings,
+      stdin: failure === undefined ? stdinOf(job) : null,
       onOver,
     });
-    const start: Start = {
-      argv,
-      variables: eventEnvironment(filling, source),
-      runAs: rule.runAs ?? null,
-      place: fillValue("watched", filling, source),
-      surroundings: rule.surroundings ?? null,
-      stdin: failure === undefined ? stdinOf(job) : null,
-      rule: rule.name,
-    };
-    try {
-      run.begin(this.#options.spawn(start, (ending) => run.ended(ending)));
-      return run;
-    } catch (error) {
-      if (error instanceof ActionError) return error;
-      throw error;
-    }
-  }
-
-  #fillingOf({ trigger, events }: Job): Filling {
-    return events > 1 ? { ...trigger, count: events } : trigger;
   }
 }
 
-function argvOf(command: Command, job: Job, filling: Filling, source: Source): Uint8Array[] {
-  return fillCommand(command, filling, source, job.size > 1 ? job.paths : undefined);
+function wordsOf(job: Job) {
+  const { rule, trigger, events } = job;
+  const filling: Filling = events > 1 ? { ...trigger, count: events } : trigger;
+  return { name: rule.name, filling, paths: job.size > 1 ? job.paths : undefined };
 }

@@ -1,5 +1,6 @@
 /** The end of a runner, step by step: let commands end, ask them to, kill them, give up. */
 import type { Log } from "../log.ts";
+import type { LetGo } from "./tickets.ts";
 
 export interface StopOptions {
   /** How long waiting commands are still started and running ones may run. */
@@ -10,7 +11,7 @@ export interface StopOptions {
 
 /** Each of these was logged. */
 export interface StopReport {
-  /** Triggers whose command was never started. */
+  /** Triggers whose command was never started, and that no journal has. */
   readonly abandoned: number;
   /** Commands whose group got SIGTERM. */
   readonly terminated: number;
@@ -22,8 +23,8 @@ export interface StopReport {
 export interface Stoppable {
   /** @returns how many commands have not ended */
   running(): number;
-  /** Forget what waits. @returns how many triggers */
-  abandon(): number;
+  /** Forget what waits. */
+  abandon(): LetGo;
   /** Send a signal to the group of every running command. @returns how many run */
   signal(signal: number): number;
 }
@@ -59,10 +60,10 @@ export class Stop {
   }
 
   /** Count triggers whose command is not started any more. */
-  abandon(count: number): void {
-    if (count === 0) return;
-    this.#report.abandoned += count;
-    this.#say(count, "waiting, abandoned");
+  abandon({ lost, kept }: LetGo): void {
+    this.#report.abandoned += lost;
+    if (lost > 0) this.#say(lost, "waiting, abandoned");
+    if (kept > 0) this.#log.info(`Stopping: ${counted(kept)} waiting, kept for the next start`);
   }
 
   /** Somebody cannot wait: the next step comes now. */
@@ -109,6 +110,10 @@ export class Stop {
   }
 
   #say(count: number, what: string): void {
-    this.#log.warn(`Stopping: ${count} ${count === 1 ? "command" : "commands"} ${what}`);
+    this.#log.warn(`Stopping: ${counted(count)} ${what}`);
   }
+}
+
+function counted(commands: number): string {
+  return `${commands} ${commands === 1 ? "command" : "commands"}`;
 }

@@ -42,6 +42,13 @@ export class Timetable<Value> {
     this.#entries.set(key, { value, dueAt }); // a key that is there keeps its place
   }
 
+  /** It is not due any more. @returns undefined if there was none */
+  take(key: string): Value | undefined {
+    const value = this.get(key);
+    this.#entries.delete(key);
+    return value;
+  }
+
   takeAll(): Value[] {
     const values = [...this.values()];
     this.#entries.clear();

@@ -13,6 +13,7 @@ export const commandNames = [
   "schema",
   "status",
   "queue",
+  "gate",
 ] as const;
 
 /** Kinds of words that a command takes. */

@@ -6,6 +6,7 @@ import type { Configuration } from "../config/load.ts";
 import { ConfigError, type ConfigProblem, formatProblem, formatWarning } from "../errors.ts";
 import { type Shape, strictArguments } from "./arguments.ts";
 import { configurationArgs, configurationLists, configurationLoader } from "./configuration.ts";
+import { ownPaths } from "./own-paths.ts";
 import type { Context } from "./context.ts";
 import { type ExitCode, exitCode } from "./exit-code.ts";
 import { print } from "./print.ts";
@@ -16,6 +17,7 @@ const shape: Shape = { args, words: "FILE", lists: configurationLists };
 
 interface Verdict {
   readonly rules: number;
+  readonly gates: number;
   readonly files: number;
   readonly errors: readonly ConfigProblem[];
   readonly warnings: readonly ConfigProblem[];
@@ -23,20 +25,23 @@ interface Verdict {
 
 export function check({ words, cwd }: Context): ExitCode {
   const given = parseArgs<typeof args>(strictArguments(words, shape), args);
-  const verdict = verdictOn(configurationLoader(given, { cwd, words: given._ }));
+  const verdict = verdictOn(configurationLoader(given, { cwd, words: given._ }), cwd);
   print(given.json === true ? asJson(verdict) : asText(verdict));
   return verdict.errors.length > 0 ? exitCode.usage : exitCode.ok;
 }
 
-function verdictOn(load: () => Configuration): Verdict {
+function verdictOn(load: () => Configuration, cwd: string): Verdict {
   try {
-    const { files, rules, warnings, leftOut = [] } = load();
-    const more = inspect(files, { findAccount, accountNames });
+    const configuration = load();
+    const { files, rules, gates, warnings, leftOut = [] } = configuration;
+    const ours = gates.length === 0 ? [] : ownPaths(configuration, cwd);
+    const more = inspect(files, { findAccount, accountNames }, ours);
     const all = inOrder([...warnings, ...more]);
-    return { rules: rules.length, files: files.length, errors: leftOut, warnings: all };
+    const count = { rules: rules.length, gates: gates.length, files: files.length };
+    return { ...count, errors: leftOut, warnings: all };
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error;
-    return { rules: 0, files: 0, errors: error.problems, warnings: [] };
+    return { rules: 0, gates: 0, files: 0, errors: error.problems, warnings: [] };
   }
 }
 
@@ -50,13 +55,14 @@ function inOrder(problems: readonly ConfigProblem[]): ConfigProblem[] {
   );
 }
 
-function asText({ errors, warnings, rules, files }: Verdict): string {
+function asText({ errors, warnings, rules, gates, files }: Verdict): string {
   const lines = [...errors.map(formatProblem), ...warnings.map(formatWarning)];
   const counts = [counted(errors.length, "error"), counted(warnings.length, "warning")].join(", ");
+  const ofGates = gates === 0 ? "" : ` and ${counted(gates, "gate")}`;
   const sum =
     errors.length > 0
       ? counts
-      : `${counted(rules, "rule")} in ${counted(files, "file")}, ${counts}`;
+      : `${counted(rules, "rule")}${ofGates} in ${counted(files, "file")}, ${counts}`;
   return `${[...lines, sum].join("\n")}\n`;
 }
 
@@ -65,12 +71,12 @@ function counted(count: number, noun: string): string {
 }
 
 /** One object: an editor or a pipeline reads it whole. */
-function asJson({ errors, warnings, rules }: Verdict): string {
+function asJson({ errors, warnings, rules, gates }: Verdict): string {
   const problems = [
     ...errors.map((problem) => ({ severity: "error", ...problem })),
     ...warnings.map((problem) => ({ severity: "warning", ...problem })),
   ];
-  const verdict = { v: 1, ok: errors.length === 0, rules, problems };
+  const verdict = { v: 1, ok: errors.length === 0, rules, gates, problems };
   return `${JSON.stringify(verdict, (_, value) => readable(value), 2)}\n`;
 }
 

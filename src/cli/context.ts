@@ -1,5 +1,5 @@
 /** What a command line is given besides its words: everything that `main.ts` alone may touch. */
-import type { DaemonOptions } from "../daemon/daemon.ts";
+import type { DaemonOptions } from "../daemon/options.ts";
 import { UsageError } from "../errors.ts";
 import { quoted } from "../log.ts";
 
@@ -21,6 +21,7 @@ export interface DaemonContext extends Context {
     | "cwd"
     | "readerUrl"
     | "outputUrl"
+    | "gateUrl"
     | "self"
     | "signals"
     | "onReady"

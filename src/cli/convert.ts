@@ -36,12 +36,12 @@ export function convert({ words, cwd }: Context): ExitCode {
     warn: (warning: Parameters<typeof formatProblem>[0]) => log.warn(formatProblem(warning)),
   };
   const user = format.name === "incron" ? userOf(resolve(cwd, file)) : null;
-  const parsed = format.parse(source).rules;
+  const { rules: parsed, gates } = format.parse(source);
   const runAs = user === null ? null : { user, clearsEnvironment: true, needsAccess: true };
   const rules = parsed.map((placed) =>
     runAs === null ? placed : { ...placed, rule: { ...placed.rule, runAs } },
   );
-  const text = convertToToml({ file, bytes, format: format.name, rules });
+  const text = convertToToml({ file, bytes, format: format.name, rules, gates });
   log.close();
   return print(text);
 }

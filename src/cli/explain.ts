@@ -5,13 +5,15 @@ import { latin1, lossyText, pathBytes, textOrNull, utf8 } from "../../ffi/bytes.
 import { describePolicy, describeSurroundings } from "../config/describe-actions.ts";
 import { describeActor } from "../config/describe-actor.ts";
 import { describeRule } from "../config/describe.ts";
-import { parseEventList } from "../config/event-names.ts";
+import { describeGate } from "../config/describe-gate.ts";
+import { parseMixedEventList } from "../config/event-names.ts";
 import { type Happening, type Outcome, type Run, simulate } from "../config/simulate.ts";
 import { absolutePath } from "../config/watch-path.ts";
 import { UsageError } from "../errors.ts";
 import { eventBits } from "../event.ts";
 import { quoted } from "../log.ts";
-import { isFilter } from "../rule/actor.ts";
+import { isFilter, unknownActor } from "../rule/actor.ts";
+import type { Gate } from "../rule/gate.ts";
 import type { Rule } from "../rule/rule.ts";
 import { shellWords } from "../rule/shell-words.ts";
 import { RealDisk } from "../watch/disk.ts";
@@ -19,6 +21,8 @@ import { type Shape, strictArguments } from "./arguments.ts";
 import { configurationArgs, configurationLists, configurationLoader } from "./configuration.ts";
 import type { Context } from "./context.ts";
 import type { ExitCode } from "./exit-code.ts";
+import { type GateAnswer, gateAnswerJson, gateAnswerText } from "./gate-answers.ts";
+import { gateAnswers } from "./gate-attempts.ts";
 import { StderrLog } from "./log.ts";
 import { print } from "./print.ts";
 
@@ -39,34 +43,55 @@ export function explain({ words, cwd }: Context): ExitCode {
       throw new UsageError(
         "Options --from and --directory belong to --event: name the event, e.g. --event rename",
       );
-    const { rules } = configurationLoader(given, { cwd, words: given._ })();
+    const { rules, gates } = configurationLoader(given, { cwd, words: given._ })();
+    const sentences = [...rules.map(describeRule), ...gates.map(describeGate)];
     return print(
       given.json === true
-        ? rulesAsJson(rules)
-        : rules.map((rule) => `${describeRule(rule)}\n`).join(""),
+        ? sentencesAsJson(rules, gates)
+        : sentences.map((sentence) => `${sentence}\n`).join(""),
     );
   }
   if (given._.length === 0)
     throw new UsageError("No PATH for the event: facron explain --event close_write /srv/in/a.csv");
-  const { rules } = configurationLoader(given, { cwd })();
+  const { events, gateEvents } = parseMixedEventList(given.event);
+  const { rules, gates } = configurationLoader(given, { cwd })();
   const log = new StderrLog();
   const disk = new RealDisk(log);
   const answers = given._.map((path) => {
-    const happening = happeningAt(path, { cwd, events: given.event!, ...given });
-    return { path, outcomes: simulate(rules, happening, disk) };
+    const happening = happeningAt(path, { ...given, cwd, events });
+    const { isDirectory } = happening;
+    return {
+      path,
+      outcomes: events === 0 ? [] : simulate(rules, happening, disk),
+      decisions: gateAnswers(gates, {
+        paths: [path],
+        events: gateEvents,
+        ...asked,
+        isDirectory,
+        cwd,
+      }),
+    };
   });
   log.close();
-  const isJson = given.json === true;
   return print(
-    isJson
-      ? outcomesAsJson(answers, cwd)
-      : answers.map(({ path, outcomes }) => asText(path, outcomes, cwd)).join("\n"),
+    given.json === true
+      ? answersAsJson(answers, cwd)
+      : answers.map((answer) => asText(answer, cwd)).join("\n"),
   );
+}
+
+/** Nobody knows yet who does it. */
+const asked = { actor: unknownActor };
+
+interface Answer {
+  readonly path: string;
+  readonly outcomes: readonly Outcome[];
+  readonly decisions: readonly GateAnswer[];
 }
 
 interface Question {
   readonly cwd: string;
-  readonly events: string;
+  readonly events: number;
   readonly from?: string | undefined;
   readonly directory?: boolean | undefined;
 }
@@ -74,22 +99,21 @@ interface Question {
 function happeningAt(path: string, { cwd, events, from, directory }: Question): Happening {
   const whole = (one: string): Uint8Array =>
     absolutePath(latin1(pathBytes(one)), latin1(pathBytes(cwd)));
-  const bits = parseEventList(events);
-  if (from !== undefined && (bits & eventBits.rename) === 0)
+  if (from !== undefined && (events & eventBits.rename) === 0)
     throw new UsageError("Option --from is the old path of a rename: use it with --event rename");
   const isDirectory =
     directory ??
     statSync(Buffer.from(pathBytes(path)), { throwIfNoEntry: false })?.isDirectory() ??
     false;
   return {
-    events: bits,
+    events,
     path: whole(path),
     from: from === undefined ? null : whole(from),
     isDirectory,
   };
 }
 
-function asText(path: string, outcomes: readonly Outcome[], cwd: string): string {
+function asText({ path, outcomes, decisions }: Answer, cwd: string): string {
   const lines = outcomes.flatMap((outcome) => {
     const name = outcome.rule.name;
     if (!outcome.fires) return [`${name} does not fire: ${outcome.why}`];
@@ -102,7 +126,7 @@ function asText(path: string, outcomes: readonly Outcome[], cwd: string): string
       ...(provided === null ? [] : [`  provided     ${provided}`]),
     ];
   });
-  return lines.map((line) => `${line}\n`).join("");
+  return lines.map((line) => `${line}\n`).join("") + decisions.map(gateAnswerText).join("");
 }
 
 function runText(rule: Rule, { argv, variables }: Run, cwd: string): string[] {
@@ -148,19 +172,21 @@ function variableText(entry: Uint8Array): string {
   return lossyText(entry.subarray(0, equals)) + shellWords([entry.subarray(equals)]);
 }
 
-function rulesAsJson(rules: readonly Rule[]): string {
-  const explained = rules.map((rule) => ({ rule: rule.name, sentence: describeRule(rule) }));
-  return `${JSON.stringify({ v: 1, rules: explained }, null, 2)}\n`;
+function sentencesAsJson(rules: readonly Rule[], gates: readonly Gate[]): string {
+  const explained = {
+    v: 1,
+    rules: rules.map((rule) => ({ rule: rule.name, sentence: describeRule(rule) })),
+    gates: gates.map((gate) => ({ gate: gate.name, sentence: describeGate(gate) })),
+  };
+  return `${JSON.stringify(explained, null, 2)}\n`;
 }
 
-function outcomesAsJson(
-  answers: readonly { path: string; outcomes: readonly Outcome[] }[],
-  cwd: string,
-): string {
-  const paths = answers.map(({ path, outcomes }) => ({
+function answersAsJson(answers: readonly Answer[], cwd: string): string {
+  const paths = answers.map(({ path, outcomes, decisions }) => ({
     path: path.toWellFormed(),
     ...(path.isWellFormed() ? {} : { path_bytes: Buffer.from(pathBytes(path)).toString("base64") }),
     rules: outcomes.map((one) => outcomeAsJson(one, cwd)),
+    gates: decisions.map(gateAnswerJson),
   }));
   return `${JSON.stringify({ v: 1, paths }, null, 2)}\n`;
 }

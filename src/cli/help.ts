@@ -1,5 +1,5 @@
 /** What `--help` says. */
-import { defaultMaxRunning } from "../daemon/daemon.ts";
+import { defaultMaxRunning } from "../daemon/options.ts";
 import type { commandNames } from "./arguments.ts";
 import { defaultConfiguration } from "./configuration.ts";
 
@@ -15,6 +15,7 @@ Usage:
   facron schema                               the JSON Schema of the TOML
   facron status [--json] [--pid N]            what running facrons do
   facron queue [list|retry|drop] [ID...]      what of durable rules waits, runs and died
+  facron gate test [--exe PATH] PATH...       what gates would decide, and why
 
 Options:
   -c, --config FILE    rules to follow: a file, or a directory of files; may be given more than
@@ -25,6 +26,7 @@ Options:
   -d, --daemon         detach once every watch is set (also --background)
       --dry-run        do everything but start commands: log what would be run
       --watch-config   reload when a file of the configuration changes (always with --incron)
+      --gate-log WHICH  decisions of gates to write out: all, deny (default) or none
       --max-running N  commands that may run at once (default ${defaultMaxRunning})
   -h, --help           this help; facron COMMAND --help for a command
   -V, --version        the version
@@ -115,7 +117,8 @@ Usage:
   facron explain [--config FILE] --event EVENT[,EVENT] PATH...
 
 With --event: which rules would fire if that happened to PATH, with the exact arguments, user,
-directory and environment of their commands, and why the others would not.
+directory and environment of their commands, and why the others would not. With open_perm and
+the like: which gate would decide about it.
 
 Options:
 ${sources}
@@ -165,7 +168,8 @@ Asks each facron that you may ask: your own, and as root everybody's. Times are 
 reading of an event to the start of its command (WAITED) and from there to its end (RAN), each with
 its 99th percentile. What is not 0 gets a column: RETRYING at present; FAILED, RETRIED; DROPPED
 by a full queue; SKIPPED, as a command was running; OWN, what the rule's own commands did;
-SUSPENDED, paths on which the rule sets itself off again and again.
+SUSPENDED, paths on which the rule sets itself off again and again. Of gates: verdicts, and of both
+kinds how many came FROM CACHE, by on_timeout (TIMED OUT) and on_error (FAILED); processes WAITING.
 
 Options:
   -c, --config FILE    look also where its runtime_dir is (default ${defaultConfiguration})
@@ -204,6 +208,34 @@ Examples:
   facron queue drop 17 18
 `;
 
+const gateHelp = `facron gate test: what the gates of a configuration would decide, and why
+
+Usage:
+  facron gate test [--config FILE] [--on EVENT[,EVENT]] [--exe PATH] [--user NAME] PATH...
+
+For each PATH: allow, deny or ask, by which gate, with the exact arguments of the command that is
+asked, and why the gates before it do not decide. Nothing is run, opened or asked. What facron itself
+and its commands do is let through always.
+
+Options:
+${sources.replace("the same as FILE", "whose gates")}
+      --on LIST        what is to be decided: open_perm (default), access_perm, open_exec_perm,
+                       pre_access
+      --exe PATH       the program that does it
+      --user NAME      its user, or the uid
+      --comm NAME      its name, of which the kernel keeps 15 bytes
+      --directory      PATH is a directory (default: as it is on the disk)
+      --json           one JSON object
+  -h, --help           this help
+
+Where a gate depends on what is not given, it says so, and decides as for a process of which the
+kernel does not tell it. Exit code: 1 if something is denied, 0 if everything is allowed or asked.
+
+Examples:
+  facron gate test -c /etc/facron.toml /srv/in/report.pdf
+  facron gate test -c /etc/facron.toml --on open_exec_perm --exe /bin/sh --user www-data /srv/in/x
+`;
+
 const helps: Readonly<Record<(typeof commandNames)[number] | "run", string>> = {
   run: mainHelp,
   watch: watchHelp,
@@ -213,6 +245,7 @@ const helps: Readonly<Record<(typeof commandNames)[number] | "run", string>> = {
   schema: schemaHelp,
   status: statusHelp,
   queue: queueHelp,
+  gate: gateHelp,
 };
 
 export function helpOf(command: keyof typeof helps): string {

@@ -9,7 +9,7 @@ import { print } from "./print.ts";
 import { run, wantsDaemon } from "./run.ts";
 import { version } from "./version.ts";
 import { watch } from "./watch.ts";
-import type { DaemonEnd } from "../daemon/daemon.ts";
+import type { DaemonEnd } from "../daemon/options.ts";
 import { raiseAgain, Signals } from "../daemon/signals.ts";
 import { workingDirectory } from "../environment.ts";
 import { ConfigError, UsageError } from "../errors.ts";
@@ -25,6 +25,7 @@ export interface Program {
   readonly journalUrl: URL;
   /** The output thread's. */
   readonly outputUrl: URL;
+  readonly gateUrl: URL;
 }
 
 /** "run" has no word of its own. */
@@ -40,6 +41,7 @@ const questions: Readonly<Partial<Record<CommandName, () => Promise<Question>>>>
   schema: async () => (await import("./schema.ts")).schema,
   status: async () => (await import("./status.ts")).status,
   queue: async () => (await import("./queue.ts")).queue,
+  gate: async () => (await import("./gate.ts")).gate,
 };
 
 export async function runProgram(typed: readonly string[], program: Program): Promise<ExitCode> {
@@ -77,7 +79,7 @@ async function answer(question: Question, context: Context): Promise<ExitCode> {
 async function start(
   command: CommandName,
   words: readonly string[],
-  { readerUrl, journalUrl, outputUrl, self }: Program,
+  { readerUrl, journalUrl, outputUrl, gateUrl, self }: Program,
   { isDaemon }: { readonly isDaemon: boolean },
 ): Promise<ExitCode> {
   const cwd = workingDirectory();
@@ -94,6 +96,7 @@ async function start(
       readerUrl,
       journalUrl,
       outputUrl,
+      gateUrl,
       self,
       signals: new Signals(),
       onReady: () => (isDaemon ? daemonIsReady(log) : undefined),

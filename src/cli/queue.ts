@@ -50,6 +50,7 @@ export function queue({ words, cwd }: Context): ExitCode {
     );
   try {
     using desk = new QueueDesk(placeFor(given, cwd));
+    if (given.rule !== undefined) checkRule(given.rule, desk, given, cwd);
     return answer(desk, verb, { given, ids });
   } catch (error) {
     if (!(error instanceof JournalError)) throw error;
@@ -74,6 +75,28 @@ function placeFor(given: Given, cwd: string): ReturnType<typeof placeOf> {
     throw new UsageError(
       `Cannot read state_dir from the configuration, which has errors (see facron check): name it with --state-dir, ${defaultStateDir} if it is not set`,
     );
+  }
+}
+
+/** A name that is only mistyped is not to look like a queue with nothing in it. @throws {UsageError} */
+function checkRule(rule: string, desk: QueueDesk, given: Given, cwd: string): void {
+  const names = desk.rules();
+  if (names.has(rule)) return;
+  for (const name of durableNames(given, cwd)) names.add(name);
+  if (names.has(rule)) return;
+  const there = [...names].map(quoted).join(", ");
+  const cure = names.size === 0 ? "no rule has had events" : `use ${there}`;
+  throw new UsageError(`No durable rule ${quoted(rule)}: ${cure}`);
+}
+
+/** Of the configuration as it is now; none if it has errors. */
+function durableNames(given: Given, cwd: string): string[] {
+  try {
+    const { rules } = configurationLoader(given, { cwd })();
+    return rules.filter(({ policy }) => policy?.durable === true).map(({ name }) => name);
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error;
+    return [];
   }
 }
 

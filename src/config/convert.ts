@@ -2,10 +2,11 @@
 import { latin1, textOrNull } from "../../ffi/bytes.ts";
 import { ConfigError, type ConfigProblem } from "../errors.ts";
 import { namesOf } from "../event.ts";
+import type { Gate } from "../rule/gate.ts";
 import type { Rule, WatchPath } from "../rule/rule.ts";
 import type { Command } from "../rule/template.ts";
 import { escapedPath } from "./glob-path.ts";
-import type { LoadedFile, PlacedRule } from "./source.ts";
+import type { LoadedFile, PlacedGate, PlacedRule } from "./source.ts";
 import { Places, type Span } from "./span.ts";
 import { templateText } from "./toml-template.ts";
 import { policyLines, surroundingsLines, text } from "./toml-write.ts";
@@ -30,13 +31,13 @@ class Conversion {
 
   text(): string {
     const places = new Places(this.#loaded);
-    const ruleByLine = new Map<string, PlacedRule>();
-    for (const placed of this.#loaded.rules)
-      ruleByLine.set(String(this.#lineStart(placed.places.head)), placed);
+    const placedByLine = new Map<number, PlacedRule | PlacedGate>();
+    for (const placed of [...this.#loaded.rules, ...this.#loaded.gates])
+      placedByLine.set(this.#lineStart(placed.places.head), placed);
     const blocks: string[] = [];
     let start = 0;
     for (const line of this.#text.split("\n")) {
-      const placed = ruleByLine.get(String(start));
+      const placed = placedByLine.get(start);
       blocks.push(placed === undefined ? commentOf(line) : this.#block(placed, places));
       start += line.length + 1;
     }
@@ -51,16 +52,20 @@ class Conversion {
     return this.#text.lastIndexOf("\n", from - 1) + 1;
   }
 
-  #block(placed: PlacedRule, places: Places): string {
+  #block(placed: PlacedRule | PlacedGate, places: Places): string {
+    const isGate = "gate" in placed;
     try {
-      return `[[rule]]\n${keysOf(placed.rule, this.#alternatives(placed)).join("\n")}\n`;
+      const keys = isGate
+        ? keysOfGate(placed.gate, this.#written(placed))
+        : keysOf(placed.rule, this.#alternatives(placed));
+      return `[[${isGate ? "gate" : "rule"}]]\n${keys.join("\n")}\n`;
     } catch (error) {
       if (!(error instanceof NotText)) throw error;
       const cure = "keep this line in a table, and include that from the TOML";
       this.#errors.push(
         places.problem(
           placed.places.head,
-          `Cannot convert this rule: TOML is UTF-8, and it has other bytes; ${cure}`,
+          `Cannot convert this ${isGate ? "gate" : "rule"}: TOML is UTF-8, and it has other bytes; ${cure}`,
         ),
       );
       return "";
@@ -68,11 +73,15 @@ class Conversion {
   }
 
   /** As the mask has them; a table of incron has one, and need not have names. */
-  #alternatives({ rule, places }: PlacedRule): string[] {
+  #alternatives(placed: PlacedRule): string[] {
     if (this.#loaded.format === "incron")
-      return rule.condition
+      return placed.rule.condition
         .flatMap(({ groups }) => groups.flatMap(namesOf))
         .map((name) => `IN_${name.toUpperCase()}`);
+    return this.#written(placed);
+  }
+
+  #written({ places }: PlacedRule | PlacedGate): string[] {
     const { from, length } = places.on;
     return this.#text
       .slice(from, from + length)
@@ -113,6 +122,16 @@ function keysOf(rule: Rule, on: readonly string[]): string[] {
     ...(policy === undefined ? [] : policyLines(policy, wordsText)),
     ...(surroundings === undefined ? [] : surroundingsLines(surroundings)),
     ...(once === true ? ["once = true"] : []),
+  ];
+}
+
+/** Of a table: it asks, and says nothing of how. */
+function keysOfGate({ name, watch, decision }: Gate, on: readonly string[]): string[] {
+  return [
+    `name = ${text(name)}`,
+    `watch = ${listOrOne(watch.map(watchText))}`,
+    `on = ${listOrOne(on)}`,
+    ...(decision.kind === "ask" ? [`ask = ${wordsText(decision.command)}`] : []),
   ];
 }
 

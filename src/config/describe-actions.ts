@@ -15,12 +15,12 @@ import { umaskText } from "./toml-write.ts";
 
 /** Clauses about what differs from the defaults, but for `onFailure`. */
 export function describePolicy(policy: Policy): string[] {
-  const { maxRunning, settleMs, throttleMs, batch, stdin, loop, durable } = policy;
+  const { maxRunning, throttleMs, batch, stdin, loop, durable } = policy;
   return [
     ...(maxRunning === null ? [] : [`at most ${maxRunning} at once`]),
     ...describeOrder(policy),
     ...describeQueue(policy),
-    ...(settleMs > 0 ? [`after ${durationText(settleMs)} without another event of the path`] : []),
+    ...describeSettle(policy),
     ...(throttleMs > 0
       ? [`one start for ${subjectOf(policy)} in ${durationText(throttleMs)}`]
       : []),
@@ -34,6 +34,12 @@ export function describePolicy(policy: Policy): string[] {
     ...(loop === "allow" ? ["also for what it does itself"] : []),
     ...(durable ? ["each event is kept on disk until its run succeeded"] : []),
   ];
+}
+
+function describeSettle({ settleMs, settleMaxMs }: Policy): string[] {
+  if (settleMs === 0) return [];
+  const latest = settleMaxMs === 0 ? "" : `, or ${durationText(settleMaxMs)} after the first`;
+  return [`after ${durationText(settleMs)} without another event of the path${latest}`];
 }
 
 function subjectOf({ order }: Policy): string {

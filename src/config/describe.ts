@@ -72,7 +72,7 @@ function sayings(alternative: Alternative, watch: readonly WatchPath[]): [string
   return found;
 }
 
-function subjectOf(
+export function subjectOf(
   { path, recursive, isGlob, skipsDotDirectories }: WatchPath,
   seesEntries: boolean,
 ): string {
@@ -98,7 +98,7 @@ const everyChange = namesOf(0xffff)
   )
   .reduce((all, name) => all | eventBits[name], 0);
 
-function listed(said: readonly string[]): string {
+export function listed(said: readonly string[]): string {
   if (said.length < 2) return said.join("");
   return `${said.slice(0, -1).join(", ")} or ${said.at(-1)}`;
 }
@@ -115,7 +115,7 @@ function action({ command, runAs }: Rule): string {
   return `runs ${commandText(command)}${who}`;
 }
 
-function commandText({ words }: Command): string {
+export function commandText({ words }: Command): string {
   const decode = (bytes: Uint8Array): string => textOrNull(bytes) ?? String.fromCharCode(...bytes);
   const texts = words.map((word) => {
     if (word.every((part) => "literal" in part)) {

@@ -3,16 +3,17 @@ import { basename } from "node:path";
 import { lossyText } from "../../ffi/bytes.ts";
 import type { ConfigProblem } from "../errors.ts";
 import { quoted } from "../log.ts";
+import type { RunAs } from "../rule/rule.ts";
 import type { Command, Word } from "../rule/template.ts";
 import type { LoadedFile } from "./source.ts";
-import { Places } from "./span.ts";
+import { Places, type Span } from "./span.ts";
 import { distrustOf } from "./trust.ts";
 
 /** Their first argument is a program too. */
 const interpreters = /^(sh|bash|dash|ash|ksh|zsh|perl|python[\d.]*|ruby|node|php|lua)$/;
 
 /**
- * An error for each rule whose command others can change.
+ * An error for each rule or gate whose command others can change.
  *
  * @param uidOf the user that a rule runs as, by name; null if it is not known
  */
@@ -24,19 +25,14 @@ export function distrustedCommands(
   const doubtAbout = remembered();
   return files.flatMap((loaded) => {
     const places = new Places(loaded);
-    return loaded.rules.flatMap(({ rule, places: at }) => {
-      const owner = rule.runAs === undefined ? 0 : (uidOf(rule.runAs.user) ?? 0);
-      const commands = [
-        { command: rule.command, span: at.program },
-        { command: rule.policy?.onFailure ?? null, span: at.onFailure },
-      ];
-      return commands.flatMap(({ command, span }) =>
-        programsOf(command).flatMap((program) => {
-          const why = doubtAbout(program, owner);
-          if (why === null) return [];
-          return [places.problem(span ?? at.head, `Cannot trust ${quoted(program)}: ${why}`)];
-        }),
-      );
+    return commandsIn(loaded).flatMap(({ command, runAs, span }) => {
+      const owner = runAs === undefined ? 0 : (uidOf(runAs.user) ?? 0);
+      return programsOf(command).flatMap((program) => {
+        const why = doubtAbout(program, owner);
+        return why === null
+          ? []
+          : [places.problem(span, `Cannot trust ${quoted(program)}: ${why}`)];
+      });
     });
   });
 }
@@ -54,8 +50,27 @@ function remembered(): (program: string, owner: number) => string | null {
   };
 }
 
-/** The program, and the script that it is given if it is one to run scripts. */
-function programsOf(command: Command | null): string[] {
+interface PlacedCommand {
+  readonly command: Command | null;
+  readonly runAs: RunAs | undefined;
+  readonly span: Span;
+}
+
+function commandsIn({ rules, gates }: LoadedFile): PlacedCommand[] {
+  const ofRules = rules.flatMap(({ rule: { command, runAs, policy }, places: at }) => [
+    { command, runAs, span: at.program ?? at.head },
+    { command: policy?.onFailure ?? null, runAs, span: at.onFailure ?? at.head },
+  ]);
+  const ofGates = gates.flatMap(({ gate: { decision }, places: at }) =>
+    decision.kind === "ask"
+      ? [{ command: decision.command, runAs: decision.runAs, span: at.program ?? at.head }]
+      : [],
+  );
+  return [...ofRules, ...ofGates];
+}
+
+/** The absolute paths of the program, and of the script that it is given if it is one to run scripts. */
+export function programsOf(command: Command | null): string[] {
   if (command === null) return [];
   const [program, argument] = command.words.slice(0, 2).map(fixedText);
   if (!program?.startsWith("/")) return [];

@@ -2,6 +2,7 @@
 import { UsageError } from "../errors.ts";
 import { eventBits, eventNames, type EventName } from "../event.ts";
 import { quoted } from "../log.ts";
+import { gateBits, gateEventNames } from "../rule/gate.ts";
 import type { BackendChoice } from "../rule/rule.ts";
 import { didYouMean } from "./did-you-mean.ts";
 import { refusals } from "./refused-names.ts";
@@ -10,6 +11,8 @@ import { loneSeparator } from "./separators.ts";
 export type Meaning =
   /** One group: it happens when any of `events` does. */
   | { readonly kind: "event"; readonly backend: BackendChoice; readonly events: number }
+  /** Decided before it happens, by gates only: `gateBits`, any of them. */
+  | { readonly kind: "permission"; readonly backend: BackendChoice; readonly events: number }
   /** Widens the alternative it stands in. */
   | { readonly kind: "modifier"; readonly backend: "fanotify"; readonly sets: Modified }
   /** Understood, but not to be had: `reason` says why and what to write. */
@@ -29,13 +32,35 @@ export function meaningOf(name: string): Meaning | null {
  * @throws {UsageError} about the first name that is no event, or a separator without one
  */
 export function parseEventList(text: string): number {
+  return listOf(text, bitsOf, "close_write,move");
+}
+
+/** The same for what gates decide: `gateBits`. */
+export function parseGateEventList(text: string): number {
+  return listOf(text, gateBitsOf, "open_perm,open_exec_perm");
+}
+
+/** Both in one list: what happens, and what is about to. */
+export function parseMixedEventList(text: string): {
+  readonly events: number;
+  readonly gateEvents: number;
+} {
+  const isGates = (name: string): boolean => meaningOf(name)?.kind === "permission";
+  return {
+    events: listOf(text, (name) => (isGates(name) ? 0 : bitsOf(name)), null),
+    gateEvents: listOf(text, (name) => (isGates(name) ? gateBitsOf(name) : 0), null),
+  };
+}
+
+/** @param example of a list; null: it may well come to nothing */
+function listOf(text: string, bitsIn: (name: string) => number, example: string | null): number {
   const lone = loneSeparator(text, { sparesLast: false });
   if (lone !== null) throw new UsageError(lone.message);
   const names = text.split(/[,|]/).map((name) => name.trim());
-  const events = names.filter((name) => name !== "").reduce((all, name) => all | bitsOf(name), 0);
-  if (events !== 0) return events;
+  const events = names.filter((name) => name !== "").reduce((all, name) => all | bitsIn(name), 0);
+  if (events !== 0 || (example === null && names.some((name) => name !== ""))) return events;
   throw new UsageError(
-    `Missing event in ${quoted(text)}: write one or more, e.g. close_write,move`,
+    `Missing event in ${quoted(text)}: write one or more, e.g. ${example ?? "close_write,open_perm"}`,
   );
 }
 
@@ -43,8 +68,31 @@ function bitsOf(name: string): number {
   const meaning = meaningOf(name);
   if (meaning === null) throw new UsageError(unknownEvent(name, quoted(name)));
   if (meaning.kind === "event") return meaning.events;
-  const reason = meaning.kind === "refused" ? meaning.reason : "it is no event; leave it out";
+  const reason = whyNoEvent(name, meaning);
   throw new UsageError(`Cannot use ${quoted(name)}: ${reason}`);
+}
+
+function gateBitsOf(name: string): number {
+  const meaning = meaningOf(name);
+  if (meaning?.kind === "permission") return meaning.events;
+  const meant = didYouMean(name, gateEventNames);
+  const cure = meant === null ? `use ${gateEventNames.join(", ")}` : `did you mean ${meant}?`;
+  throw new UsageError(`Cannot use ${quoted(name)}: gates decide before it happens; ${cure}`);
+}
+
+function whyNoEvent(name: string, meaning: Exclude<Meaning, { kind: "event" }>): string {
+  if (meaning.kind === "refused") return meaning.reason;
+  return meaning.kind === "modifier" ? "it is no event; leave it out" : needsGate(name);
+}
+
+/** Why a permission event can't be told, as it follows "Cannot use it: ". */
+export function needsGate(name: string): string {
+  const told = name.toUpperCase().startsWith("FAN_ALL") ? "FAN_OPEN,FAN_ACCESS" : toldInstead(name);
+  return `it is decided before it happens, which needs a [[gate]] in TOML; write ${told} to be told afterwards`;
+}
+
+function toldInstead(name: string): string {
+  return name.replace(/pre_/i, "").replace(/_perm$/i, "");
 }
 
 /** The message for a name without meaning. @param shown the name as the message quotes it */
@@ -121,6 +169,11 @@ const bare = {
   },
 } as const satisfies Family;
 
+const permissions: Readonly<Record<string, number>> = {
+  ...gateBits,
+  all_perm_events: gateBits.open_perm | gateBits.access_perm,
+};
+
 const modifiers: Readonly<Record<string, Modified>> = {
   FAN_ONDIR: "directories",
   FAN_EVENT_ON_CHILD: "children",
@@ -148,6 +201,10 @@ for (const { prefix, backend, names, aliases } of [fanotify, inotify, bare] as r
     const written = prefix === "" ? name : prefix + name.toUpperCase();
     define(written, { kind: "event", backend, events });
   }
+}
+for (const [name, events] of Object.entries(permissions)) {
+  define(`FAN_${name.toUpperCase()}`, { kind: "permission", backend: "fanotify", events });
+  if (name in gateBits) define(name, { kind: "permission", backend: "auto", events });
 }
 for (const [name, sets] of Object.entries(modifiers)) {
   define(name, { kind: "modifier", backend: "fanotify", sets });

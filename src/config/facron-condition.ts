@@ -1,7 +1,7 @@
 /** The names of a mask put together: whether they go with each other, and the condition they make. */
 import { eventBits } from "../event.ts";
 import { eventsOf, type Alternative, type BackendChoice } from "../rule/rule.ts";
-import type { Meaning } from "./event-names.ts";
+import { type Meaning, needsGate } from "./event-names.ts";
 import { quotedWord, type Findings } from "./findings.ts";
 import type { Span } from "./span.ts";
 
@@ -30,6 +30,7 @@ export function conditionOf(
   findings: Findings,
 ): Mask | null {
   const names = alternatives.flat();
+  if (refusePermissions(names, findings)) return null;
   const first = names.find(isEvent);
   if (first === undefined) {
     const cure = "add one, e.g. FAN_CLOSE_WRITE|FAN_EVENT_ON_CHILD";
@@ -42,6 +43,13 @@ export function conditionOf(
   checkLoneModifiers(first, alternatives, findings);
   if (findings.errorCount > before) return null;
   return { backend: first.meaning.backend, condition: alternativesOf(alternatives) };
+}
+
+function refusePermissions(names: Names, findings: Findings): boolean {
+  const wrong = names.filter(({ meaning }) => meaning.kind === "permission");
+  for (const name of wrong)
+    findings.error(name, `Cannot use ${quotedWord(name.text)}: ${needsGate(name.text)}`);
+  return wrong.length > 0;
 }
 
 function isEvent({ meaning }: NamedEvent): boolean {

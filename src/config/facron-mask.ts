@@ -2,12 +2,18 @@
 import { meaningOf, unknownEvent, type Meaning } from "./event-names.ts";
 import { conditionOf, type Mask, type NamedEvent } from "./facron-condition.ts";
 import type { Field } from "./facron-fields.ts";
+import { type GateMask, gateMaskOf, isOfGate } from "./gate-mask.ts";
 import { quotedWord, type Findings } from "./findings.ts";
 import { loneSeparator } from "./separators.ts";
 import type { Span } from "./span.ts";
 
+/** What a mask makes of its line. */
+export type ReadMask =
+  | { readonly kind: "rule"; readonly mask: Mask }
+  | { readonly kind: "gate"; readonly mask: GateMask };
+
 /** The mask in `field`; null if there is something wrong with it, which `findings` then have. */
-export function readMask(field: Field, findings: Findings): Mask | null {
+export function readMask(field: Field, findings: Findings): ReadMask | null {
   if (field.isQuoted) {
     findings.error(field, `Quoted mask ${quotedWord(field.text)}: write it without quotes`);
     return null;
@@ -15,7 +21,13 @@ export function readMask(field: Field, findings: Findings): Mask | null {
   const before = findings.errorCount;
   // facron 1.1 took a separator at the end, and no other that separates nothing.
   const alternatives = alternativesIn(field, findings, { sparesLast: true });
-  return findings.errorCount > before ? null : conditionOf(field, alternatives, findings);
+  if (findings.errorCount > before) return null;
+  if (isOfGate(alternatives)) {
+    const mask = gateMaskOf(field, alternatives, findings);
+    return mask === null ? null : { kind: "gate", mask };
+  }
+  const mask = conditionOf(field, alternatives, findings);
+  return mask === null ? null : { kind: "rule", mask };
 }
 
 /**

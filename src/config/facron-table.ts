@@ -1,13 +1,15 @@
-/** The facron table: one rule per line, `PATH MASK COMMAND`, as facron 1.1 reads it. */
+/** The facron table: one rule or gate per line, `PATH MASK COMMAND`, as facron 1.1 reads it. */
 import { basename } from "./odd-paths.ts";
 import { latin1, pathBytes } from "../../ffi/bytes.ts";
+import { defaultAsk } from "../rule/gate.ts";
 import { readCommand } from "./facron-command.ts";
 import { skipBlanks, splitFields, type Field } from "./facron-fields.ts";
 import { layoutMistake } from "./facron-layout.ts";
 import { readMask } from "./facron-mask.ts";
-import { Findings } from "./findings.ts";
+import { Findings, quotedWord } from "./findings.ts";
+import { type GateMask, whyNoDirectories } from "./gate-mask.ts";
 import { Programs } from "./programs.ts";
-import type { Parsed, PlacedRule, Source } from "./source.ts";
+import type { Parsed, PlacedGate, PlacedRule, Source } from "./source.ts";
 import { byteOrderMarkLength, type Span } from "./span.ts";
 import { absolutePath } from "./watch-path.ts";
 
@@ -24,12 +26,15 @@ export function parseFacronTable(source: Source): Parsed {
     findings: new Findings(source),
   };
   const rules: PlacedRule[] = [];
+  const gates: PlacedGate[] = [];
   for (const line of linesOf(source.bytes)) {
-    const rule = isInUse(line, table.findings) ? ruleOf(line, table) : null;
-    if (rule !== null) rules.push(rule);
+    const placed = isInUse(line, table.findings) ? readLine(line, table) : null;
+    if (placed === null) continue;
+    if ("gate" in placed) gates.push(placed);
+    else rules.push(placed);
   }
   table.findings.throwErrors();
-  return { rules, includes: [], settings: {} };
+  return { rules, gates, includes: [], settings: {} };
 }
 
 interface Table {
@@ -78,14 +83,15 @@ function isInUse({ from, text }: Line, findings: Findings): boolean {
 }
 
 /** Null if it can't be told; whatever is wrong with the line, the findings have, and no rule counts. */
-function ruleOf(line: Line, table: Table): PlacedRule | null {
+function readLine(line: Line, table: Table): PlacedRule | PlacedGate | null {
   const { findings } = table;
   const { fields, openQuote } = splitFields(line.text, line.from);
   const mistake = layoutMistake({ fields, openQuote });
-  const rule = mistake === null ? ruleFrom(fields, `${table.name}:${line.number}`, table) : null;
+  const placed =
+    mistake === null ? placedFrom(fields, `${table.name}:${line.number}`, table) : null;
   if (mistake !== null) findings.error(mistake.span, mistake.message);
   if (openQuote !== null) findings.error(openQuote, openQuoteMessage(line, openQuote));
-  return rule;
+  return placed;
 }
 
 function openQuoteMessage(line: Line, openQuote: Span): string {
@@ -94,16 +100,50 @@ function openQuoteMessage(line: Line, openQuote: Span): string {
 }
 
 /** Null if there is no path or mask to speak of. */
-function ruleFrom(fields: readonly Field[], name: string, table: Table): PlacedRule | null {
+function placedFrom(
+  fields: readonly Field[],
+  name: string,
+  table: Table,
+): PlacedRule | PlacedGate | null {
   const { cwd, programs, findings } = table;
   const [path, maskField, ...words] = fields;
   if (path === undefined || maskField === undefined) return null;
   if (path.text === "") findings.error(path, 'Cannot watch "": the path is empty; write one');
-  const mask = readMask(maskField, findings);
+  const read = readMask(maskField, findings);
   const command = readCommand(words, { mask: maskField, programs, findings });
-  if (mask === null) return null;
+  if (read === null) return null;
   const watch = [{ path: absolutePath(path.text, cwd), recursive: false }];
   const [program = null] = words;
   const places = { head: path, name: null, watch: [path], on: maskField, program, user: null };
-  return { rule: { name, watch, ...mask, command }, places, isNamed: false };
+  if (read.kind === "rule")
+    return { rule: { name, watch, ...read.mask, command }, places, isNamed: false };
+  checkGate(read.mask, { mask: maskField, words, findings });
+  if (command === null) return null;
+  const decision = { kind: "ask", command, ...defaultAsk } as const;
+  return { gate: { name, watch, ...read.mask, decision }, places, isNamed: false };
 }
+
+interface GateFields {
+  readonly mask: Field;
+  readonly words: readonly Field[];
+  readonly findings: Findings;
+}
+
+function checkGate({ events, directories }: GateMask, { mask, words, findings }: GateFields): void {
+  const never = directories ? whyNoDirectories(events) : null;
+  if (never !== null)
+    findings.error(mask, `Cannot use FAN_ONDIR here: ${never}; leave it out, or write two lines`);
+  if (words.length === 0)
+    findings.error(
+      mask,
+      `Missing command after ${quotedWord(mask.text)}: it decides, by exit status 0, whether that is allowed; add one, e.g. /usr/local/bin/may-open $$`,
+    );
+  for (const word of words)
+    if (counters.has(word.text))
+      findings.error(
+        word,
+        `Cannot use ${quotedWord(word.text)} in a gate: its answers are kept, and a count of its runs says nothing; leave it out`,
+      );
+}
+
+const counters: ReadonlySet<string> = new Set(["$+", "$-", "$="]);

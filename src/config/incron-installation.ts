@@ -8,7 +8,8 @@ import { defaultConf, type IncronConf, readIncronConf } from "./incron-conf.ts";
 import { distrustedCommands } from "./distrusted-commands.ts";
 import { parseIncronTable } from "./incron-table.ts";
 import { distrustOfTable, permissionBy } from "./incron-users.ts";
-import { type Configuration, uniquelyNamed } from "./load.ts";
+import type { Configuration } from "./load.ts";
+import { uniquelyNamed } from "./names.ts";
 import { readConfiguration } from "./read.ts";
 import type { LoadedFile } from "./source.ts";
 import { problemOfFile } from "./span.ts";
@@ -120,6 +121,7 @@ class Installation {
     return {
       rules: uniquelyNamed(this.#files),
       files: this.#files,
+      gates: [],
       settings: {},
       warnings: this.#warnings,
       leftOut: this.#leftOut,
@@ -189,7 +191,7 @@ class Installation {
         rule: runAs === null ? rule : { ...rule, runAs },
         ...rest,
       }));
-      const loaded: LoadedFile = { file, bytes, format: "incron", rules: placed };
+      const loaded: LoadedFile = { file, bytes, format: "incron", rules: placed, gates: [] };
       const uidOf = (user: string) => this.#options.findAccount(user)?.uid ?? null;
       const distrusted = distrustedCommands([loaded], uidOf);
       if (distrusted.length > 0) throw new ConfigError(distrusted);

@@ -35,7 +35,7 @@ export function parseIncronTable(source: Source): Parsed {
     if (rule !== null) rules.push(rule);
   }
   table.findings.throwErrors();
-  return { rules, includes: [], settings: {} };
+  return { rules, gates: [], includes: [], settings: {} };
 }
 
 /** `loopable=false`, its default: what happens while the command runs starts no other. */

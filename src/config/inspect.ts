@@ -1,6 +1,6 @@
 /** What is odd about rules as things are now: the warnings of `facron check` that need a look around. */
-import { readFileSync, statSync } from "node:fs";
-import { latin1, lossyText, utf8 } from "../../ffi/bytes.ts";
+import { dirname } from "node:path";
+import { latin1, utf8 } from "../../ffi/bytes.ts";
 import type { ConfigProblem } from "../errors.ts";
 import { quoted } from "../log.ts";
 import { effectOfNotKnowing, usersOf } from "../rule/actor.ts";
@@ -8,12 +8,21 @@ import { whyNeverMet } from "../rule/reach.ts";
 import type { Rule, WatchPath } from "../rule/rule.ts";
 import type { LoadedFile, PlacedRule } from "./source.ts";
 import { type Accounts, unknownActor, unknownUser } from "./unknown-user.ts";
+import { statusOf } from "./gate-places.ts";
+import { GateInspection, type OwnPath } from "./inspect-gates.ts";
+import { Mounts } from "./remote-mounts.ts";
 import { Places } from "./span.ts";
 
-/** In the order of the files. */
-export function inspect(files: readonly LoadedFile[], accounts: Accounts): ConfigProblem[] {
-  const inspection = new Inspection(accounts);
-  return files.flatMap((file) => inspection.warningsIn(file));
+/** In the order of the files. @param ours absolute paths that gates should leave alone */
+export function inspect(
+  files: readonly LoadedFile[],
+  accounts: Accounts,
+  ours: readonly OwnPath[],
+): ConfigProblem[] {
+  const mounts = new Mounts();
+  const inspection = new Inspection(accounts, mounts);
+  const gates = new GateInspection({ accounts, mounts, ours });
+  return files.flatMap((file) => [...inspection.warningsIn(file), ...gates.warningsIn(file)]);
 }
 
 /** Far more than anyone reads; each shows its line, and a line can be long. */
@@ -22,12 +31,13 @@ const warningsMax = 1_000;
 class Inspection {
   readonly #accounts: Accounts;
   #found = 0;
-  readonly #mounts = remoteMounts();
+  readonly #mounts: Mounts;
   /** Rules by what they are, without their names. */
   readonly #seen = new Map<string, string>();
 
-  constructor(accounts: Accounts) {
+  constructor(accounts: Accounts, mounts: Mounts) {
     this.#accounts = accounts;
+    this.#mounts = mounts;
   }
 
   warningsIn(file: LoadedFile): ConfigProblem[] {
@@ -46,11 +56,13 @@ class Inspection {
       const user = this.#aboutUser(rule);
       const actor = this.#aboutActor(rule);
       const directory = aboutDirectory(rule);
+      const output = aboutOutput(rule);
       const twin = this.#aboutTwin(rule);
       return [
         ...paths,
         ...(user === null ? [] : [places.problem(at.user ?? at.head, user)]),
         ...(directory === null ? [] : [places.problem(at.cwd ?? at.head, directory)]),
+        ...(output === null ? [] : [places.problem(at.output ?? at.head, output)]),
         ...actor.map((message) => places.problem(at.actor ?? at.head, message)),
         ...(twin === null ? [] : [places.problem(at.head, twin)]),
       ];
@@ -68,10 +80,10 @@ class Inspection {
       );
     const never = status === null ? null : whyNeverMet(rule.condition, status.isDirectory());
     if (never !== null) messages.push(`Rule never fires for ${shown}: ${never}`);
-    const remote = this.#remoteTypeOf(watch.path);
-    if (remote !== null)
+    const mount = this.#mounts.of(watch.path);
+    if (mount?.isRemote === true)
       messages.push(
-        `Path ${shown} is on ${remote}: what other machines change there is not seen by this kernel; run facron where the files are`,
+        `Path ${shown} is on ${mount.type}: what other machines change there is not seen by this kernel; run facron where the files are`,
       );
     if (rule.backend === "fanotify" && process.geteuid!() !== 0)
       messages.push(
@@ -106,15 +118,6 @@ class Inspection {
         : "each event runs the command twice";
     return `Rule is the same as ${quoted(other)}: ${what}; remove one of the two`;
   }
-
-  #remoteTypeOf(path: Uint8Array): string | null {
-    if (this.#mounts.length === 0) return null;
-    const text = lossyText(path);
-    const holds = ({ point }: Mount): boolean =>
-      point === "/" || text === point || text.startsWith(`${point}/`);
-    const mount = this.#mounts.filter(holds).at(0);
-    return mount?.isRemote === true ? mount.type : null;
-  }
 }
 
 function aboutDirectory({ surroundings }: Rule): string | null {
@@ -123,44 +126,13 @@ function aboutDirectory({ surroundings }: Rule): string | null {
   return `No directory ${quoted(cwd)}: the command fails until there is one`;
 }
 
-interface Mount {
-  readonly point: string;
-  readonly type: string;
-  readonly isRemote: boolean;
-}
-
-/** Filesystems whose files other machines change (and that this kernel hears nothing of). */
-const remote =
-  /^(nfs4?|cifs|smb3|smbfs|9p|ceph|afs|lustre|gfs2|ocfs2|beegfs|orangefs|glusterfs|virtiofs|vboxsf|davfs2?|fuse\.(sshfs|s3fs|rclone|glusterfs|cephfs|mount\.davfs|gcsfuse|goofys|davfs2?|moosefs|juicefs|hdfs|nfs))/;
-
-/** Longest first; none if nothing remote is mounted. */
-function remoteMounts(): Mount[] {
-  try {
-    const lines = readFileSync("/proc/self/mountinfo", "utf8").split("\n");
-    const mounts = lines.filter((line) => line.includes(" - ")).map(mountIn);
-    return mounts.some(({ isRemote }) => isRemote)
-      ? mounts.sort((a, b) => b.point.length - a.point.length)
-      : [];
-  } catch {
-    return [];
-  }
-}
-
-/** proc_pid_mountinfo(5): blanks and the like are octal escapes. */
-function mountIn(line: string): Mount {
-  const [before = "", after = ""] = line.split(" - ");
-  const escaped = before.split(" ")[4] ?? "/";
-  const point = escaped.replace(/\\([0-7]{3})/g, (_, octal: string) =>
-    String.fromCharCode(Number.parseInt(octal, 8)),
-  );
-  const type = after.split(" ")[0] ?? "";
-  return { point, type, isRemote: remote.test(type) };
-}
-
-function statusOf(path: Uint8Array) {
-  try {
-    return statSync(Buffer.from(path), { throwIfNoEntry: false }) ?? null;
-  } catch {
-    return null;
-  }
+function aboutOutput({ surroundings }: Rule): string | null {
+  const output = surroundings?.output;
+  if (output?.kind !== "file") return null;
+  const { path } = output;
+  if (statusOf(utf8(path))?.isDirectory() === true)
+    return `Output ${quoted(path)} is a directory: the command fails; name a file in it`;
+  const directory = dirname(path);
+  if (statusOf(utf8(directory))?.isDirectory() === true) return null;
+  return `No directory ${quoted(directory)} for the output: the command fails until there is one`;
 }

@@ -4,9 +4,11 @@ import { basename, dirname, resolve } from "./odd-paths.ts";
 import { pathBytes, pathText } from "../../ffi/bytes.ts";
 import { ConfigError, type ConfigProblem } from "../errors.ts";
 import { quoted } from "../log.ts";
+import type { Gate } from "../rule/gate.ts";
 import type { Rule } from "../rule/rule.ts";
 import { type Format, formatNamed, formatOf } from "./format.ts";
 import { syntaxMistakeInPath } from "./pattern-syntax.ts";
+import { gatesIn, namedIn, uniquelyNamed } from "./names.ts";
 import { readConfiguration } from "./read.ts";
 import type { FormatName, Include, LoadedFile, Settings } from "./source.ts";
 import { Places, problemOfFile } from "./span.ts";
@@ -26,6 +28,8 @@ export interface LoadOptions {
 export interface Configuration {
   /** Those of all files, in the order of the files; each name is there once. */
   readonly rules: readonly Rule[];
+  /** The same of gates: the first that is meant decides. */
+  readonly gates: readonly Gate[];
   readonly files: readonly LoadedFile[];
   readonly settings: Settings;
   /** Odd, but no reason to stop. */
@@ -88,6 +92,7 @@ class Loading {
     if (this.#errors.length > 0) throw new ConfigError(this.#errors);
     return {
       rules: uniquelyNamed(this.#files),
+      gates: gatesIn(this.#files),
       files: this.#files,
       settings: this.#settings,
       warnings: this.#warnings,
@@ -109,10 +114,11 @@ class Loading {
       const warn = (warning: ConfigProblem) => void this.#warnings.push(warning);
       const outer = defaults === undefined ? {} : { defaults };
       const parsed = format.parse({ file, bytes, cwd, warn, ...outer });
-      const { rules, includes, settings } = parsed;
-      if (rules.length + includes.length === 0) warn(problemOfFile(file, noRules(file, format)));
+      const { rules, gates, includes, settings } = parsed;
+      if (rules.length + gates.length + includes.length === 0)
+        warn(problemOfFile(file, noRules(file, format)));
       this.#settings = { ...this.#settings, ...settings };
-      this.#files.push({ file, bytes, format: format.name, rules });
+      this.#files.push({ file, bytes, format: format.name, rules, gates });
       const places = new Places({ file, bytes });
       const from = { file, places, way: [...way, real], defaults: parsed.defaults };
       for (const include of includes) this.#include(include, from);
@@ -163,16 +169,15 @@ class Loading {
   }
 
   #refuseTwins(): void {
-    const seen = new Map<string, LoadedFile>();
+    const seen = new Map<string, { readonly kind: string; readonly loaded: LoadedFile }>();
     for (const loaded of this.#files) {
       const places = new Places(loaded);
-      for (const { rule, places: at, isNamed } of loaded.rules) {
-        if (!isNamed) continue;
-        const other = seen.get(rule.name);
-        if (other === undefined) seen.set(rule.name, loaded);
+      for (const { kind, name, places: at } of namedIn(loaded)) {
+        const other = seen.get(name);
+        if (other === undefined) seen.set(name, { kind, loaded });
         else {
-          const where = other === loaded ? "" : ` in ${other.file}`;
-          const message = `Rule ${quoted(rule.name)} is there already${where}: a name stands for one rule; give this one another`;
+          const where = other.loaded === loaded ? "" : ` in ${other.loaded.file}`;
+          const message = `${other.kind} ${quoted(name)} is there already${where}: a name stands for one rule or gate; give this one another`;
           this.#errors.push(places.problem(at.name ?? at.head, message));
         }
       }
@@ -180,25 +185,11 @@ class Loading {
   }
 }
 
-/** Rules named after files of one name in two directories get the whole path into their names. */
-export function uniquelyNamed(loaded: readonly LoadedFile[]): Rule[] {
-  const files = new Map<string, number>();
-  for (const { file } of loaded) {
-    files.set(basename(file), (files.get(basename(file)) ?? 0) + 1);
-  }
-  return loaded.flatMap(({ file, rules }) =>
-    rules.map(({ rule, isNamed }) => {
-      if (isNamed || files.get(basename(file)) === 1) return rule;
-      return { ...rule, name: file.toWellFormed() + rule.name.slice(basename(file).length) };
-    }),
-  );
-}
-
 function noRules(file: string, { name }: Format): string {
   const examples = {
     facron: "add a line, e.g. /srv/in IN_CLOSE_WRITE /usr/bin/import $$",
     incron: "add a line, e.g. /srv/in IN_CLOSE_WRITE /usr/bin/import $@/$#",
-    toml: "add a [[rule]]",
+    toml: "add a [[rule]] or a [[gate]]",
   };
   return `No rules in ${quoted(file)}: nothing is watched; ${examples[name]}`;
 }

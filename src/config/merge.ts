@@ -7,6 +7,7 @@ export function merged(parts: readonly Configuration[]): Configuration {
   if (first !== undefined && rest.length === 0) return first;
   return {
     rules: parts.flatMap(({ rules }) => rules),
+    gates: parts.flatMap(({ gates }) => gates),
     files: parts.flatMap(({ files }) => files),
     settings: Object.assign({}, ...parts.map(({ settings }) => settings)),
     warnings: parts.flatMap(({ warnings }) => warnings),

@@ -31,7 +31,7 @@ function doubtAbout(path: Uint8Array, program: string): string | null {
 }
 
 function cureFor(program: string): string {
-  if (program.includes("/")) return "the rule fails until it is there";
+  if (program.includes("/")) return "it fails until it is there";
   return "PATH is not searched, write the absolute path";
 }
 

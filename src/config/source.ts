@@ -1,5 +1,6 @@
 /** A configuration's text on its way into a dialect, and what a dialect makes of it. */
 import type { ConfigProblem } from "../errors.ts";
+import type { Gate, GateLog } from "../rule/gate.ts";
 import type { Rule } from "../rule/rule.ts";
 import type { Span } from "./span.ts";
 import type { GivenActions } from "./toml-given.ts";
@@ -38,9 +39,23 @@ export interface RulePlaces {
   /** The program for failures, if the rule itself names it. */
   readonly onFailure?: Span | null;
   readonly cwd?: Span | null;
+  readonly output?: Span | null;
   /** Only TOML has it. */
   readonly actor?: Span | null;
 }
+
+/** The same of a gate. */
+export interface PlacedGate {
+  readonly gate: Gate;
+  readonly places: GatePlaces;
+  readonly isNamed: boolean;
+}
+
+/** As `RulePlaces`. */
+export type GatePlaces = Pick<
+  RulePlaces,
+  "head" | "name" | "watch" | "on" | "program" | "user" | "cwd" | "actor"
+>;
 
 /** More files that a source asks for. */
 export interface Include {
@@ -57,12 +72,15 @@ export interface Settings {
   readonly stateDir?: string;
   /** Where the socket for status is: absolute. */
   readonly runtimeDir?: string;
+  /** Which decisions of gates are written out; absent: `defaultGateLog`. */
+  readonly gateLog?: GateLog;
 }
 
 export const defaultStateDir = "/var/lib/facron";
 
 export interface Parsed {
   readonly rules: readonly PlacedRule[];
+  readonly gates: readonly PlacedGate[];
   readonly includes: readonly Include[];
   readonly settings: Settings;
   /** For what it includes. */
@@ -79,4 +97,5 @@ export interface LoadedFile {
   readonly bytes: Uint8Array;
   readonly format: FormatName;
   readonly rules: readonly PlacedRule[];
+  readonly gates: readonly PlacedGate[];
 }

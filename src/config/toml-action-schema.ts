@@ -40,53 +40,8 @@ const ownKeys = {
     ),
 };
 
-export const defaultKeys = {
-  order: z
-    .enum(["path", "rule", "none"])
-    .optional()
-    .describe(
-      "path: runs for one path never overlap and come in the order of its events; rule: that for all paths together; none: as they come. Default: path",
-    ),
-  max_queued: z
-    .int()
-    .min(1)
-    .max(1_000_000)
-    .optional()
-    .describe("Events of the rule that may wait. Default: 1000000"),
-  when_full: z
-    .enum(["block", "drop_oldest", "drop_new"])
-    .optional()
-    .describe(
-      "When so many wait: nothing more is read until there is room, or the oldest or the new one is dropped, which is logged and counted. Default: block",
-    ),
-  when_busy: z
-    .enum(["queue", "merge", "skip", "restart", "signal"])
-    .optional()
-    .describe(
-      "What comes while the command runs for that path (or the rule, see order): waits, becomes one more run, is left out, stops it and starts it anew, or is told to it by a signal. Default: queue",
-    ),
-  busy_signal: text.optional().describe('With when_busy = "signal". Default: HUP'),
-  settle: duration.describe("So long nothing may happen to a path before it runs. Default: 0s"),
-  throttle: duration.describe(
-    "One start for a path (or the rule, see order) in this time; the first and the last event are kept. Default: 0s",
-  ),
-  timeout: duration.describe("A run that takes longer gets stop_signal. Default: 0s, never"),
-  stop_signal: text.optional().describe("For a run that is to end. Default: TERM"),
-  kill_after: duration.describe("From stop_signal to SIGKILL. Default: 5s"),
-  retry: retry.optional().describe("How often a run that failed is tried again. Default: never"),
-  on_failure: z
-    .array(z.string())
-    .optional()
-    .describe(
-      "Runs once for what failed and is not tried again: as run, with {error}. An empty list: nothing",
-    ),
-  loop: z
-    .enum(["stop", "allow"])
-    .optional()
-    .describe("Whether what the rule's own commands do sets it off. Default: stop"),
-  durable: flag.describe(
-    "Each event is on disk until its run succeeded or was given up. Default: false",
-  ),
+/** What the kernel gives a command: of rules, gates and `[facron]`. */
+export const surroundingKeys = {
   user: z
     .union([text, z.int().min(0)])
     .optional()
@@ -95,9 +50,6 @@ export const defaultKeys = {
     .union([text, z.int().min(0)])
     .optional()
     .describe("Its primary group. Default: that of the user"),
-  require_access: flag.describe(
-    "With user: only for what that user may read itself. Default: false",
-  ),
   cwd: text.optional().describe("Its working directory. Default: facron's own"),
   env: z
     .record(z.string(), z.string())
@@ -126,6 +78,62 @@ export const defaultKeys = {
     .describe(
       "Where stdout and stderr go: log, inherit, null, or the path of a file. Default: inherit",
     ),
+};
+
+export const defaultKeys = {
+  order: z
+    .enum(["path", "rule", "none"])
+    .optional()
+    .describe(
+      "path: runs for one path never overlap and come in the order of its events; rule: that for all paths together; none: as they come. Default: path",
+    ),
+  max_queued: z
+    .int()
+    .min(1)
+    .max(1_000_000)
+    .optional()
+    .describe("Events of the rule that may wait. Default: 1000000"),
+  when_full: z
+    .enum(["block", "drop_oldest", "drop_new"])
+    .optional()
+    .describe(
+      "When so many wait: nothing more is read until there is room, or the oldest or the new one is dropped, which is logged and counted. Default: block",
+    ),
+  when_busy: z
+    .enum(["queue", "merge", "skip", "restart", "signal"])
+    .optional()
+    .describe(
+      "What comes while the command runs for that path (or the rule, see order): waits, becomes one more run, is left out, stops it and starts it anew, or is told to it by a signal. Default: queue",
+    ),
+  busy_signal: text.optional().describe('With when_busy = "signal". Default: HUP'),
+  settle: duration.describe("So long nothing may happen to a path before it runs. Default: 0s"),
+  settle_max: duration.describe(
+    "With settle: so long after its first event a path runs, even if it never rests. Default: 0s, never",
+  ),
+  throttle: duration.describe(
+    "One start for a path (or the rule, see order) in this time; the first and the last event are kept. Default: 0s",
+  ),
+  timeout: duration.describe("A run that takes longer gets stop_signal. Default: 0s, never"),
+  stop_signal: text.optional().describe("For a run that is to end. Default: TERM"),
+  kill_after: duration.describe("From stop_signal to SIGKILL. Default: 5s"),
+  retry: retry.optional().describe("How often a run that failed is tried again. Default: never"),
+  on_failure: z
+    .array(z.string())
+    .optional()
+    .describe(
+      "Runs once for what failed and is not tried again: as run, with {error}. An empty list: nothing",
+    ),
+  loop: z
+    .enum(["stop", "allow"])
+    .optional()
+    .describe("Whether what the rule's own commands do sets it off. Default: stop"),
+  durable: flag.describe(
+    "Each event is on disk until its run succeeded or was given up. Default: false",
+  ),
+  ...surroundingKeys,
+  require_access: flag.describe(
+    "With user: only for what that user may read itself. Default: false",
+  ),
 };
 
 export const actionKeys = {

@@ -8,12 +8,16 @@ import { cgroupOf, surroundingsOf } from "./toml-surroundings.ts";
 import type { TomlTable } from "./toml-table.ts";
 
 export function actionsOf(given: ActionKeys, table: TomlTable): GivenActions {
+  return { policy: policyOf(given, table), ...actionsAround(given, table) };
+}
+
+/** Without how runs relate to events and to each other. */
+export function actionsAround(given: ActionKeys, table: TomlTable): Omit<GivenActions, "policy"> {
   const { user, clear_env, require_access } = given;
   for (const key of ["user", "group"] as const)
     if (String(given[key]).includes("\0"))
       table.error([key], "Unexpected NUL in a name: remove it");
   return {
-    policy: policyOf(given, table),
     surroundings: surroundingsOf(given, table),
     cgroup: cgroupOf(given, table),
     identity: present<Identity>({ user, clear_env, require_access }),

@@ -1,6 +1,6 @@
 /** The commands of a rule: `run`, `shell` and `on_failure`. */
 import { latin1, utf8 } from "../../ffi/bytes.ts";
-import type { Command, ValueName } from "../rule/template.ts";
+import { type Command, gateValues, type ValueName, valueNames } from "../rule/template.ts";
 import { quotedWord } from "./findings.ts";
 import { inside, type Text, type TomlTable } from "./toml-table.ts";
 import { templateOf } from "./toml-template.ts";
@@ -20,7 +20,7 @@ export function commandOf({ run, shell }: CommandKeys, table: TomlTable): Comman
 
 /** @param words one at least */
 export function wordsOf(
-  key: "run" | "on_failure",
+  key: "run" | "on_failure" | "ask",
   words: readonly string[],
   table: TomlTable,
 ): Command {
@@ -28,7 +28,7 @@ export function wordsOf(
   const templates = words.map((text, at) => {
     const one = table.text(text, key, at);
     table.refuseNul(one);
-    return templateOf(text, (from, length, message) =>
+    return templateOf(text, key === "ask" ? gateValues : valueNames, (from, length, message) =>
       findings.error(inside(one, from, length), message),
     );
   });

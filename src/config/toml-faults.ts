@@ -6,7 +6,8 @@ import type { Findings } from "./findings.ts";
 import type { Span } from "./span.ts";
 import { elementKinds, examples, flags, kinds } from "./toml-kinds.ts";
 import type { TomlPath, TomlPlaces } from "./toml-places.ts";
-import { keysInTable, ruleKeys, settingsKeys } from "./toml-schema.ts";
+import { type KeyedTable, unknownKey, unknownKeyIn, unknownTable } from "./toml-unknown-key.ts";
+import { keysInTable } from "./toml-schema.ts";
 
 type Issue = z.core.$ZodIssue;
 
@@ -68,7 +69,7 @@ export class TomlFaults {
   #tellKey(path: TomlPath, key: string): void {
     const table = tableOf(path);
     const span = this.#places.key(path);
-    if (span !== null) this.#findings.error(span, unknownKey(table, key));
+    if (span !== null) this.#findings.error(span, messageForKey(table, key));
   }
 
   #error(path: TomlPath, message: string): void {
@@ -91,10 +92,16 @@ export class TomlFaults {
   }
 }
 
-/** "top", "facron", "rule", or a key of `keysInTable`. */
+function messageForKey(table: string, key: string): string {
+  if (table === "top") return unknownTable(key);
+  const isInside = Object.hasOwn(keysInTable, table);
+  return isInside ? unknownKeyIn(table, key) : unknownKey(table as KeyedTable, key);
+}
+
+/** "top", "facron", "rule", "gate", or a key of `keysInTable`. */
 function tableOf(path: TomlPath): string {
   if (path.length === 1) return "top";
-  const [above, key] = path[0] === "facron" ? ["facron", path[1]] : ["rule", path[2]];
+  const [above, key] = path[0] === "facron" ? ["facron", path[1]] : [String(path[0]), path[2]];
   const isInside = path.length > (above === "facron" ? 2 : 3);
   return isInside && Object.hasOwn(keysInTable, String(key)) ? String(key) : above;
 }
@@ -120,20 +127,24 @@ function missing(path: TomlPath): string {
   const name = nameOf(path);
   if (name === "retry.times")
     return "Missing key times in retry: add it, e.g. retry = { times = 3 }";
-  return `Missing key ${name} in this rule: add it, e.g. ${examples[name] ?? `${name} = ...`}`;
+  const [kind] = path;
+  const example = examples[kind === "gate" && name === "on" ? "gate.on" : name];
+  return `Missing key ${name} in this ${kind}: add it, e.g. ${example ?? `${name} = ...`}`;
 }
 
-/** `include` is a key of rules and of [facron]. */
+/** Some keys are others in [facron], in rules and in gates. */
 function kindFor(path: TomlPath): string | undefined {
   const name = nameOf(path);
-  return kinds[name === "include" && path[0] === "rule" ? "exclude" : name];
+  const ofGate = kinds[`gate.${name}`];
+  if (path[0] === "gate" && ofGate !== undefined) return ofGate;
+  return kinds[name === "include" && path[0] !== "facron" ? "exclude" : name];
 }
 
 function wrongType(path: TomlPath, value: unknown): string {
   const name = nameOf(path);
   const isElement = typeof path.at(-1) === "number";
-  if (name === "rule" && isElement)
-    return "Unexpected value in rule: write [[rule]] above each rule";
+  if ((name === "rule" || name === "gate") && isElement)
+    return `Unexpected value in ${name}: write [[${name}]] above each ${name}`;
   if (isElement) {
     const kind = elementKinds[name] ?? "a text in quotes";
     return `Unexpected ${kindOf(value)} in ${name}: each of its values is ${kind}`;
@@ -159,48 +170,12 @@ function tooSmall(path: TomlPath, value: unknown): string {
 
 function wrongChoice(path: TomlPath, written: string, choices: readonly string[]): string {
   const name = nameOf(path);
+  if (name === "type" && written === "symlink")
+    return 'Cannot use "symlink" for type in a gate: the kernel asks about the file that a link leads to; write "file"';
   if (name === "scope" && written === "mount")
     return 'Cannot use "mount" for scope: a mount does not report what is created, deleted or renamed; write "tree" or "filesystem"';
   const meant = didYouMean(written, choices);
   const cure =
     meant === null ? `use ${choices.map(quoted).join(", ")}` : `did you mean ${quoted(meant)}?`;
   return `Unknown ${name} ${quoted(written)}: ${cure}`;
-}
-
-function unknownKey(table: string, key: string): string {
-  if (table === "top") return unknownTable(key);
-  if (Object.hasOwn(keysInTable, table)) return unknownKeyIn(table, key);
-  const known = table === "rule" ? ruleKeys : settingsKeys;
-  const [other, place] = table === "rule" ? [settingsKeys, "[facron]"] : [ruleKeys, "a [[rule]]"];
-  if (other.includes(key)) return `Key ${quoted(key)} does not belong here: put it under ${place}`;
-  const meant = didYouMean(key, known);
-  const title = table === "rule" ? "a [[rule]]" : "[facron]";
-  const cure =
-    meant === null
-      ? `facron schema lists those of ${title}; correct or remove it`
-      : `did you mean ${meant}?`;
-  return `Unknown key ${quoted(key)}: ${cure}`;
-}
-
-function unknownKeyIn(table: string, key: string): string {
-  const known = keysInTable[table]!;
-  const meant = didYouMean(key, known);
-  const cure = meant === null ? `they are ${known.join(", ")}` : `did you mean ${meant}?`;
-  if (key === "not") return 'Unknown key "not" in not: give exe, comm and uid there';
-  return `Unknown key ${quoted(key)} in ${table}: ${cure}`;
-}
-
-function unknownTable(key: string): string {
-  if (key === "gate")
-    return "Table [[gate]] is not built yet: this version decides nothing; remove it";
-  if (settingsKeys.includes(key))
-    return `Key ${quoted(key)} stands outside of a table: put it below [facron]`;
-  if (ruleKeys.includes(key))
-    return `Key ${quoted(key)} stands above the first [[rule]]: put it below one`;
-  const meant = didYouMean(key, ["rule", "facron"]);
-  const cure =
-    meant === null
-      ? "a file has [facron] and [[rule]]"
-      : `did you mean ${meant === "rule" ? "[[rule]]" : "[facron]"}?`;
-  return `Unknown table ${quoted(key)}: ${cure}`;
 }

@@ -19,8 +19,14 @@ interface FilterContext {
   readonly spanOf: (...keys: TomlPath) => Span;
 }
 
+/** A gate has no `ignore_files`. */
+type FilterKeys = Pick<
+  TomlRule,
+  "include" | "exclude" | "type" | "min_size" | "max_size" | "ignore_files"
+>;
+
 /** Absent if the rule has none of the keys. */
-export function filterOf(given: TomlRule, context: FilterContext): { readonly filter?: Filter } {
+export function filterOf(given: FilterKeys, context: FilterContext): { readonly filter?: Filter } {
   const { findings, cwd, spanOf } = context;
   const include = patterns("include", given.include, context);
   const exclude = patterns("exclude", given.exclude, context);

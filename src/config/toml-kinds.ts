@@ -3,6 +3,8 @@
 export const examples: Readonly<Record<string, string>> = {
   watch: 'watch = "/srv/in"',
   on: 'on = "close_write"',
+  "gate.on": 'on = "open_perm"',
+  ask: 'ask = ["/usr/local/bin/may-open", "{path}"]',
   run: 'run = ["/usr/local/bin/import", "{path}"]',
   include: 'include = ["/etc/facron.d/*.toml"]',
   user: 'user = "importer"',
@@ -27,6 +29,9 @@ export const kinds: Readonly<Record<string, string>> = {
   include: "a list of paths, each in quotes",
   user: "a user's name in quotes, or a uid",
   actor: 'true or false, or a table, e.g. actor = { exe = "/usr/bin/vim*" }',
+  "gate.actor": 'a table, e.g. actor = { exe = "/usr/bin/vim*" }',
+  ask: "a list of program and arguments, each in quotes",
+  cache: aTime,
   exe: "a program in quotes, or a list of them",
   comm: "a process's name in quotes, or a list of them",
   uid: "a user's name in quotes, a uid, or a list of them",
@@ -35,6 +40,7 @@ export const kinds: Readonly<Record<string, string>> = {
   max_queued: "a whole number from 1 to 1000000",
   poll_interval: aTime,
   settle: aTime,
+  settle_max: aTime,
   throttle: aTime,
   timeout: aTime,
   kill_after: aTime,
@@ -57,11 +63,13 @@ export const kinds: Readonly<Record<string, string>> = {
   pids_max: "a whole number from 1 to 4194304",
   exclude: "a pattern in quotes, or a list of them",
   type: '"file", "dir" or "symlink", or a list of them',
+  "gate.type": '"file" or "dir", or a list of them',
   min_size: aSize,
   max_size: aSize,
   ignore_files: "a name or a path in quotes, or a list of them",
   facron: "a table: write [facron] alone in a line",
   rule: "a list of tables: write [[rule]], with two brackets, above each rule",
+  gate: "a list of tables: write [[gate]], with two brackets, above each gate",
 };
 
 /** Behind "each of its values is", where that is not a text. */
@@ -72,5 +80,5 @@ export const elementKinds: Readonly<Record<string, string>> = {
 
 export const flags: readonly string[] = [
   ...["recursive", "dot_directories", "follow_symlink", "only_directory", "once"],
-  ...["clear_env", "require_access", "durable", "session", "cgroup"],
+  ...["clear_env", "require_access", "durable", "session", "cgroup", "audit"],
 ];

@@ -20,6 +20,7 @@ export function policyOf(given: ActionKeys, table: TomlTable): Partial<Policy> {
     whenBusy: given.when_busy,
     busySignal: signal("busy_signal", given, table),
     settleMs: duration(["settle"], given.settle, table),
+    settleMaxMs: duration(["settle_max"], given.settle_max, table),
     batch: given.batch && batchOf(given.batch, table),
     throttleMs: duration(["throttle"], given.throttle, table),
     stdin: given.stdin,
@@ -43,7 +44,7 @@ export function present<Of extends object>(entries: {
 }
 
 /** @returns whole milliseconds: what is more than none is at least one */
-function duration(
+export function duration(
   keys: readonly string[],
   text: string | undefined,
   table: TomlTable,

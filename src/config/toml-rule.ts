@@ -1,14 +1,11 @@
 /** One `[[rule]]` becomes a rule. */
-import { latin1, pathBytes, utf8 } from "../../ffi/bytes.ts";
 import { missedByPolling, parsePollInterval } from "../rule/poll-limits.ts";
 import type { WrittenActorWish } from "../rule/actor.ts";
 import { defaultPolicy } from "../rule/policy.ts";
-import type { BackendChoice, Rule, WatchPath } from "../rule/rule.ts";
+import type { BackendChoice, Rule } from "../rule/rule.ts";
 import { actorValues, type Command } from "../rule/template.ts";
-import { conditionOf, type Mask, type NamedEvent } from "./facron-condition.ts";
-import { alternativesIn } from "./facron-mask.ts";
+import { conditionOf, type Mask } from "./facron-condition.ts";
 import type { Findings } from "./findings.ts";
-import { escapedPath, isPattern, patternMistake, withoutEscapes } from "./glob-path.ts";
 import type { PlacedRule, RulePlaces } from "./source.ts";
 import { actionsOf, over, type RuleActions, ruleActions } from "./toml-actions.ts";
 import { actorOf } from "./toml-actor.ts";
@@ -17,9 +14,9 @@ import { commandOf, valuesIn } from "./toml-command.ts";
 import type { GivenActions } from "./toml-given.ts";
 import type { TomlRule } from "./toml-schema.ts";
 import { filterOf } from "./toml-filter.ts";
-import { inside, type Text, type TomlContext, TomlTable } from "./toml-table.ts";
+import { type Text, type TomlContext, TomlTable } from "./toml-table.ts";
 import { refuseTogether, refuseWithoutCommand } from "./toml-together.ts";
-import { absolutePath } from "./watch-path.ts";
+import { eventsIn, textsOf, watchPathOf, wholeMask } from "./toml-watch.ts";
 
 export interface RuleContext extends TomlContext {
   /** What `[facron]` says. */
@@ -55,9 +52,9 @@ class RuleReader {
     const { name, once, scope } = this.#given;
     const table = this.#table;
     const before = this.#findings.errorCount;
-    const watch = this.#texts("watch");
-    const paths = watch.map((one) => this.#watchPath(one));
-    const on = this.#texts("on");
+    const watch = textsOf("watch", this.#given.watch, table);
+    const paths = watch.map((one) => watchPathOf(one, this.#given, table));
+    const on = textsOf("on", this.#given.on, table);
     const mask = this.#mask(on);
     const pollIntervalMs = this.#pollInterval();
     if (mask?.backend === "poll") this.#checkPolled(mask, on[0]!);
@@ -91,6 +88,7 @@ class RuleReader {
       on: on[0]!,
       program: this.#table.span("run", 0) ?? this.#table.span("shell"),
       cwd: this.#table.span("cwd"),
+      output: this.#table.span("output"),
       onFailure: this.#table.span("on_failure", 0),
       user: this.#table.span("user"),
       actor: this.#table.span("actor"),
@@ -98,51 +96,10 @@ class RuleReader {
     return { rule, places, isNamed: name !== undefined };
   }
 
-  #texts(key: "watch" | "on"): Text[] {
-    const value = this.#given[key];
-    if (typeof value === "string")
-      return [{ text: value, ...(this.#table.span(key) ?? this.#table.head) }];
-    return value.map((text, at) => ({ text, ...(this.#table.span(key, at) ?? this.#table.head) }));
-  }
-
-  #watchPath(one: Text): WatchPath {
-    const { recursive = false, dot_directories, follow_symlink, only_directory } = this.#given;
-    this.#table.refuseNul(one);
-    const mistake = patternMistake(one.text);
-    if (mistake !== null && isPattern(one.text)) {
-      const { at, length, message } = mistake;
-      this.#findings.error(inside(one, at, length), message);
-    }
-    return {
-      ...this.#pathOf(one.text),
-      recursive,
-      ...(dot_directories === false ? { skipsDotDirectories: true } : {}),
-      ...(follow_symlink === false ? { refusesSymlink: true } : {}),
-      ...(only_directory === true ? { refusesFile: true } : {}),
-    };
-  }
-
-  #pathOf(text: string): Pick<WatchPath, "path" | "isGlob"> {
-    const cwd = latin1(pathBytes(this.#context.cwd));
-    if (!isPattern(text)) return { path: absolutePath(latin1(utf8(withoutEscapes(text))), cwd) };
-    return { path: absolutePath(latin1(utf8(text)), escapedPath(cwd)), isGlob: true };
-  }
-
   #mask(on: readonly Text[]): Mask | null {
-    const before = this.#findings.errorCount;
-    const alternatives: NamedEvent[][] = [];
-    for (const one of on) {
-      // The names stand behind the quote.
-      const names = alternativesIn({ ...one, from: one.from + 1 }, this.#findings, {
-        sparesLast: false,
-      });
-      if (names.length === 0 && this.#findings.errorCount === before)
-        this.#findings.error(one, "Missing event: name one, e.g. close_write");
-      alternatives.push(...names);
-    }
-    if (this.#findings.errorCount > before) return null;
-    const whole = { ...on[0]!, text: on.map(({ text }) => text).join(",") };
-    const mask = conditionOf(whole, alternatives, this.#findings);
+    const alternatives = eventsIn(on, this.#table, "close_write");
+    if (alternatives === null) return null;
+    const mask = conditionOf(wholeMask(on), alternatives, this.#findings);
     return mask === null ? null : this.#onBackend(mask, on[0]!);
   }
 

@@ -14,6 +14,7 @@ export function settingsFrom(given: TomlSettings, table: TomlTable): Settings {
   return present<Settings>({
     maxRunning: given.max_running,
     stateDir: pathOf("state_dir", given.state_dir, table),
+    gateLog: given.gate_log,
     runtimeDir: pathOf("runtime_dir", given.runtime_dir, table),
   });
 }

@@ -1,15 +1,19 @@
 /** An argument of `run`: text with `{path}` and the like in it. */
 import { utf8 } from "../../ffi/bytes.ts";
 import { quoted } from "../log.ts";
-import { type Part, type ValueName, valueNames, type Word } from "../rule/template.ts";
+import { type Part, rangeValues, type ValueName, valueNames, type Word } from "../rule/template.ts";
 import { didYouMean } from "./did-you-mean.ts";
 
 /** A piece between braces, or a brace of its own; doubled braces are text. */
 const piece = /\{\{|\}\}|\{([^{}]*)\}|[{}]/g;
 
-/** @param fault takes each mistake, with its place in `text` */
+/**
+ * @param values those that it can hold: `valueNames` or `gateValues`
+ * @param fault takes each mistake, with its place in `text`
+ */
 export function templateOf(
   text: string,
+  values: readonly ValueName[],
   fault: (at: number, length: number, message: string) => void,
 ): Word {
   const parts: Part[] = [];
@@ -21,8 +25,9 @@ export function templateOf(
     end = match.index + match[0].length;
     if (match[0] === "{{" || match[0] === "}}") literal += match[0][0];
     else {
-      const value = valueNames.find((name) => name === match[1]);
-      if (value === undefined) fault(match.index, match[0].length, mistake(match[0], match[1]));
+      const value = values.find((name) => name === match[1]);
+      if (value === undefined)
+        fault(match.index, match[0].length, mistake(match[0], match[1], values));
       else {
         if (value === "paths") paths = match.index;
         if (literal !== "") parts.push({ literal: utf8(literal) });
@@ -40,10 +45,14 @@ export function templateOf(
 const pathsInside =
   'Cannot use "{paths}" inside a word: it becomes an argument for each path; make it a word of its own';
 
-function mistake(written: string, name: string | undefined): string {
+function mistake(written: string, name: string | undefined, values: readonly ValueName[]): string {
   if (name === undefined)
     return `Unexpected ${quoted(written)}: a brace of its own is written twice, ${written}${written}`;
-  const meant = didYouMean(name, valueNames);
+  if (rangeValues.some((one) => one === name))
+    return `Cannot use ${quoted(written)} in a rule: it is for ask in a [[gate]]; remove it`;
+  if (valueNames.some((one) => one === name))
+    return `Cannot use ${quoted(written)} in ask: nothing has happened yet; it can have ${values.join(", ")}`;
+  const meant = didYouMean(name, values);
   const isPrintable = quoted(name) === `"${name}"`;
   const cure =
     meant === null

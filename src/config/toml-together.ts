@@ -27,6 +27,7 @@ export function refuseTogether(
   table: TomlTable,
 ): void {
   refuseForOrder(given, policy, table);
+  refuseForSettle(given, policy, table);
   const { whenFull, durable } = policy;
   if (durable && whenFull !== "block" && isSaid(["durable", "when_full"], given))
     table.error(
@@ -34,9 +35,24 @@ export function refuseTogether(
       `Cannot use when_full = "${whenFull}" with durable = true: what is durable is never dropped; remove one of the two`,
     );
   if (command === null) return;
+  if (given.settle_max !== undefined && policy.settleMaxMs > 0 && policy.settleMs === 0)
+    table.needs("settle_max", "settle");
   if (given.busy_signal !== undefined && policy.whenBusy !== "signal")
     table.needs("busy_signal", 'when_busy = "signal"');
+  warnOfNoTimeout(given, policy, table);
   refuseForBatch(policy, command, table);
+}
+
+/** What `[facron]` says of retries may be for rules that have a timeout. */
+function warnOfNoTimeout({ retry }: ActionKeys, { timeoutMs }: Policy, table: TomlTable): void {
+  if (retry?.on === undefined || timeoutMs > 0) return;
+  const at = [retry.on].flat().indexOf("timeout");
+  if (at < 0) return;
+  const keys = Array.isArray(retry.on) ? ["retry", "on", at] : ["retry", "on"];
+  table.context.findings.warning(
+    table.span(...keys) ?? table.head,
+    'Retry after "timeout" never happens: the rule has no timeout; add one, or remove "timeout"',
+  );
 }
 
 function refuseForOrder(given: ActionKeys, policy: Policy, table: TomlTable): void {
@@ -53,6 +69,19 @@ function refuseForOrder(given: ActionKeys, policy: Policy, table: TomlTable): vo
       [said(["throttle", "order"], given)],
       `Cannot use throttle with order = "none": it counts for a path or for the rule; ${cure}`,
     );
+}
+
+function refuseForSettle(
+  given: ActionKeys,
+  { settleMs, settleMaxMs }: Policy,
+  table: TomlTable,
+): void {
+  if (settleMaxMs === 0 || settleMaxMs >= settleMs || !isSaid(["settle", "settle_max"], given))
+    return;
+  table.error(
+    [said(["settle_max", "settle"], given)],
+    "Cannot use settle_max below settle: no path would have the time to rest; exchange them",
+  );
 }
 
 function refuseForBatch(policy: Policy, command: Command, table: TomlTable): void {

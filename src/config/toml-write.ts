@@ -29,6 +29,7 @@ export function policyLines(policy: Policy, words: (command: Command) => string)
     whenBusy: ["when_busy", text],
     busySignal: ["busy_signal", signal],
     settleMs: ["settle", time],
+    settleMaxMs: ["settle_max", time],
     batch: ["batch", (batch) => batch && batchText(batch)],
     throttleMs: ["throttle", time],
     stdin: ["stdin", text],

@@ -1,16 +1,18 @@
-/** TOML: `[facron]` and `[[rule]]`. */
+/** TOML: `[facron]`, `[[rule]]` and `[[gate]]`. */
+import type { z } from "zod";
 import { basename } from "./odd-paths.ts";
 import { latin1, textOrNull } from "../../ffi/bytes.ts";
 import { Findings } from "./findings.ts";
 import { Programs } from "./programs.ts";
-import type { Parsed, PlacedRule, Source } from "./source.ts";
+import type { Parsed, Source } from "./source.ts";
 import { byteOrderMarkLength, type Span } from "./span.ts";
 import { TomlPlaces } from "./toml-places.ts";
 import { nothingGiven } from "./toml-given.ts";
-import { type RuleContext, ruleOf } from "./toml-rule.ts";
+import { gateOf } from "./toml-gate.ts";
+import { ruleOf } from "./toml-rule.ts";
 import type { TomlFile, TomlSettings } from "./toml-schema.ts";
 import { defaultsOf, settingsFrom } from "./toml-settings.ts";
-import { TomlTable } from "./toml-table.ts";
+import { type TomlContext, TomlTable } from "./toml-table.ts";
 import { syntaxMessage } from "./toml-syntax.ts";
 
 /** @throws {ConfigError} with everything that is wrong in it */
@@ -31,13 +33,24 @@ export function parseToml(source: Source): Parsed {
   const table = new TomlTable(context, ["facron"]);
   const defaults = defaultsOf(facron, table, source.defaults ?? nothingGiven);
   const settings = settingsFrom(facron, table);
-  const { actionKeyNames } = loadSchema();
-  const rules = rulesOf(values, sound, source, { ...context, defaults, actionKeyNames });
+  const { ruleSchema, actionKeyNames, gateSchema, askKeyNames } = loadSchema();
+  const within = { ...context, defaults };
+  const given = { values, source, context };
+  const rules = tablesOf(
+    "rule",
+    { ...given, sound: sound?.rule, schema: ruleSchema },
+    (table, at) => ruleOf(table, at, { ...within, actionKeyNames }),
+  );
+  const gates = tablesOf(
+    "gate",
+    { ...given, sound: sound?.gate, schema: gateSchema },
+    (table, at) => gateOf(table, at, { ...within, askKeyNames }),
+  );
   findings.throwErrors();
   const includes = (facron.include ?? []).map((pattern, at) => {
     return { pattern, span: table.span("include", at) ?? table.head };
   });
-  return { rules, includes, settings, defaults };
+  return { rules, gates, includes, settings, defaults };
 }
 
 /** What the text says, in any form; undefined if it is no TOML. */
@@ -81,9 +94,11 @@ function isStartOfText(bytes: Uint8Array): boolean {
   }
 }
 
+type Schema = typeof import("./toml-schema.ts") & typeof import("./toml-gate-schema.ts");
+
 /** zod takes milliseconds to load, which a table need not wait for. */
-function loadSchema(): typeof import("./toml-schema.ts") {
-  return require("./toml-schema.ts");
+function loadSchema(): Schema {
+  return { ...require("./toml-schema.ts"), ...require("./toml-gate-schema.ts") };
 }
 
 function loadFaults(): typeof import("./toml-faults.ts") {
@@ -106,27 +121,33 @@ function settingsOf(values: unknown, sound: TomlFile | null): TomlSettings {
   return loadSchema().settingsSchema.safeParse(facron).data ?? {};
 }
 
-/** A rule that has the right form is read although another has not: all errors are said at once. */
-function rulesOf(
-  values: unknown,
-  sound: TomlFile | null,
-  { file }: Source,
-  context: RuleContext,
-): PlacedRule[] {
-  const { rule } = values as { readonly rule?: unknown };
-  if (!Array.isArray(rule)) return [];
-  const { ruleSchema } = loadSchema();
+interface Tables<Given> {
+  /** All that the file says. */
+  readonly values: unknown;
+  /** They, where the whole file has the right form. */
+  readonly sound: readonly Given[] | undefined;
+  readonly source: Source;
+  readonly schema: z.ZodType<Given>;
+  readonly context: TomlContext;
+}
+
+/** One that has the right form is read although another has not: all errors are said at once. */
+function tablesOf<Given, Placed>(
+  key: "rule" | "gate",
+  { values, sound, source, schema, context }: Tables<Given>,
+  read: (given: Given, at: { index: number; name: string }) => Placed | null,
+): Placed[] {
+  const tables = (values as Readonly<Record<string, unknown>>)[key];
+  if (!Array.isArray(tables)) return [];
   const lineOf = lineCounter(context.text);
-  const rules: PlacedRule[] = [];
-  for (const [index, given] of rule.entries()) {
-    const data = sound?.rule?.[index] ?? ruleSchema.safeParse(given).data;
-    if (data === undefined) continue;
-    const head = context.places.value(["rule", index]) ?? { from: 0, length: 1 };
-    const name = `${basename(file).toWellFormed()}:${lineOf(head.from)}`;
-    const placed = ruleOf(data, { index, name }, context);
-    if (placed !== null) rules.push(placed);
-  }
-  return rules;
+  return tables.flatMap((given, index) => {
+    const data = sound?.[index] ?? schema.safeParse(given).data;
+    if (data === undefined) return [];
+    const head = context.places.value([key, index]) ?? { from: 0, length: 1 };
+    const name = `${basename(source.file).toWellFormed()}:${lineOf(head.from)}`;
+    const placed = read(data, { index, name });
+    return placed === null ? [] : [placed];
+  });
 }
 
 /** Lines from 1; cheap for places that come in the order of the text. */

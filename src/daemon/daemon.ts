@@ -1,85 +1,26 @@
 /** THE MAIN PATH of the main thread: load, watch, run commands, reload, and come to a clean end. */
 import { forgetAccounts, uidOf } from "../action/account.ts";
-import { Runner } from "../action/runner.ts";
 import { prepareForCommands } from "../action/limits.ts";
-import { OutputLog } from "../action/output-log.ts";
-import { spawnCommand, type Start } from "../action/spawn.ts";
-import type { Started } from "../action/started.ts";
-import type { Ending } from "../action/ending.ts";
-import { cgroupTroubles } from "./cgroup-troubles.ts";
 import { dependedNames } from "../config/depends.ts";
-import { ConfigError, type ConfigProblem, formatProblem } from "../errors.ts";
+import { ConfigError, formatProblem } from "../errors.ts";
 import type { Log } from "../log.ts";
 import { type FromReader, type Plan, planOf, type WatchReport } from "../reader/plan.ts";
 import type { Rule } from "../rule/rule.ts";
+import { cgroupTroubles } from "./cgroup-troubles.ts";
+import { Commands } from "./commands.ts";
 import { Durable, type JournalSource } from "./durable.ts";
+import { Gates } from "./gates.ts";
 import { HangWatch } from "./hang-watch.ts";
-import { unknownActors } from "./unknown-actors.ts";
-import { ConnectorEvents } from "./process-events.ts";
-import { Progress, type ShowStatus } from "./progress.ts";
+import { type DaemonEnd, type DaemonOptions, defaultMaxRunning, type Loaded } from "./options.ts";
+import { preparation } from "./preparation.ts";
+import { Progress } from "./progress.ts";
+import { ReadUpDesk } from "./read-up.ts";
 import { ReaderThread } from "./reader-thread.ts";
-import { Status } from "./status.ts";
-import type { Signals, StopSignal } from "./signals.ts";
 import { watchReportText } from "./report.ts";
-
-/** What a configuration file, or a command line, comes to. */
-export interface Loaded {
-  readonly rules: readonly Rule[];
-  readonly warnings: readonly ConfigProblem[];
-  /** What they came from. */
-  readonly files?: readonly { readonly file: string }[];
-  readonly settings?: {
-    readonly maxRunning?: number;
-    readonly runtimeDir?: string;
-    readonly stateDir?: string;
-  };
-  /** Absolute paths and patterns; when one of them changes, the rules may. */
-  readonly dependsOn?: readonly string[];
-  /** Errors of files without which the others go on. */
-  readonly leftOut?: readonly ConfigProblem[];
-}
-
-/** Commands at once, unless it is said otherwise: enough to be busy, too few to drown a server. */
-export const defaultMaxRunning = 16;
-
-export interface DaemonOptions {
-  /** Called at the start and at each reload. @throws {ConfigError} */
-  readonly load: () => Loaded;
-  /** One path that cannot be watched ends the program: for `watch`, whose user stands beside it. */
-  readonly everyPathMustWork: boolean;
-  /** What the command line says; null: what the configuration says. */
-  readonly maxRunning: number | null;
-  /** Everything but the commands, which are only logged. */
-  readonly dryRun?: boolean;
-  /** Reload when a file of the configuration changes. */
-  readonly watchesConfiguration?: boolean;
-  readonly version: string;
-  /** How facron starts itself. */
-  readonly self: readonly string[];
-  readonly log: Log;
-  /** Absent: nobody sits at a terminal. */
-  readonly showStatus?: ShowStatus;
-  /** Where relative programs start; a daemon's own working directory is "/". */
-  readonly cwd: string;
-  readonly readerUrl: URL;
-  /** Absent: no rule can be durable. */
-  readonly journal?: JournalSource;
-  /** The output thread's file. */
-  readonly outputUrl: URL;
-  readonly signals: Signals;
-  /** Every watch is set. */
-  readonly onReady: () => void;
-}
-
-/** How the daemon ended. */
-export interface DaemonEnd {
-  /** False: something failed while it ran. */
-  readonly isClean: boolean;
-  /** A signal that has to be raised again, so that the shell sees what ended us. */
-  readonly signal: "SIGINT" | null;
-}
-
-const stderrFd = 2;
+import type { StopSignal } from "./signals.ts";
+import { Status } from "./status.ts";
+import { unknownActors } from "./unknown-actors.ts";
+import { within } from "./within.ts";
 
 /** From SIGTERM on: commands may end by themselves for so long, and slow readers may read. */
 const graceMs = 10_000;
@@ -93,6 +34,9 @@ const configurationRestMs = 100;
 /** From SIGTERM to a command until SIGKILL. */
 const killAfterMs = 5_000;
 
+/** The gates are off, most often within milliseconds; if not, the end of facron ends them. */
+const gatesCloseMs = 1_000;
+
 /** @throws {ConfigError} if the configuration cannot be used at the start */
 export function runDaemon(options: DaemonOptions): Promise<DaemonEnd> {
   const daemon = new Daemon(options);
@@ -104,9 +48,9 @@ class Daemon {
   readonly #options: DaemonOptions;
   readonly #log: Log;
   readonly #end = Promise.withResolvers<DaemonEnd>();
-  readonly #runner: Runner;
+  readonly #commands: Commands;
   readonly #durable: Durable | null;
-  readonly #outputLog: OutputLog;
+  readonly #gates: Gates;
   #reader: ReaderThread | null = null;
   #hangWatch: HangWatch | null = null;
   #progress: Progress | null = null;
@@ -116,8 +60,10 @@ class Daemon {
   readonly #rulesByGeneration = new Map<number, readonly Rule[]>();
   #dependsOn: readonly string[] = [];
   #restTimer: Timer | undefined;
-  readonly #readUps: ((seq: number) => void)[] = [];
-  #allIsRead = false;
+  /** In a stop everything is read anyway. */
+  readonly #reads = new ReadUpDesk(() => {
+    if (!this.#isStopping) this.#reader!.send({ kind: "read-up" });
+  });
   #startedSinceCollected = 0;
   #isReady = false;
   #isReloading = false;
@@ -130,36 +76,9 @@ class Daemon {
   constructor(options: DaemonOptions) {
     this.#options = options;
     this.#log = options.log;
-    const { log } = options;
-    this.#outputLog = new OutputLog({
-      url: options.outputUrl,
-      log,
-      onDeath: (reason) =>
-        this.#fail(`The output thread died, commands would wait for it for ever: ${reason}`),
-    });
-    this.#runner = new Runner({
-      maxRunning: options.maxRunning ?? defaultMaxRunning,
-      log,
-      dryRun: options.dryRun === true,
-      spawn: (start, onExit) => this.#spawn(start, onExit),
-      readUp: (then) => this.#readUp(then),
-      loops: {
-        events: new ConnectorEvents({
-          reader: { commandsAct: (...act) => this.#reader?.commandsAct(...act) },
-          log,
-        }),
-        members: () => this.#reader?.familyMembers ?? 0,
-      },
-      onStarted: (count) => this.#madeRoom(count),
-      onFull: (isFull) => this.#reader?.holdBack(isFull),
-      tickets: () => this.#durable?.tickets ?? null,
-    });
+    this.#commands = this.#makeCommands(options);
+    this.#gates = this.#makeGates();
     this.#durable = options.journal === undefined ? null : this.#durableRules(options.journal);
-  }
-
-  #spawn(start: Start, onExit: (ending: Ending) => void): Started {
-    const { cwd, self } = this.#options;
-    return spawnCommand(start, { cwd, self, stderrFd, outputLog: this.#outputLog, onExit });
   }
 
   get end(): Promise<DaemonEnd> {
@@ -174,6 +93,7 @@ class Daemon {
       onDeath: (reason) =>
         this.#fail(`The reader thread died, nothing is watched any more: ${reason}`),
     });
+    this.#commands.processEvents.add(this.#reader);
     this.#hangWatch = new HangWatch(this.#reader.lookout, this.#log);
     this.#status = this.#makeStatus(this.#reader);
     void this.#end.promise.then(() => this.#status?.close());
@@ -189,15 +109,51 @@ class Daemon {
     });
   }
 
+  #makeCommands({
+    log,
+    cwd,
+    self,
+    outputUrl,
+    maxRunning,
+    dryRun = false,
+  }: DaemonOptions): Commands {
+    return new Commands({
+      ...{ log, cwd, self, outputUrl, dryRun, maxRunning: maxRunning ?? defaultMaxRunning },
+      readUp: (then) => this.#reads.readUp(then),
+      members: () => this.#reader?.familyMembers ?? 0,
+      onStarted: (count) => this.#madeRoom(count),
+      onFull: (isFull) => this.#reader?.holdBack(isFull),
+      tickets: () => this.#durable?.tickets ?? null,
+      onDeath: (reason) =>
+        this.#fail(`The output thread died, commands would wait for it for ever: ${reason}`),
+    });
+  }
+
   #makeStatus(reader: ReaderThread): Status {
     const { version, cwd, everyPathMustWork } = this.#options;
     return new Status({
       ...{ version, cwd, log: this.#log },
       reader: { ask: () => reader.send({ kind: "count" }), lookout: reader.lookout },
-      runner: () => this.#runner.status(),
-      output: () => this.#outputLog.commands,
+      runner: () => this.#commands.runner.status(),
+      output: () => this.#commands.outputLog.commands,
+      journal: async () => (await this.#durable?.status()) ?? null,
+      gates: () => this.#gates.status(),
       state: () => (this.#isStopping ? "ending" : this.#isReady ? "running" : "starting"),
       saysWhyNot: !everyPathMustWork, // whoever types `watch` stands beside it
+    });
+  }
+
+  #makeGates(): Gates {
+    const { log, gateUrl: url, self, dryRun = false } = this.#options;
+    return new Gates({
+      ...{ url, self, log, dryRun, uidOf },
+      asker: this.#commands.asker,
+      processEvents: this.#commands.processEvents,
+      families: this.#commands.families,
+      writeLines: (lines) => this.#reader!.send({ kind: "lines", lines }),
+      onGuard: (pid) => void (this.#reader!.guardPid = pid),
+      onDeath: (reason) =>
+        this.#fail(`The gate thread died, nothing is held back any more: ${reason}`),
     });
   }
 
@@ -205,7 +161,7 @@ class Daemon {
     return new Durable({
       source,
       log: this.#log,
-      run: (rules, buffer, count) => this.#runner.enqueue(rules, buffer, count),
+      run: (rules, buffer, count) => this.#commands.runner.enqueue(rules, buffer, count),
       onMore: (count) => this.#reader!.tookRoom(count),
       onFewer: (count) => this.#madeRoom(count),
       onDeath: (reason) => this.#fail(`The journal thread died: ${reason}`),
@@ -225,7 +181,7 @@ class Daemon {
       case "triggers": {
         const rules = this.#rulesByGeneration.get(message.generation)!;
         if (this.#durable !== null) return this.#durable.take(rules, message.buffer, message.count);
-        return this.#runner.enqueue(rules, message.buffer, message.count);
+        return this.#commands.runner.enqueue(rules, message.buffer, message.count);
       }
       case "read-until":
         return this.#durable?.allIsReadUntil(message.microseconds);
@@ -234,7 +190,9 @@ class Daemon {
       case "configuration-changed":
         return this.#reloadSoon();
       case "read":
-        return this.#readUps.shift()?.(message.seq);
+        return this.#reads.answered(message.seq);
+      case "wrote":
+        return this.#gates.wrote(message.bytes);
       case "counted":
         return this.#status!.reader.take(message.status);
       case "planned":
@@ -242,12 +200,12 @@ class Daemon {
       case "cannot-watch":
         return this.#fail(message.text);
       case "all-read":
-        this.#answerReadUps();
+        this.#endReading();
         return this.#letCommandsEnd();
       case "stdout-gone":
         this.#log.info("Nobody reads stdout any more: ending");
         this.#isStopping = true;
-        this.#answerReadUps();
+        this.#endReading();
         this.#letCommandsEnd();
         return this.#finishAfterCommands();
       case "drained":
@@ -258,18 +216,10 @@ class Daemon {
     }
   }
 
-  /** Answers come in the order of the questions. In a stop everything is read anyway. */
-  #readUp(then: (seq: number) => void): void {
-    if (this.#allIsRead) return then(Infinity);
-    this.#readUps.push(then);
-    if (!this.#isStopping) this.#reader!.send({ kind: "read-up" });
-  }
-
   /** The reader answers no more. */
-  #answerReadUps(): void {
-    this.#allIsRead = true;
+  #endReading(): void {
     this.#status!.reader.end();
-    for (const then of this.#readUps.splice(0)) then(Infinity);
+    this.#reads.end();
   }
 
   /** After a burst its memory goes back to the system: an idle daemon allocates nothing and so collects nothing. */
@@ -287,34 +237,32 @@ class Daemon {
     for (const problem of leftOut) this.#log.error(formatProblem(problem));
     this.#watchConfiguration(dependsOn);
     const { maxRunning = defaultMaxRunning } = settings ?? {};
-    this.#runner.allow(this.#options.maxRunning ?? maxRunning, rules);
+    this.#commands.runner.allow(this.#options.maxRunning ?? maxRunning, rules);
     for (const warning of warnings) this.#log.warn(formatProblem(warning));
     forgetAccounts();
     for (const warning of unknownActors(rules)) this.#log.warn(warning);
     for (const trouble of cgroupTroubles(rules)) this.#log.error(trouble);
     this.#generation++;
     this.#rulesByGeneration.set(this.#generation, rules);
-    const { everyPathMustWork } = this.#options;
-    const plan = planOf(rules, { generation: this.#generation, everyPathMustWork, uidOf });
-    const durable = this.#durable?.isNeededFor(rules) === true ? this.#durable : null;
-    if (durable === null) return this.#sendPlan(plan);
-    durable.follow(rules, settings?.stateDir).then(
-      (catchUp) => this.#sendPlan({ ...plan, tellsReadUntil: true, ...(catchUp && { catchUp }) }),
-      (error: Error) => this.#withoutJournal(plan, error),
+    const { everyPathMustWork, gateLog = null } = this.#options;
+    const planOptions = { generation: this.#generation, everyPathMustWork, uidOf };
+    const prepared = preparation(loaded, planOptions, {
+      durable: this.#durable,
+      ...{ gates: this.#gates, gateLog },
+      doWithout: this.#isReady ? (text) => this.#log.error(text) : null,
+    });
+    if (prepared === null) return this.#sendPlan(planOf(rules, planOptions));
+    prepared.then(
+      (plan) => this.#sendPlan(plan),
+      (error: Error) => this.#fail(error.message),
     );
   }
 
   #sendPlan(plan: Plan): void {
     if (this.#isStopping) return;
     this.#hangWatch!.start();
-    this.#reader!.send({ kind: "plan", plan });
-  }
-
-  /** What cannot be begun is not begun; what is under way goes on. */
-  #withoutJournal(plan: Plan, { message }: Error): void {
-    if (!this.#isReady) return this.#fail(message);
-    this.#log.error(`${message}; until then no rule is durable`);
-    this.#sendPlan(plan);
+    const port = plan.gates?.rootsPort;
+    this.#reader!.send({ kind: "plan", plan }, port === undefined ? [] : [port]);
   }
 
   /** The reader follows the plan; it sends no more triggers of older ones. */
@@ -323,9 +271,11 @@ class Daemon {
       if (older < generation) this.#rulesByGeneration.delete(older);
     }
     if (report.polled.paths === 0) this.#hangWatch!.stop();
+    this.#gates.inForce(generation);
     this.#progress?.stop();
     this.#progress = null;
-    const watched = report.watched.inotify + report.watched.fanotify + report.polled.paths;
+    const watched =
+      report.watched.inotify + report.watched.fanotify + report.polled.paths + report.gated.paths;
     if (!this.#isReady && watched === 0 && report.failed > 0 && report.waiting === 0) {
       return this.#fail("None of the configured paths can be watched");
     }
@@ -377,22 +327,27 @@ class Daemon {
     this.#stopSignal = signal;
     if (this.#isStopping) {
       this.#endIfHanging();
-      return this.#runner.hurry();
+      return this.#commands.hurry();
     }
     this.#isStopping = true;
     this.#stoppedAt = performance.now();
     this.#log.info(`${signal}: reading what is queued, then ending`);
+    // Gates first: their last lines are to be written out.
+    void within(gatesCloseMs, this.#gates.close()).then(() => this.#drain());
+    setTimeout(() => setInterval(() => this.#endIfHanging(), 1_000).unref(), graceMs).unref();
+  }
+
+  #drain(): void {
     this.#reader!.send({ kind: "drain", flushMs: graceMs });
     this.#hangWatch!.start();
-    setTimeout(() => setInterval(() => this.#endIfHanging(), 1_000).unref(), graceMs).unref();
   }
 
   /** The reader cannot be asked for what has happened, and would never say that it is done. */
   #endIfHanging(): void {
     const hanging = this.#hangWatch!.hanging;
-    if (this.#allIsRead || hanging === null) return;
+    if (this.#reads.isOver || hanging === null) return;
     this.#log.warn(`Ending without a last look: waiting for ${hanging} in vain`);
-    this.#answerReadUps();
+    this.#endReading();
     this.#letCommandsEnd();
     this.#finishAfterCommands();
   }
@@ -404,13 +359,13 @@ class Daemon {
 
   async #endCommands(graceLeftMs: number): Promise<void> {
     await within(graceLeftMs, this.#durable?.stored());
-    await this.#runner.stop({ graceMs: graceLeftMs, killAfterMs });
+    await this.#commands.stop({ graceMs: graceLeftMs, killAfterMs });
     await within(killAfterMs, this.#durable?.close());
   }
 
   #finishAfterCommands(): void {
     void this.#commandsEnded?.then(async () => {
-      await this.#outputLog.drain();
+      await this.#commands.outputLog.drain();
       const signal = this.#stopSignal === "SIGINT" ? "SIGINT" : null;
       this.#end.resolve({ isClean: true, signal });
     });
@@ -420,13 +375,4 @@ class Daemon {
     this.#log.error(text);
     this.#end.resolve({ isClean: false, signal: null });
   }
-}
-
-/** Wait for it, but no longer: a disk may not answer. */
-async function within(milliseconds: number, promise: Promise<void> | undefined): Promise<void> {
-  if (promise === undefined) return;
-  const { promise: over, resolve } = Promise.withResolvers<void>();
-  const timer = setTimeout(resolve, milliseconds);
-  await Promise.race([promise, over]);
-  clearTimeout(timer);
 }

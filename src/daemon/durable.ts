@@ -1,11 +1,13 @@
 /** Triggers of durable rules go through the journal, and come back when they are on the disk. */
 import { defaultStateDir } from "../config/source.ts";
 import { Journal } from "../journal/journal.ts";
-import type { CatchUpWish } from "../journal/messages.ts";
+import type { CatchUpWish, JournalCounts } from "../journal/messages.ts";
 import { placeOf } from "../journal/place.ts";
 import { type Log, quoted } from "../log.ts";
 import { triggersByRule } from "../reader/trigger.ts";
 import { eventBits } from "../event.ts";
+import { Question } from "./question.ts";
+import type { JournalInStatus } from "./status-document.ts";
 import { eventsOf, type Rule } from "../rule/rule.ts";
 
 /** What a look at the files finds again: see `watch/recovery.ts`. */
@@ -41,6 +43,9 @@ export class Durable {
   /** Triggers that the journal has not given back. */
   #pending = 0;
   #whenStored: (() => void)[] = [];
+  readonly #question = new Question(() => this.#journal!.count());
+  #counts: JournalCounts | null = null;
+  #isClosing = false;
 
   constructor(options: DurableOptions) {
     this.#options = options;
@@ -79,6 +84,10 @@ export class Durable {
       place: placeOf(stateDir, source.configuration),
       log,
       onDeath,
+      onCounted: (counts) => {
+        this.#counts = counts;
+        this.#question.answered();
+      },
       onStored: ({ rules, buffer, count, skipped, isFromBefore }) => {
         if (isFromBefore) this.#options.onMore(count);
         else this.#pending -= count + skipped;
@@ -125,7 +134,16 @@ export class Durable {
     return this.#journal;
   }
 
+  /** Takes half a second at most. Null: there is no journal. */
+  async status(): Promise<JournalInStatus | null> {
+    if (this.#journal === null) return null;
+    const isAnswered = !this.#isClosing && (await this.#question.isAnswered());
+    const counts = isAnswered ? this.#counts : null;
+    return { file: this.#journal.file, ...(counts ?? { kept: null, running: null, dead: null }) };
+  }
+
   async close(): Promise<void> {
+    this.#isClosing = true;
     await this.#journal?.close();
   }
 }

@@ -2,10 +2,8 @@
 import { lossyText } from "../../ffi/bytes.ts";
 import type { Lookout } from "../reader/lookout.ts";
 import type { ReaderStatus, WatchReport } from "../reader/plan.ts";
+import { Question } from "./question.ts";
 import type { BackendInStatus, ReaderInStatus } from "./status-document.ts";
-
-/** It answers between two reads, or two slices of a walk. */
-const deadlineMs = 500;
 
 export interface ReaderAnswersOptions {
   /** Send the question. */
@@ -15,48 +13,38 @@ export interface ReaderAnswersOptions {
 
 export class ReaderAnswers {
   readonly #options: ReaderAnswersOptions;
+  /** It answers between two reads, or two slices of a walk. */
+  readonly #question: Question;
   #last: { readonly status: ReaderStatus; readonly at: Date } | null = null;
-  /** Who waits; the question is on its way as long as there is an answer to come. */
-  #asked: PromiseWithResolvers<void> | null = null;
   #isOver = false;
 
   constructor(options: ReaderAnswersOptions) {
     this.#options = options;
+    this.#question = new Question(options.ask);
   }
 
   take(status: ReaderStatus): void {
     this.#last = { status, at: new Date() };
-    this.#asked?.resolve();
-    this.#asked = null;
+    this.#question.answered();
   }
 
   /** It answers no more. */
   end(): void {
     this.#isOver = true;
-    this.#asked?.resolve();
+    this.#question.end();
+  }
+
+  /** How often rules without a command were met, by their names, when it answered last. */
+  get tallies(): ReadonlyMap<string, number> {
+    return new Map(this.#last?.status.tallies);
   }
 
   /** Takes half a second at most. */
   async now(): Promise<ReaderInStatus> {
     if (this.#isOver) return this.#inStatus("ended");
-    if (!(await this.#isAnswered())) return this.#inStatus("no answer");
+    if (!(await this.#question.isAnswered())) return this.#inStatus("no answer");
     if (this.#isOver) return this.#inStatus("ended");
     return this.#inStatus(this.#last!.status.isHeldBack ? "held back" : "reading");
-  }
-
-  /** A question without an answer is not asked again. */
-  #isAnswered(): Promise<boolean> {
-    if (this.#asked === null) {
-      this.#asked = Promise.withResolvers();
-      this.#options.ask();
-    }
-    const { promise, resolve } = Promise.withResolvers<boolean>();
-    const timer = setTimeout(() => resolve(false), deadlineMs);
-    void this.#asked.promise.then(() => {
-      clearTimeout(timer);
-      resolve(true);
-    });
-    return promise;
   }
 
   #inStatus(state: ReaderInStatus["state"]): ReaderInStatus {

@@ -1,6 +1,7 @@
 /** The reader thread, seen from the main thread: started, told, woken, and never allowed to die alone. */
 import { MessageChannel, type MessagePort, Worker, type WorkerOptions } from "node:worker_threads";
 import { openEventfd, signalEventfd } from "../../ffi/eventfd.ts";
+import { sayCommandsAct } from "../family/cells.ts";
 import { Lookout, sharedBytes } from "../reader/lookout.ts";
 import {
   type FromReader,
@@ -67,8 +68,9 @@ export class ReaderThread {
     this.#worker.on("exit", (code) => died(`it ended with code ${code}`));
   }
 
-  send(message: ToReader): void {
-    this.#port.postMessage(message);
+  /** @param transfer ports in it, which are the reader's from now on */
+  send(message: ToReader, transfer: MessagePort[] = []): void {
+    this.#port.postMessage(message, transfer);
     signalEventfd(this.#wakeFd.number);
   }
 
@@ -83,9 +85,13 @@ export class ReaderThread {
    * @param fd of the socket that tells of their processes; null: there is none
    */
   commandsAct(act: boolean, fd: number | null): void {
-    Atomics.store(this.#counters, sharedCounters.processEventsFd, fd === null ? 0 : fd + 1);
-    Atomics.store(this.#counters, sharedCounters.commandsAct, act ? 1 : 0);
+    sayCommandsAct(this.#counters, sharedCounters, { act, fd });
     if (act) signalEventfd(this.#wakeFd.number); // to wait no longer than the socket holds
+  }
+
+  /** The guard of the gates is no command; 0: there is none. */
+  set guardPid(pid: number) {
+    Atomics.store(this.#counters, sharedCounters.guardPid, pid);
   }
 
   /** Processes of commands that run, as of the last answer to "read-up". */

@@ -4,7 +4,7 @@ import type { BackendName } from "../rule/rule.ts";
 
 /** "watching 3 paths for 4 rules: fanotify 2 (15 marks), inotify 1 (1 mark)" */
 export function watchReportText(report: WatchReport): string {
-  const { rules, watched, polled, marks, unwatched, waiting } = report;
+  const { rules, watched, polled, marks, unwatched, waiting, gated } = report;
   const paths = watched.fanotify + watched.inotify + polled.paths;
   const backends = (["fanotify", "inotify"] as const satisfies BackendName[])
     .filter((name) => watched[name] + marks[name] > 0)
@@ -19,7 +19,11 @@ export function watchReportText(report: WatchReport): string {
   const how = backends.length === 0 ? "" : `: ${backends.join(", ")}`;
   const missing = unwatched === 0 ? "" : `, ${unwatched} not watched`;
   const rest = waiting === 0 ? "" : `, waiting for ${counted(waiting, "path")}`;
-  return `watching ${counted(paths, "path")} for ${counted(rules, "rule")}${how}${missing}${rest}`;
+  const gates =
+    gated.paths === 0
+      ? ""
+      : `, gates on ${counted(gated.paths, "path")} (${counted(gated.marks, "mark")})`;
+  return `watching ${counted(paths, "path")} for ${counted(rules, "rule")}${how}${gates}${missing}${rest}`;
 }
 
 /** "1 path", "2 entries" */

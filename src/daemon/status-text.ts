@@ -3,6 +3,8 @@ import { printable, quoted } from "../log.ts";
 import { counted } from "./report.ts";
 import type {
   BackendInStatus,
+  GateInStatus,
+  GatesInStatus,
   ReaderInStatus,
   RuleInStatus,
   StatusDocument,
@@ -10,17 +12,30 @@ import type {
 
 /** For the log: one line for facron, one for what it watches, one for each rule. */
 export function summaryOf(document: StatusDocument): string[] {
-  const { facron, pid, since, rules, reader } = document;
+  const { facron, pid, since, rules, reader, gates } = document;
   return [
     `status: facron ${facron}, pid ${pid}, since ${since}: ${commandsText(document)}`,
+    ...journalLines(document).map((line) => `status: ${line}`),
     ...readerLines(reader).map((line) => `status: ${line}`),
     ...rules.map((rule) => `status: rule ${quoted(rule.name)}: ${ruleText(rule)}`),
+    ...gatesLines(gates).map((line) => `status: ${line}`),
+    ...(gates?.list ?? []).map((gate) => `status: gate ${quoted(gate.name)}: ${gateText(gate)}`),
   ];
 }
 
 /** "3 of 16 commands running, 12 events queued" */
 export function commandsText({ running, max_running: max, queued }: StatusDocument): string {
   return `${running} of ${max} commands running, ${counted(queued, "event")} queued`;
+}
+
+/** "journal: 12 events kept, 3 of them running, 4 given up"; none if there is no journal. */
+export function journalLines({ journal }: StatusDocument): string[] {
+  if (journal === null) return [];
+  const { kept, running, dead } = journal;
+  if (kept === null) return [`the journal ${quoted(journal.file)} does not answer`];
+  const runs = running === 0 ? "" : `, ${running} of them running`;
+  const died = dead === 0 ? "" : `, ${dead} given up`;
+  return [`journal: ${counted(kept, "event")} kept${runs}${died}`];
 }
 
 /** What does not need to be said is left out. */
@@ -59,8 +74,44 @@ function troubleOf({ state, waits_for: path, as_of: time }: ReaderInStatus): str
   }
 }
 
+/** What does not need to be said is left out. */
+export function gatesLines(gates: GatesInStatus | null): string[] {
+  if (gates === null) return [];
+  const { state, as_of: time, passed_over: passed } = gates;
+  const known = time === null ? "" : `; what follows of gates is of ${time}`;
+  return [
+    ...(state === "deciding" ? [] : [`the gate thread does not answer${known}`]),
+    ...(passed === 0 ? [] : [`the guard allowed ${counted(passed, "question")} in its place`]),
+  ];
+}
+
+function gateText(gate: GateInStatus): string {
+  const counts = [
+    `${gate.allowed} allowed`,
+    `${gate.denied} denied`,
+    ...rareGateCounts
+      .filter((key) => gate[key] > 0)
+      .map((key) => `${gate[key]} ${gateCountText(key)}`),
+  ];
+  const { ran_ms: ran, runs } = gate;
+  const runsText = runs === 0 ? "" : `, ${counted(runs, "run")}`;
+  return `${counts.join(", ")}${runsText}${ran.p50 === null ? "" : `; ran ${percentilesText(ran)}`}`;
+}
+
+/** What is almost always 0, or for gates that ask only. */
+export const rareGateCounts = [
+  "cached",
+  "waiting",
+  "timed_out",
+  "failed",
+] as const satisfies (keyof GateInStatus)[];
+
+export function gateCountText(key: (typeof rareGateCounts)[number]): string {
+  return key === "cached" ? "from cache" : key.replace("_", " ");
+}
+
 function ruleText(rule: RuleInStatus): string {
-  if (!rule.runs_command) return "no command";
+  if (!rule.runs_command) return `${counted(rule.events, "event")}, no command`;
   const { last, waited_ms: waited, ran_ms: ran } = rule;
   const counts = [
     counted(rule.events, "event"),

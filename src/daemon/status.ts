@@ -5,10 +5,11 @@ import { RuleStats } from "../action/rule-stats.ts";
 import { type RuleRunsStatus, ruleRunsStatus, type RunnerStatus } from "../action/runner-status.ts";
 import { type Log, quoted } from "../log.ts";
 import type { Rule } from "../rule/rule.ts";
+import { gatesInStatus, type GatesStatus } from "./gates-status.ts";
 import { ReaderAnswers, type ReaderAnswersOptions } from "./reader-status.ts";
 import { runtimeDirectory, socketOf, socketsIn } from "./runtime-directory.ts";
 import { removeDeadSockets } from "./status-client.ts";
-import type { RuleInStatus, StatusDocument } from "./status-document.ts";
+import type { JournalInStatus, RuleInStatus, StatusDocument } from "./status-document.ts";
 import { StatusSocket } from "./status-socket.ts";
 import { summaryOf } from "./status-text.ts";
 
@@ -21,6 +22,9 @@ export interface StatusOptions {
   readonly runner: () => RunnerStatus;
   /** Commands from which the output thread reads; null: there is no such thread. */
   readonly output: () => number | null;
+  readonly journal: () => Promise<JournalInStatus | null>;
+  /** Null: there are none. */
+  readonly gates: () => Promise<GatesStatus | null>;
   readonly state: () => StatusDocument["state"];
   /** Whether a socket that can't be made is told. */
   readonly saysWhyNot: boolean;
@@ -65,10 +69,14 @@ export class Status {
     for (const line of summaryOf(await this.document())) this.#options.log.info(line);
   }
 
-  /** Takes half a second at most, however long the reader takes. */
+  /** Takes half a second at most, however long the threads take. */
   async document(): Promise<StatusDocument> {
-    const reader = await this.reader.now();
     const { version, runner, output, state } = this.#options;
+    const [reader, journal, gates] = await Promise.all([
+      this.reader.now(),
+      this.#options.journal(),
+      this.#options.gates(),
+    ]);
     const { rules, running, maxRunning, queued } = runner();
     const commands = output();
     const inStatus = this.#rulesWith(rules);
@@ -76,7 +84,9 @@ export class Status {
       ...{ v: 1, facron: version, pid: process.pid, state: state() },
       ...{ since: this.#since.toISOString(), configuration: [...this.#files] },
       ...{ running, max_running: maxRunning, queued, total: totalOf(inStatus) },
-      ...{ rules: inStatus, reader, output: commands === null ? null : { commands } },
+      ...{ rules: inStatus, reader, journal },
+      output: commands === null ? null : { commands },
+      gates: gates === null ? null : gatesInStatus(gates),
     };
   }
 
@@ -84,9 +94,12 @@ export class Status {
   #rulesWith(runs: RunnerStatus["rules"]): RuleInStatus[] {
     const names = new Set(this.#rules.map(({ name }) => name));
     const removed = [...runs].filter(([name]) => !names.has(name));
+    const { tallies } = this.reader;
+    const countsOf = (name: string): RuleRunsStatus =>
+      runs.get(name) ?? { ...nothingYet, events: tallies.get(name) ?? 0 };
     return [
       ...this.#rules.map(({ name, command }) =>
-        inStatus(name, runs.get(name) ?? nothingYet, { runs_command: command !== null }),
+        inStatus(name, countsOf(name), { runs_command: command !== null }),
       ),
       ...removed.map(([name, one]) => inStatus(name, one, { runs_command: true, removed: true })),
     ];

@@ -30,12 +30,25 @@ const pauseMs = 10;
  */
 export function claimJournal(place: JournalPlace): Disposable {
   try {
-    mkdirSync(place.directory, { recursive: true, mode: 0o700 });
+    makeDirectory(place.directory);
     checkDirectory(place.directory);
     return lock(place);
   } catch (error) {
     if (error instanceof JournalError) throw error;
     throw new JournalError(faultText("open", place.file, error));
+  }
+}
+
+function makeDirectory(directory: string): void {
+  try {
+    mkdirSync(directory, { recursive: true, mode: 0o700 });
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code !== "EEXIST" && code !== "ENOTDIR") throw error;
+    const what = code === "EEXIST" ? "it is a file" : "what stands before its name is no directory";
+    throw new JournalError(
+      `Cannot use the state directory ${quoted(directory)}: ${what}; set another state_dir`,
+    );
   }
 }
 

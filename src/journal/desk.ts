@@ -66,6 +66,16 @@ export class QueueDesk implements Disposable {
     });
   }
 
+  /** The names of the rules that have had events, or whose files are looked at after a start. */
+  rules(): Set<string> {
+    return this.#attempt("read", () => {
+      const names = this.#database.query<{ name: string }, []>(
+        "SELECT name FROM rule ORDER BY name",
+      );
+      return new Set(names.all().map(({ name }) => name));
+    });
+  }
+
   /** Dead entries wait again, as if they had just come. @throws {JournalError} */
   retry(ids: readonly number[]): void {
     this.#change(ids, [
@@ -121,23 +131,25 @@ function isThere(file: string): boolean {
 
 function noJournal({ directory, configuration }: JournalPlace): string {
   const whose = configuration.map(quoted).join(" and ");
-  const others = journalsIn(directory);
   const which = `No journal of ${whose} in ${quoted(directory)}`;
-  if (others === null)
-    return `${which}: that directory cannot be read; run this as the user that facron runs as`;
+  const others = journalsIn(directory);
+  if (typeof others === "string") return `${which}: ${others}`;
   if (others.length === 0)
     return `${which}: no rule of it has been durable; name another --config or --state-dir`;
   return `${which}: name the configuration of one of these with --config: ${others.join(", ")}`;
 }
 
-function journalsIn(directory: string): string[] | null {
+/** @returns whose they are, or why that can't be told, with the cure */
+function journalsIn(directory: string): string[] | string {
   try {
     return readdirSync(directory)
       .filter((name) => name.endsWith(journalSuffix))
       .map((name) => configurationOf(join(directory, name)) ?? quoted(name));
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === "ENOENT") return [];
-    return null;
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === "ENOENT") return [];
+    if (code === "ENOTDIR") return "that is no directory; name another --state-dir";
+    return "that directory cannot be read; run this as the user that facron runs as";
   }
 }
 

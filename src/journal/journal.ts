@@ -8,6 +8,7 @@ import type {
   FollowedRule,
   FromJournal,
   GaveUp,
+  JournalCounts,
   JournalThreadData,
   ToJournal,
 } from "./messages.ts";
@@ -32,6 +33,8 @@ export interface JournalOptions<Rules> {
   readonly place: JournalPlace;
   readonly log: Log;
   readonly onStored: (stored: Stored<Rules>) => void;
+  /** The answer to `count`; null: the journal cannot be read, which is logged. */
+  readonly onCounted?: (counts: JournalCounts | null) => void;
   /** The thread ended without having been asked to. */
   readonly onDeath: (reason: string) => void;
 }
@@ -77,6 +80,10 @@ export class Journal<Rules extends object> {
     this.#worker.on("message", (message: FromJournal) => this.#take(message));
     this.#worker.on("error", (error: Error) => this.#died(error.stack ?? error.message));
     this.#worker.on("exit", (code) => this.#died(`it ended with code ${code}`));
+  }
+
+  get file(): string {
+    return this.#options.place.file;
   }
 
   /** Resolves when the journal can be used. @throws {Error} with a sentence for the user if it cannot */
@@ -145,6 +152,11 @@ export class Journal<Rules extends object> {
     return this.#dropped.size > 0 && this.#dropped.delete(ticket);
   }
 
+  /** Ask how many events are in it. */
+  count(): void {
+    this.#send({ kind: "count" });
+  }
+
   /** Write what is left and end the thread: nothing may be called any more. */
   close(): Promise<void> {
     this.#tell();
@@ -207,6 +219,8 @@ export class Journal<Rules extends object> {
         const rules = this.#plans.get(plan)!;
         return onStored({ rules, buffer, count, skipped: 0, isFromBefore: true });
       }
+      case "counted":
+        return this.#options.onCounted?.(message.counts);
       case "followed":
         return this.#followed.shift()!(message.catchUp);
       case "dropped":

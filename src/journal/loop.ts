@@ -12,7 +12,14 @@ import { type Add, Batch } from "./batch.ts";
 import { claimJournal } from "./claim.ts";
 import { changedAt, goneAt } from "./file-times.ts";
 import { faultText, isJournalFault, JournalError } from "./fault.ts";
-import type { CatchUpWish, FollowedRule, FromJournal, RunNews, ToJournal } from "./messages.ts";
+import type {
+  CatchUpWish,
+  FollowedRule,
+  FromJournal,
+  JournalCounts,
+  RunNews,
+  ToJournal,
+} from "./messages.ts";
 import type { JournalPlace } from "./place.ts";
 import { Repeats } from "./repeats.ts";
 import { openJournal } from "./schema.ts";
@@ -141,6 +148,10 @@ export class JournalLoop {
         case "follow":
           this.#commit();
           this.#follow(message.rules, message.plan);
+          break;
+        case "count":
+          this.#commit();
+          this.#count();
           break;
         case "close":
           this.#commit();
@@ -343,6 +354,14 @@ export class JournalLoop {
       if (dropped.length > 0) this.#port.send({ kind: "dropped", tickets: dropped });
       this.#handOver(retried);
     });
+  }
+
+  #count(): void {
+    let counts: JournalCounts | null = null;
+    this.#attempt("read", () => {
+      counts = { ...this.#store.count(), running: this.#running.size };
+    });
+    this.#port.send({ kind: "counted", counts });
   }
 
   #close(): void {

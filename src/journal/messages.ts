@@ -16,6 +16,8 @@ export type ToJournal =
   /** Answered with "stored", in order. Indices in the buffer are those of `plan`. */
   | { readonly kind: "add"; readonly plan: number; readonly buffer: ArrayBuffer }
   | RunNews
+  /** Answered with "counted". */
+  | { readonly kind: "count" }
   /** Write what is left, close the file, answer "closed". */
   | { readonly kind: "close" };
 
@@ -53,6 +55,16 @@ export interface GaveUp {
   readonly attempts: number;
 }
 
+/** Events in the journal. */
+export interface JournalCounts {
+  /** Not done with: they wait, or run. */
+  readonly kept: number;
+  /** Those of them for which a run has been started. */
+  readonly running: number;
+  /** Given up. */
+  readonly dead: number;
+}
+
 export type FromJournal =
   | { readonly kind: "opened" }
   | { readonly kind: "cannot-open"; readonly text: string }
@@ -70,6 +82,8 @@ export type FromJournal =
       readonly buffer: ArrayBuffer;
       readonly count: number;
     }
+  /** Null: it cannot be read, which is said. */
+  | { readonly kind: "counted"; readonly counts: JournalCounts | null }
   | { readonly kind: "followed"; readonly catchUp: CatchUpWish | null }
   /** These tickets are to be run no more. */
   | { readonly kind: "dropped"; readonly tickets: readonly number[] }

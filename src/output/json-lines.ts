@@ -3,6 +3,18 @@ import { latin1, utf8 } from "../../ffi/bytes.ts";
 import type { SyntheticReason } from "../event.ts";
 import { escapedBytesMax, escapeInto, type PathPrefix, wasNotUtf8 } from "./json-text.ts";
 
+/** Lines that another thread has made, but for what each begins with: they are numbered here. */
+export interface OthersLines {
+  /** Each ends with a newline. */
+  readonly bytes: ArrayBuffer;
+  /** Microseconds since 1970. */
+  readonly time: number;
+  /** Lines that were left out before these, as too many were on their way. */
+  readonly lost: number;
+}
+
+const newline = 0x0a;
+
 const lineStart = utf8('{"v":1,"seq":');
 const timeStart = utf8(',"time":"');
 const fromStart = utf8('","from":"');
@@ -137,6 +149,19 @@ export class JsonLines {
     this.#copy(lost);
     this.#finish();
     return this.#seq;
+  }
+
+  /** Append lines that another thread has made. */
+  others({ bytes, time }: OthersLines): void {
+    const made = new Uint8Array(bytes);
+    this.setTime(time);
+    for (let start = 0; start < made.length;) {
+      const end = made.indexOf(newline, start) + 1;
+      this.#reserve(fixedBytesMax + end - start);
+      this.#start();
+      this.#copy(made.subarray(start, end));
+      start = end;
+    }
   }
 
   #start(): void {

@@ -10,7 +10,7 @@ import type { Arrivals, Match } from "../watch/arrivals.ts";
 import { cannotWatch, literalNote } from "../watch/explain.ts";
 import { statusOrNull } from "../watch/own-outputs.ts";
 import { isGone } from "../watch/side-watch.ts";
-import type { Plan, PlannedRule } from "./plan.ts";
+import { claimantsOf, type Plan, type PlannedRule } from "./plan.ts";
 
 /** A rule that names a path. */
 export interface Claim {
@@ -23,6 +23,10 @@ export interface Claim {
   readonly watch: WatchPath;
   /** The path is a directory, and only what has such a name in it is claimed. */
   readonly names: NamePattern | null;
+}
+
+export function isOfGate({ planned }: Claim): boolean {
+  return planned.gate !== undefined;
 }
 
 /** All rules that name one path. */
@@ -85,7 +89,7 @@ export class ClaimFinder {
     this.#stillWaiting = new Set();
     this.#linked.clear();
     const byKey = new Map<string, Claims>();
-    plan.rules.forEach((planned, rule) => {
+    claimantsOf(plan).forEach((planned, rule) => {
       for (const watch of planned.watch) this.#claimAll(byKey, { planned, rule, watch });
     });
     return byKey;
@@ -181,8 +185,8 @@ function keyOf({ path, isGlob = false }: Pick<WatchPath, "path" | "isGlob">): st
   return `${isGlob} ${latin1(path)}`;
 }
 
-function plainPathsOf({ rules }: Plan): Uint8Array[] {
-  return rules.flatMap(({ watch }) =>
+function plainPathsOf(plan: Plan): Uint8Array[] {
+  return claimantsOf(plan).flatMap(({ watch }) =>
     watch.filter(({ isGlob }) => isGlob !== true).map(({ path }) => path),
   );
 }

@@ -1,6 +1,7 @@
 /** What a backend delivers goes from here to the tree, which it changes, and to the rules, which hear of it. */
 import { bytesEqual } from "../../ffi/bytes.ts";
 import { eventBits, selfEvents, type SyntheticReason } from "../event.ts";
+import type { FamilySource } from "../family/families.ts";
 import type { JsonLines } from "../output/json-lines.ts";
 import type { RuleSet } from "../rule/rule-set.ts";
 import { viewDirectory, viewSelf } from "../rule/view.ts";
@@ -18,7 +19,6 @@ import { isOwnOutput, type Mark, type Node, noNodes, type Root } from "../watch/
 import { contentChanges } from "../watch/want.ts";
 import type { WatchTable } from "../watch/watch-table.ts";
 import { type ActorSource, noRecord } from "./actors.ts";
-import type { FamilySource } from "./families.ts";
 import { Meeting } from "./meeting.ts";
 import type { TriggerWriter } from "./trigger.ts";
 
@@ -210,7 +210,7 @@ export class Dispatch implements EventSink {
   }
 
   overflow(): void {
-    this.#meeting.loss();
+    if (this.#table!.serves === "rules") this.#meeting.loss();
     this.#hooks.overflow(this.#table!);
   }
 

@@ -1,8 +1,8 @@
 /** Where the reader is asking a filesystem that may never answer: it writes, the main thread reads. */
 
 /** Behind `sharedCounters`, in the same memory: two words, and then the bytes of the path. */
-export const stepWord = 6;
-const pathBytesWord = 7;
+export const stepWord = 7;
+const pathBytesWord = 8;
 const pathStart = (pathBytesWord + 1) * Int32Array.BYTES_PER_ELEMENT;
 const pathBytesMax = 4096;
 

@@ -3,7 +3,9 @@ import { clearEventfd } from "../../ffi/eventfd.ts";
 import { POLLIN, POLLPRI, PollSet } from "../../ffi/poll.ts";
 import { WatchError } from "../errors.ts";
 import { ConfigurationWatch } from "../watch/configuration-watch.ts";
+import type { OthersLines } from "../output/json-lines.ts";
 import { followMounts } from "../watch/mounts.ts";
+import type { WatchTable } from "../watch/watch-table.ts";
 import { type FromReader, type Plan, type ReaderStart, sharedCounters } from "./plan.ts";
 import type { ReaderPort } from "./port.ts";
 import { ReadUps } from "./read-up.ts";
@@ -17,8 +19,8 @@ const arrivalsSlot = 3;
 const configurationSlot = 4;
 const pollSlot = 5;
 const firstBackendSlot = 6;
-/** And one for the other: inotify and fanotify are all that there are. */
-const slots = firstBackendSlot + 2;
+/** inotify and fanotify, for rules and for gates. */
+const slots = firstBackendSlot + 4;
 
 /** How soon it is seen whether a recovery from lost records can go on. */
 const recoveryStepMs = 20;
@@ -85,19 +87,23 @@ export class ReaderLoop {
     const { arrivals, polling, tables } = watcher;
     const hasRoom = (this.#mayRead = backpressure.hasRoom());
     this.#poll.set(stdoutSlot, stdout.pollFd, stdout.pollEvents);
-    this.#poll.set(arrivalsSlot, hasRoom ? arrivals.pollFd : -1, POLLIN);
+    this.#poll.set(arrivalsSlot, hasRoom || watcher.hasGates ? arrivals.pollFd : -1, POLLIN);
     this.#poll.set(configurationSlot, this.#configuration.pollFd, POLLIN);
     this.#poll.set(pollSlot, hasRoom ? polling.table.pollFd : -1, POLLIN);
     for (let slot = firstBackendSlot; slot < slots; slot++) {
       const table = tables.list[slot - firstBackendSlot];
-      const listens = hasRoom && table !== undefined;
-      this.#poll.set(slot, listens ? table.backend.fd : -1, POLLIN);
+      this.#poll.set(slot, this.#listensTo(table) ? table.backend.fd : -1, POLLIN);
     }
     if (outbox.hasGarbage) {
       if (this.#poll.wait(0) > 0) return;
       outbox.collectGarbage();
     }
     this.#poll.wait(this.#timeoutMs());
+  }
+
+  /** Gates have to be where they should also while the commands of rules are behind: nothing follows from theirs. */
+  #listensTo(table: WatchTable | undefined): table is WatchTable {
+    return table !== undefined && (this.#mayRead || table.serves === "gates");
   }
 
   #timeoutMs(): number {
@@ -109,7 +115,7 @@ export class ReaderLoop {
     let timeoutMs = recoveries.isActive ? recoveryStepMs : idleMs < 0 ? Infinity : idleMs;
     for (let i = 0; i < tables.list.length; i++) {
       const table = tables.list[i]!;
-      if (table.backend.hasAhead && this.#mayRead) return 0;
+      if (table.backend.hasAhead && this.#listensTo(table)) return 0;
       timeoutMs = Math.min(timeoutMs, queues.restsForMs(table) ?? Infinity);
     }
     return timeoutMs === Infinity ? -1 : timeoutMs;
@@ -121,13 +127,22 @@ export class ReaderLoop {
       if (message.kind === "plan") this.#apply(message.plan);
       else if (message.kind === "drain") this.#drain(message.flushMs);
       else if (message.kind === "count") this.#sayStatus();
+      else if (message.kind === "lines") this.#writeOthers(message.lines);
       else if (message.kind === "read-up") this.#readUps.ask(this.#parts.watcher.tables.list);
       else this.#configuration.watch(message.names);
     }
   }
 
+  #writeOthers(lines: OthersLines): void {
+    const { outbox } = this.#parts;
+    outbox.writeOthers(lines);
+    this.#port.send({ kind: "wrote", bytes: lines.bytes.byteLength });
+  }
+
   #sayStatus(): void {
-    const status = { ...this.#parts.watcher.status(), isHeldBack: !this.#mayRead };
+    const { watcher, swap } = this.#parts;
+    const { tallies } = swap;
+    const status = { ...watcher.status(), tallies, isHeldBack: !this.#mayRead };
     this.#port.send({ kind: "counted", status });
   }
 
@@ -135,7 +150,7 @@ export class ReaderLoop {
     try {
       const { swap, readUntil, recoveries, watcher } = this.#parts;
       swap.apply(plan);
-      if (plan.catchUp !== undefined) recoveries.lookBack(watcher.tables.list, plan.catchUp);
+      if (plan.catchUp !== undefined) recoveries.lookBack(watcher.tables.ofRules, plan.catchUp);
       readUntil.follow(plan);
       this.#unreported = plan;
     } catch (error) {
@@ -149,7 +164,7 @@ export class ReaderLoop {
     const { list } = watcher.tables;
     for (let i = 0; i < list.length; i++) {
       const table = list[i]!;
-      const hasAhead = table.backend.hasAhead && this.#mayRead;
+      const hasAhead = table.backend.hasAhead && this.#listensTo(table);
       const isReady = hasAhead || this.#poll.happened(firstBackendSlot + i) !== 0;
       if (isReady) queues.readAndTell(table);
       else queues.settleIfRested(table);

@@ -1,19 +1,20 @@
 /** A record meets the rules of its place here: it becomes JSON lines and triggers. */
 import { latin1 } from "../../ffi/bytes.ts";
 import { eventBits, type SyntheticReason } from "../event.ts";
+import { unknownFamily } from "../family/family.ts";
+import type { FamilySource } from "../family/families.ts";
 import type { JsonLines } from "../output/json-lines.ts";
 import { type PathPrefix, pathPrefix } from "../output/json-text.ts";
 import type { Interests, Verdict } from "../rule/matcher.ts";
-import { lossHead, overflowRules, type RuleSet } from "../rule/rule-set.ts";
+import { lossHead, overflowRules, type RuleSet, type Tally } from "../rule/rule-set.ts";
 import type { Disk } from "../rule/subject.ts";
 import { viewDirectory, viewSelf } from "../rule/view.ts";
 import type { Place, Rename } from "../watch/backend.ts";
 import { joined, type Node } from "../watch/tree.ts";
 import type { Actor, ActorSource } from "./actors.ts";
-import type { FamilySource } from "./families.ts";
 import { Sieve } from "./sieve.ts";
 import { mergedByPath, type Sighting } from "./sighting.ts";
-import { type TriggerWriter, unknownFamily } from "./trigger.ts";
+import type { TriggerWriter } from "./trigger.ts";
 
 const noName = new Uint8Array(0);
 
@@ -91,6 +92,7 @@ export class Meeting {
         synthetic,
         actor?.json,
       );
+      count(verdict.tallies);
       if (verdict.running.length > 0)
         this.#trigger(verdict, kind, prefix, name, start, end, pid, seq, actor, synthetic);
       if (this.#lines.byteLength > linesBytesMax) this.#linesAreMany();
@@ -206,7 +208,10 @@ export class Meeting {
       if (rules.isSpent(rule)) continue;
       rules.spend(rule);
       const { runs, watch } = rules.rules[rule]!;
-      if (!runs) continue;
+      if (!runs) {
+        rules.tally(rule);
+        continue;
+      }
       const path = watch[0]!.path;
       const events = eventBits.q_overflow | viewSelf;
       const { seq } = this.#lines;
@@ -243,7 +248,10 @@ export class Meeting {
     const seen = events | (length === 0 ? viewSelf : 0) | (isDirectory ? viewDirectory : 0);
     const old = from?.raw ?? null;
     for (const rule of met) {
-      if (!rules.rules[rule]!.runs) continue;
+      if (!rules.rules[rule]!.runs) {
+        rules.tally(rule);
+        continue;
+      }
       const packed = actor === null ? null : this.#packed(rule, actor);
       const family = this.#familyOf(pid, synthetic);
       this.#triggers.add(
@@ -276,6 +284,11 @@ export class Meeting {
   #packed(rule: number, actor: Actor): Uint8Array | null {
     return this.#rules!.rules[rule]!.actor === undefined ? null : actor.packed;
   }
+}
+
+/** For `facron status`. */
+function count(tallies: readonly Tally[]): void {
+  for (let i = 0; i < tallies.length; i++) tallies[i]!.count++;
 }
 
 /** Rules met by this record together with what the path has seen before. */

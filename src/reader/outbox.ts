@@ -1,7 +1,8 @@
 /** What the reader gives away: lines to stdout, triggers to the main thread, each batch in one piece. */
 import { nowMicroseconds } from "../../ffi/clock.ts";
 import type { Log } from "../log.ts";
-import { JsonLines } from "../output/json-lines.ts";
+import { utf8 } from "../../ffi/bytes.ts";
+import { JsonLines, type OthersLines } from "../output/json-lines.ts";
 import { Writer } from "../output/writer.ts";
 import { sharedCounters } from "./plan.ts";
 import type { ReaderPort } from "./port.ts";
@@ -61,6 +62,13 @@ export class Outbox {
     this.stdout.write(this.lines.take());
   }
 
+  /** What another thread has to tell. */
+  writeOthers(lines: OthersLines): void {
+    this.lines.others(lines);
+    if (lines.lost > 0) this.lines.loss(decisionsLost(lines.lost));
+    this.writeLines();
+  }
+
   #sendTriggers(): void {
     const { count } = this.triggers;
     if (count === 0) return;
@@ -88,4 +96,9 @@ export class Outbox {
     this.#triggersSinceCollected = 0;
     Bun.gc(true);
   }
+}
+
+/** The start of the line about lines of gates that are missing. */
+function decisionsLost(lines: number): Uint8Array {
+  return utf8(`"decisions_lost":${lines}`);
 }

@@ -7,7 +7,7 @@ import type { Dispatch } from "./dispatch.ts";
 import { type Group, groupOf, handOver, nothingWatched } from "./group-handover.ts";
 import type { Lookout } from "./lookout.ts";
 import type { Outbox } from "./outbox.ts";
-import type { Plan } from "./plan.ts";
+import { claimantsOf, type Plan } from "./plan.ts";
 import type { Queues } from "./queues.ts";
 import type { Recoveries } from "./recoveries.ts";
 import type { Watcher } from "./watcher.ts";
@@ -31,6 +31,11 @@ export class PlanSwap {
     this.#options = options;
   }
 
+  /** How often rules without a command were met, by their names. */
+  get tallies(): (readonly [string, number])[] {
+    return Array.from(this.#rules?.tallies ?? [], ([name, { count }]) => [name, count] as const);
+  }
+
   /**
    * What happened before the reload meets the rules from before it.
    *
@@ -39,7 +44,7 @@ export class PlanSwap {
   apply(plan: Plan): void {
     const { queues, watcher, dispatch, outbox, disk, lookout } = this.#options;
     queues.readWhatIsQueued();
-    const rules = new RuleSet(plan.rules, this.#rules, disk);
+    const rules = new RuleSet(claimantsOf(plan), this.#rules, disk);
     const retired = lookout.during(() => watcher.apply(plan, rules));
     if (retired !== null) this.#readOut(retired);
     this.#rules = rules;
@@ -50,7 +55,9 @@ export class PlanSwap {
   /** What the new group is told of is told from the moment on up to which the old one has told it. */
   #readOut(retired: WatchTable): void {
     const { queues, watcher, recoveries, log } = this.#options;
-    const fresh = watcher.tables.list.find(({ backend }) => backend.name === "fanotify");
+    const fresh = watcher.tables.list.find(
+      ({ backend, serves }) => backend.name === "fanotify" && serves === "rules",
+    );
     const isExact = handOver(this.#told(retired), fresh ? this.#followed(fresh) : nothingWatched);
     queues.followIgnoreFiles();
     recoveries.delete(retired);

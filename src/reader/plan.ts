@@ -1,7 +1,10 @@
 /** What crosses the two threads: plain data only, copied or transferred. */
 import type { MessagePort } from "node:worker_threads";
+import type { OthersLines } from "../output/json-lines.ts";
 import { type ActorWish, resolved } from "../rule/actor.ts";
 import type { Filter } from "../rule/filter.ts";
+import { permissionMask } from "../watch/permission-marks.ts";
+import { type GateMarks, type GatesOfPlan, type PlannedGates, plannedGates } from "./gate-plan.ts";
 import type {
   Alternative,
   BackendChoice,
@@ -20,6 +23,8 @@ export interface Plan {
   readonly everyPathMustWork: boolean;
   /** The main thread wants to know up to which moment all is read: `FromReader` "read-until". */
   readonly tellsReadUntil?: boolean;
+  /** Absent: nothing is held. */
+  readonly gates?: PlannedGates;
   /** For the first plan only. */
   readonly catchUp?: CatchUpPlan;
 }
@@ -44,9 +49,23 @@ export interface PlannedRule {
   readonly once?: boolean;
   readonly filter?: Filter;
   readonly actor?: ActorWish;
+  /** Absent: it is a rule. */
+  readonly gate?: GateMarks;
+}
+
+/** All that claims paths: the rules, and behind them the gates. */
+export function claimantsOf({ rules, gates }: Plan): readonly PlannedRule[] {
+  if (gates === undefined) return rules;
+  const ofGates = gates.list.map((one, index): PlannedRule => {
+    const { name, watch, scope = "tree" } = one;
+    const gate = { index, scope, mask: permissionMask(one) };
+    return { name, watch, backend: "auto", condition: [], runs: false, gate };
+  });
+  return [...rules, ...ofGates];
 }
 
 export interface PlanOptions {
+  readonly gates?: GatesOfPlan;
   readonly generation: number;
   readonly everyPathMustWork: boolean;
   /** Of the users that rules name; null if there is no such user. */
@@ -60,7 +79,7 @@ export function asksForActors({ rules }: Plan): boolean {
 
 export function planOf(
   rules: readonly Rule[],
-  { generation, everyPathMustWork, uidOf }: PlanOptions,
+  { generation, everyPathMustWork, uidOf, gates }: PlanOptions,
 ): Plan {
   const planned = rules.map((rule): PlannedRule => {
     const { name, watch, backend, condition, command, once = false } = rule;
@@ -73,7 +92,8 @@ export function planOf(
     };
     return { name, watch, backend, condition, runs: command !== null, once, ...rest };
   });
-  return { generation, rules: planned, everyPathMustWork };
+  const ofGates = gates && { gates: plannedGates(gates) };
+  return { generation, rules: planned, everyPathMustWork, ...ofGates };
 }
 
 /** Handed to the reader when it starts. */
@@ -108,6 +128,8 @@ export const sharedCounters = {
   processEventsFd: 4,
   /** Processes of commands that run, as of the last look at that socket. */
   familyMembers: 5,
+  /** Of the process that looks after the gates; 0 if there is none. */
+  guardPid: 6,
 } as const;
 
 export type ToReader =
@@ -119,7 +141,9 @@ export type ToReader =
   /** When what is queued now has been read, and its triggers are handed over: answer "read". */
   | { readonly kind: "read-up" }
   /** Answer "counted". */
-  | { readonly kind: "count" };
+  | { readonly kind: "count" }
+  /** Write these out; answer "wrote". */
+  | { readonly kind: "lines"; readonly lines: OthersLines };
 
 export type FromReader =
   | { readonly kind: "planned"; readonly generation: number; readonly report: WatchReport }
@@ -141,6 +165,8 @@ export type FromReader =
   /** @param seq of the last line until then */
   | { readonly kind: "read"; readonly seq: number }
   | { readonly kind: "counted"; readonly status: ReaderStatus }
+  /** Lines of others were taken, of so many bytes. */
+  | { readonly kind: "wrote"; readonly bytes: number }
   /** The plan asked for every path and one failed. */
   | { readonly kind: "cannot-watch"; readonly text: string }
   /** Draining: no more triggers come, only stdout is still being flushed. */
@@ -165,6 +191,8 @@ export interface ReaderStatus {
   readonly counts: Readonly<
     Record<BackendName, { readonly records: number; readonly overflows: number }>
   >;
+  /** How often rules without a command were met, by their names. */
+  readonly tallies: readonly (readonly [string, number])[];
   /** It reads nothing for now, as what follows from it has nowhere to go. */
   readonly isHeldBack: boolean;
 }
@@ -184,4 +212,6 @@ export interface WatchReport {
   readonly unwatched: number;
   /** Paths and patterns that nothing is at yet; each was logged. */
   readonly waiting: number;
+  /** Paths of gates that the kernel holds something at, and its marks for that. */
+  readonly gated: { readonly paths: number; readonly marks: number };
 }

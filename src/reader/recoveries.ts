@@ -2,12 +2,14 @@
 import { nowMicroseconds } from "../../ffi/clock.ts";
 import type { Log } from "../log.ts";
 import type { CatchUp } from "../watch/catch-up.ts";
-import { overflowText } from "../watch/explain.ts";
+import { gatesOverflowText, overflowText } from "../watch/explain.ts";
 import { Recovery } from "../watch/recovery.ts";
 import type { CatchUpPlan } from "./plan.ts";
 import type { Node } from "../watch/tree.ts";
 import type { Listing } from "../watch/walk.ts";
 import type { WatchTable } from "../watch/watch-table.ts";
+
+const noLog: Log = { info() {}, warn() {}, error() {} };
 
 export class Recoveries {
   readonly #byTable = new Map<WatchTable, Recovery>();
@@ -28,7 +30,9 @@ export class Recoveries {
   of(table: WatchTable): Recovery {
     let recovery = this.#byTable.get(table);
     if (recovery === undefined) {
-      recovery = new Recovery(table, { catchUp: this.#catchUp, log: this.#log });
+      // Of a tree of gates nothing is told: it is only compared with what is there.
+      const log = table.serves === "rules" ? this.#log : noLog;
+      recovery = new Recovery(table, { catchUp: this.#catchUp, log });
       this.#byTable.set(table, recovery);
     }
     return recovery;
@@ -41,7 +45,9 @@ export class Recoveries {
 
   /** The record in hand says that the kernel's queue was full. */
   lost(table: WatchTable): void {
-    this.#log.warn(overflowText(table.backend.name));
+    const { serves, backend } = table;
+    const text = serves === "rules" ? overflowText : gatesOverflowText;
+    this.#log.warn(text(backend.name));
     this.of(table).lost(nowMicroseconds());
   }
 

@@ -29,6 +29,10 @@ export class Tables {
     return at < 0 ? null : this.list.splice(at, 1)[0]!;
   }
 
+  get ofRules(): readonly WatchTable[] {
+    return this.list.filter(({ serves }) => serves === "rules");
+  }
+
   /** Directories are to be found, or to be looked up. */
   get needsWalk(): boolean {
     for (let i = 0; i < this.list.length; i++) if (this.list[i]!.needsWalk) return true;

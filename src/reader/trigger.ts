@@ -1,5 +1,6 @@
 /** Triggers: what the reader thread tells the main thread to run, many in one transferred buffer. */
 import { type SyntheticReason, syntheticReasons } from "../event.ts";
+import { noFamily } from "../family/family.ts";
 import type { ActorFacts } from "../rule/actor.ts";
 import { viewDirectory, viewSelf } from "../rule/view.ts";
 import { packActor, unpackActor } from "./packed-actor.ts";
@@ -32,11 +33,6 @@ export interface Trigger {
   /** The old path of a rename; empty for everything else. */
   readonly from: Uint8Array;
 }
-
-/** Somebody did it who is no command of ours. */
-export const noFamily = 0;
-/** Who did it is not known: the kernel did not say, or that process has gone. */
-export const unknownFamily = -1;
 
 // One trigger in the buffer: 32-bit words, the two paths and the actor, then zeros up to a multiple of 4.
 //   seq (two words, the lower one first: it may pass 2^32), rule, events,

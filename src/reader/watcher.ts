@@ -12,13 +12,14 @@ import type { LookSink } from "../watch/poll-found.ts";
 import { SharedFilesystems } from "../watch/shared-filesystems.ts";
 import type { Node, Root } from "../watch/tree.ts";
 import { type TableObserver, WatchTable } from "../watch/watch-table.ts";
-import { ClaimFinder, type Claims, isWanted, signatureOf } from "./claims.ts";
+import { ClaimFinder, type Claims, isOfGate, isWanted, signatureOf } from "./claims.ts";
 import { Footing } from "./footing.ts";
+import { gateObserver, GateWatch } from "./gates.ts";
 import { asksForActors, type Plan, type ReaderStatus, type WatchReport } from "./plan.ts";
 import { Polling } from "./polling.ts";
 import { Refusals } from "./refusals.ts";
 import { RuleWarnings } from "./rule-warnings.ts";
-import { Rungs } from "./rungs.ts";
+import { type ClaimedPath, Rungs } from "./rungs.ts";
 import { Tables } from "./tables.ts";
 
 export interface WatcherOptions {
@@ -50,6 +51,7 @@ export class Watcher {
   readonly #warnings: RuleWarnings;
   readonly #shared: SharedFilesystems;
   readonly #footing = new Footing();
+  readonly #gates: GateWatch;
   #plan: Plan | null = null;
   /** By path: the claims that were seen to under this plan. */
   #done = new Map<string, readonly string[]>();
@@ -63,9 +65,27 @@ export class Watcher {
     this.#shared = new SharedFilesystems(log);
     this.#refusals = new Refusals(ladder, log);
     this.#warnings = new RuleWarnings(log);
-    const judge = { isWanted: (root: Root) => this.#isWanted(root) };
+    const judge = { isWanted: (root: Root) => this.#isWanted(root, "rules") };
     const tableOptions = { log, ownOutputs, observer: { ...observer, ...judge } };
-    this.tables = new Tables((backend) => new WatchTable(backend, tableOptions));
+    this.#gates = new GateWatch({
+      log,
+      tables: () => this.tables,
+      claimsAt: (key) => this.#byPath.get(key)?.list.filter(isOfGate) ?? [],
+      onWatched: (root) => this.#keepNew(root, "gates"),
+      onVanished: (path) => this.#lookForAnother(path),
+    });
+    const gateOptions = {
+      log,
+      serves: "gates",
+      ...gateObserver(this.#gates, {
+        rootGone: () => observer.rootGone(),
+        isWanted: (root) => this.#isWanted(root, "gates"),
+      }),
+    } as const;
+    this.tables = new Tables(
+      (backend) =>
+        new WatchTable(backend, this.#gates.jointOf(backend) === null ? tableOptions : gateOptions),
+    );
     this.arrivals = new Arrivals(log);
     const somethingCameOrWent = (): void => observer.rootGone();
     this.polling = new Polling({ ...options, ...judge, somethingCameOrWent });
@@ -81,10 +101,15 @@ export class Watcher {
       polling: this.polling,
       refusals: this.#refusals,
       warnings: this.#warnings,
-      onWatched: (root) => this.#keepNew(root),
+      onWatched: (root) => this.#keepNew(root, "rules"),
       onVanished: (path) => this.#lookForAnother(path),
       onAdded: (node, table, interests) => observer.interestsAdded(node, table, interests),
     });
+  }
+
+  /** The kernel is to hold something: what comes and goes is followed whether there is room for events or not. */
+  get hasGates(): boolean {
+    return this.#plan?.gates !== undefined;
   }
 
   /**
@@ -99,6 +124,7 @@ export class Watcher {
     this.#done = new Map();
     this.#rungs.beginPlan(rules, plan);
     this.#refusals.beginPlan();
+    this.#gates.beginPlan(rules, plan);
     this.#warnings.beginPlan();
     for (const table of this.tables.list) this.#retry(table);
     this.#follow({ isNew: false });
@@ -123,7 +149,8 @@ export class Watcher {
   /** There may be room by now for what a limit has kept from being watched. */
   #retry(table: WatchTable): void {
     const parents = new Set<Node>();
-    for (const mark of this.#ladder.jointOf(table.backend)?.unwatched.all ?? []) {
+    const joint = this.#ladder.jointOf(table.backend) ?? this.#gates.jointOf(table.backend);
+    for (const mark of joint?.unwatched.all ?? []) {
       for (const node of [...mark.nodes]) {
         if (node.parent !== null) parents.add(node.parent);
         table.giveUp(node);
@@ -144,13 +171,16 @@ export class Watcher {
     this.polling.beginFollow();
     this.#shared.forget();
     this.#refusals.beginFollow();
+    this.#gates.refusals.beginFollow();
     this.#footing.lookAnew();
     this.#byPath = this.#claims.find(plan, { isStart: !isNew });
     for (const [key, claims] of this.#byPath) this.#watch(key, claims, isNew);
     for (const key of this.#done.keys()) if (!this.#byPath.has(key)) this.#done.delete(key);
-    if (!isNew && plan.everyPathMustWork) this.#refusals.throwFirst();
-    this.#refusals.sayFailures();
+    const both = [this.#refusals, this.#gates.refusals];
+    if (!isNew && plan.everyPathMustWork) for (const refusals of both) refusals.throwFirst();
+    for (const refusals of both) refusals.sayFailures();
     this.#removeOthers(isNew);
+    this.#gates.endFollow();
     this.polling.endFollow(plan, { isStart: !isNew });
   }
 
@@ -162,8 +192,15 @@ export class Watcher {
     if (isSame && this.#keep(key, claims)) return;
     this.#done.set(key, signatures);
     this.#options.asking(path);
-    if (!this.#options.ownOutputs.isAt(path))
-      return this.#rungs.watch({ path, list, isNew, before });
+    const gates = list.filter(isOfGate);
+    if (gates.length > 0) this.#gates.watch({ path, list: gates, isNew, before });
+    const rules = gates.length === 0 ? list : list.filter((claim) => !isOfGate(claim));
+    if (rules.length > 0) this.#watchForRules({ path, list: rules, isNew, before });
+  }
+
+  #watchForRules(at: ClaimedPath): void {
+    const { path } = at;
+    if (!this.#options.ownOutputs.isAt(path)) return this.#rungs.watch(at);
     this.#refusals.fail(
       `Cannot watch ${quoted(path)}: facron's own output goes there, and each line would cause the next`,
     );
@@ -185,9 +222,9 @@ export class Watcher {
     return isAlive;
   }
 
-  #keepNew(root: Root): void {
+  #keepNew(root: Root, serves: WatchTable["serves"]): void {
     this.#kept.add(root);
-    this.#shared.notice(root);
+    if (serves === "rules") this.#shared.notice(root);
     this.#footing.take(root);
   }
 
@@ -208,18 +245,20 @@ export class Watcher {
     return node === null && (this.#byPath.has(latin1(path)) || this.#claims.isWaitingFor(path));
   }
 
-  #isWanted({ path }: Root): boolean {
-    if (this.#options.ownOutputs.isAt(path)) return false;
-    const claims = this.#byPath.get(latin1(path));
-    return claims?.list.every((claim) => isWanted(claim, path)) !== false;
+  #isWanted({ path }: Root, serves: WatchTable["serves"]): boolean {
+    const isForGates = serves === "gates";
+    if (!isForGates && this.#options.ownOutputs.isAt(path)) return false;
+    const claims = this.#byPath.get(latin1(path))?.list ?? [];
+    return claims.every((claim) => isOfGate(claim) !== isForGates || isWanted(claim, path));
   }
 
   /** What was found to be refused since the last time: to be called when all is walked. */
   sayRefusals(): void {
     this.#refusals.sayRefusals();
+    this.#gates.refusals.sayRefusals();
   }
 
-  status(): Omit<ReaderStatus, "isHeldBack"> {
+  status(): Pick<ReaderStatus, "report" | "counts"> {
     return { report: this.report(this.#plan), counts: this.#ladder.counts };
   }
 
@@ -227,15 +266,16 @@ export class Watcher {
   report(plan: Plan | null): WatchReport {
     const ladder = this.#ladder;
     const watched = { inotify: 0, fanotify: 0 };
-    for (const { backend, roots } of this.tables.list) watched[backend.name] += roots.size;
+    for (const { backend, roots } of this.tables.ofRules) watched[backend.name] += roots.size;
     return {
       rules: plan?.rules.length ?? 0,
       watched,
       polled: { paths: this.polling.table.roots.size, entries: this.polling.table.entries },
       marks: { inotify: ladder.marksOf("inotify"), fanotify: ladder.marksOf("fanotify") },
-      failed: this.#refusals.failed,
-      unwatched: this.#refusals.unwatched,
+      failed: this.#refusals.failed + this.#gates.refusals.failed,
+      unwatched: this.#refusals.unwatched + this.#gates.refusals.unwatched,
       waiting: this.#claims.waiting,
+      gated: this.#gates.report,
     };
   }
 }

@@ -1,4 +1,5 @@
 /** Puts the reader's parts together: here it is seen who tells whom. */
+import { Families } from "../family/families.ts";
 import type { Log } from "../log.ts";
 import type { Backend } from "../watch/backend.ts";
 import { CatchUp } from "../watch/catch-up.ts";
@@ -8,12 +9,11 @@ import { OwnOutputs } from "../watch/own-outputs.ts";
 import { Actors } from "./actors.ts";
 import { Backpressure } from "./backpressure.ts";
 import { Dispatch } from "./dispatch.ts";
-import { Families } from "./families.ts";
 import { findingsTo } from "./findings.ts";
 import { Lookout } from "./lookout.ts";
 import { MountWatch } from "./mount-watch.ts";
 import { Outbox, stdoutFd } from "./outbox.ts";
-import type { ReaderStart } from "./plan.ts";
+import { type ReaderStart, sharedCounters } from "./plan.ts";
 import { PlanSwap } from "./plan-swap.ts";
 import { PollRounds } from "./poll-rounds.ts";
 import { logOver, type ReaderPort } from "./port.ts";
@@ -61,7 +61,8 @@ export function wire(start: ReaderStart, port: ReaderPort, { onRootGone }: Wirin
   const unknownActors = new UnknownActors(log);
   const actors = new Actors(unknownActors);
   const families = new Families({
-    ...{ counters, log, ownPid: process.pid },
+    ...{ counters, cells: sharedCounters, log, ownPid: process.pid },
+    guardPid: () => Atomics.load(counters, sharedCounters.guardPid),
     allIsRead: () => tables.list.every(({ backend }) => isAllRead(backend)),
   });
   const mounts = new MountWatch();

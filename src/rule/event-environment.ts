@@ -1,6 +1,6 @@
 /** What a command is told of its event in its environment, whatever dialect its rule is written in. */
 import { latin1, utf8 } from "../../ffi/bytes.ts";
-import { fillValue, type Filling, type Source, type ValueName } from "./template.ts";
+import { fillValue, type Filling, type Question, type Source, type ValueName } from "./template.ts";
 
 interface Variable {
   readonly name: string;
@@ -20,7 +20,7 @@ const variables: readonly Variable[] = [
   { name: "FACRON_EXE", value: "exe", isKnown: ({ actor }) => (actor?.exe ?? null) !== null },
   { name: "FACRON_UID", value: "uid", isKnown: ({ actor }) => (actor?.uid ?? null) !== null },
   { name: "FACRON_RULE", value: "rule" },
-  { name: "FACRON_SEQ", value: "seq" },
+  { name: "FACRON_SEQ", value: "seq", isKnown: ({ question }) => question === undefined },
   { name: "FACRON_ERROR", value: "error", isKnown: ({ failure }) => failure !== undefined },
 ];
 
@@ -28,6 +28,8 @@ const prefixes = variables.map(({ name }) => utf8(`${name}=`));
 
 const attemptsName = "FACRON_ATTEMPTS";
 const countName = "FACRON_COUNT";
+const gateName = "FACRON_GATE";
+const offsetName = "FACRON_OFFSET";
 
 /** `NAME=value` entries, byte for byte. */
 export function eventEnvironment(filling: Filling, source: Source): Uint8Array[] {
@@ -37,10 +39,18 @@ export function eventEnvironment(filling: Filling, source: Source): Uint8Array[]
     if (isKnown !== undefined && !isKnown(filling)) continue;
     entries.push(entry(prefixes[i]!, fillValue(value, filling, source)));
   }
-  const { count = 1, failure } = filling;
+  const { count = 1, failure, question } = filling;
   if (count > 1) entries.push(utf8(`${countName}=${count}`));
   if (failure !== undefined) entries.push(utf8(`${attemptsName}=${failure.attempts}`));
+  if (question !== undefined) addQuestion(entries, question);
   return entries;
+}
+
+/** No line tells of a question: it has no number. */
+function addQuestion(entries: Uint8Array[], { gate, range }: Question): void {
+  entries.push(utf8(`${gateName}=${gate}`));
+  if (range === null) return;
+  entries.push(utf8(`${offsetName}=${range.offset}`), utf8(`${countName}=${range.count}`));
 }
 
 function entry(prefix: Uint8Array, value: Uint8Array): Uint8Array {
@@ -50,7 +60,8 @@ function entry(prefix: Uint8Array, value: Uint8Array): Uint8Array {
   return bytes;
 }
 
-const names = new Set([...variables.map(({ name }) => name), attemptsName, countName]);
+const others = [attemptsName, countName, gateName, offsetName];
+const names = new Set([...variables.map(({ name }) => name), ...others]);
 
 /** Whether it is one of those that tell a command of its event. */
 export function isEventVariable(name: string): boolean {

@@ -45,7 +45,16 @@ function unescaped(text: string): string {
   return text.replace(/\\(.)/gs, "$1");
 }
 
+/** A component that stands for the same names as a pattern. */
+export function writtenPattern({ key }: NamePattern): Uint8Array {
+  const isLiteral = key.startsWith(literalKey);
+  return fromLatin1(isLiteral ? key.slice(1).replace(/[\\*?[\]{},]/g, "\\$&") : key);
+}
+
 const dot = 0x2e;
+
+/** Begins the key of what is not written as a pattern. */
+const literalKey = "\0";
 
 /** The names that a component with wildcards stands for. */
 export class NamePattern {
@@ -55,7 +64,7 @@ export class NamePattern {
 
   /** Of one name, which is not written as a pattern. */
   static of(literal: Uint8Array): NamePattern {
-    return new NamePattern(`\0${latin1(literal)}`, [Array.from(codePointsOf(literal))]);
+    return new NamePattern(literalKey + latin1(literal), [Array.from(codePointsOf(literal))]);
   }
 
   /** @param key the component as it is written */

@@ -6,7 +6,7 @@ import { type Answer, Hearings } from "./hearings.ts";
 import type { Remembering } from "./memory.ts";
 import { NameFilters } from "./name-filters.ts";
 import { eventsOf, forgettingEvents, remembers } from "./rule.ts";
-import type { RuleSet } from "./rule-set.ts";
+import type { RuleSet, Tally } from "./rule-set.ts";
 import type { DirectoryPath } from "./subject.ts";
 import { asItself, forgets, groupsIn, kindFor, viewSelf } from "./view.ts";
 
@@ -19,6 +19,8 @@ export interface Interest {
   readonly children: boolean;
   /** Only of what has such a name, which then counts as watched itself. Absent: of everything. */
   readonly names?: NamePattern;
+  /** Of a gate: what the kernel is asked to hold, in its own bits. Absent: nothing. */
+  readonly permissions?: number;
   /** By the rule's filters. Absent: it is heard. */
   readonly answer?: Exclude<Answer, "left out">;
 }
@@ -33,6 +35,8 @@ export interface Verdict {
   readonly met: readonly number[];
   /** Those of them that run a command. */
   readonly running: readonly number[];
+  /** Of the others, to be raised by one. */
+  readonly tallies: readonly Tally[];
   /** Start of the JSON line for exactly these rules. */
   readonly head: Uint8Array;
   /** One of the rules met tells who did it. */
@@ -57,6 +61,7 @@ const nothing: Verdict = {
   events: 0,
   met: [],
   running: [],
+  tallies: [],
   head: new Uint8Array(0),
   tellsActor: false,
   partial: [],
@@ -74,6 +79,8 @@ export class Interests {
   readonly kernelEvents: number;
   readonly children: boolean;
   readonly directories: boolean;
+  /** What the kernel has to hold for the gates here, in its own bits. */
+  readonly permissions: number;
   /** Of the interests in certain names; null if there are none, as almost always. */
   readonly #filters: NameFilters<Verdict> | null;
   /** Of the rules with filters; null if there are none, as almost always. */
@@ -98,6 +105,7 @@ export class Interests {
       this.#filters !== null ||
       (list.some((interest) => interest.children) && alternatives.some((a) => a.children));
     this.directories = alternatives.some((a) => a.directories);
+    this.permissions = list.reduce((mask, { permissions = 0 }) => (mask | permissions) >>> 0, 0);
     const filtered = [...new Set(list.map(({ rule }) => rule))].filter(
       (rule) => rules.filterOf(rule) !== null || rules.actorFilterOf(rule) !== null,
     );
@@ -219,8 +227,9 @@ export class Interests {
   ): Verdict {
     const running = met.filter((rule) => this.#rules.rules[rule]!.runs);
     const head = this.#rules.head(met, events);
+    const tallies = this.#rules.talliesOf(met);
     const tellsActor = this.#rules.tellsActor(met);
-    return { isNothing: false, events, met, running, head, tellsActor, ...rest };
+    return { isNothing: false, events, met, running, tallies, head, tellsActor, ...rest };
   }
 }
 

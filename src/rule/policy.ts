@@ -20,6 +20,8 @@ export interface Policy {
   readonly busySignal: number;
   /** So long no event of a path before its run; 0: none. */
   readonly settleMs: number;
+  /** So long after the first event of a path it waits no longer for that; 0: as long as it takes. */
+  readonly settleMaxMs: number;
   /** One run for many events; null: one run for each. */
   readonly batch: Batch | null;
   /** At most one start in this time, the first and the last event kept; 0: none. */
@@ -110,6 +112,7 @@ export const defaultPolicy: Policy = {
   whenBusy: "queue",
   busySignal: SIGHUP,
   settleMs: 0,
+  settleMaxMs: 0,
   batch: null,
   throttleMs: 0,
   stdin: "none",

@@ -19,9 +19,16 @@ export interface MatchedRule {
   readonly actor?: ActorWish;
 }
 
+/** How often a rule was met that has no command. */
+export interface Tally {
+  count: number;
+}
+
 /** The rules of one plan: shared by all places, and owner of what the rules remember. */
 export class RuleSet {
   readonly rules: readonly MatchedRule[];
+  /** By the names of rules without a command: those with one are counted where it is run. */
+  readonly tallies = new Map<string, Tally>();
   readonly #memoryByKey = new Map<string, Memory>();
   readonly #memoryByAlternative = new Map<Alternative, Memory>();
   readonly #heads = new Map<string, Uint8Array>();
@@ -42,6 +49,8 @@ export class RuleSet {
   constructor(rules: readonly MatchedRule[], before: RuleSet | null = null, disk: Disk = noDisk) {
     this.rules = rules;
     for (const rule of rules) {
+      const { name, runs } = rule;
+      if (!runs) this.tallies.set(name, before?.tallies.get(name) ?? { count: 0 });
       for (const alternative of rule.condition) {
         if (alternative.groups.length > 1) this.#remember(rule, alternative, before);
       }
@@ -51,6 +60,16 @@ export class RuleSet {
       if (rule.actor !== undefined && isFilter(rule.actor))
         this.#actorFilterByRule.set(rule, new ActorFilter(rule.actor));
     }
+  }
+
+  /** A rule without a command was met. */
+  tally(rule: number): void {
+    this.tallies.get(this.rules[rule]!.name)!.count++;
+  }
+
+  /** Of those of them that have no command. */
+  talliesOf(rules: readonly number[]): Tally[] {
+    return rules.flatMap((rule) => this.tallies.get(this.rules[rule]!.name) ?? []);
   }
 
   /** Null: the rule is for all that happens at its paths. */

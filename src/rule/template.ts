@@ -37,6 +37,9 @@ export type ValueName =
   | "counter"
   /** All paths of the run: a word of its own becomes one for each. */
   | "paths"
+  /** Which part of a file a process is about to reach, in bytes: of gates on `pre_access`; empty else. */
+  | "offset"
+  | "count"
   /** What went wrong, for what runs then; empty else. */
   | "error";
 
@@ -69,6 +72,17 @@ export interface Filling {
   readonly count?: number;
   /** For the command that runs when another has failed. */
   readonly failure?: Failure;
+  /** For the command that decides, in place of `events`. */
+  readonly question?: Question;
+}
+
+/** What a gate asks its command. */
+export interface Question {
+  readonly gate: string;
+  /** `gateNamesOf` */
+  readonly events: readonly string[];
+  /** Of `pre_access`: which part of the file, in bytes; null else. */
+  readonly range: { readonly offset: number; readonly count: number } | null;
 }
 
 export interface Failure {
@@ -136,7 +150,8 @@ const values: Readonly<Record<ValueName, (filling: Filling, source: Source) => U
   stem: ({ path }) => nameOf(path).subarray(0, extensionStart(nameOf(path))),
   ext: ({ path }) => nameOf(path).subarray(extensionStart(nameOf(path)) + 1),
   from: ({ from }) => from,
-  events: ({ events }) => eventWords(events),
+  events: ({ events, question }) =>
+    question === undefined ? eventWords(events) : utf8(question.events.join(",")),
   pid: ({ pid }) => decimal(pid),
   comm: ({ actor }) => actor?.comm ?? nothing,
   exe: ({ actor }) => actor?.exe ?? nothing,
@@ -151,6 +166,8 @@ const values: Readonly<Record<ValueName, (filling: Filling, source: Source) => U
   counter_down: (_, { counters }) => decimal(counters.lower()),
   counter: (_, { counters }) => decimal(counters.current),
   paths: ({ path }) => path,
+  offset: ({ question }) => decimalOrNothing(question?.range?.offset ?? null),
+  count: ({ question }) => decimalOrNothing(question?.range?.count ?? null),
   error: ({ failure }) => (failure === undefined ? nothing : utf8(failure.error)),
 };
 
@@ -170,7 +187,21 @@ function eventWords(events: number): Uint8Array {
 /** Those that a rule has to ask for. */
 export const actorValues: readonly ValueName[] = ["comm", "exe", "uid"];
 
-export const valueNames = Object.keys(values) as ValueName[];
+/** Of the part of a file that a gate is asked about. */
+export const rangeValues: readonly ValueName[] = ["offset", "count"];
+
+/** What the command of a gate can hold. */
+export const gateValues: readonly ValueName[] = [
+  ...(["path", "dir", "name", "stem", "ext", "events", "pid"] as const),
+  ...actorValues,
+  "rule",
+  ...rangeValues,
+];
+
+const everyValue = Object.keys(values) as ValueName[];
+
+/** What the command of a rule can hold. */
+export const valueNames = everyValue.filter((name) => !rangeValues.includes(name));
 
 const slash = 0x2f;
 const dot = 0x2e;

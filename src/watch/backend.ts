@@ -12,6 +12,8 @@ export interface Want {
   readonly children: boolean;
   /** Also what happens to directories. */
   readonly directories: boolean;
+  /** What gates have the kernel hold there, in its own bits; most backends do not look at it. */
+  readonly permissions: number;
   /** A path of a rule: what cannot be watched as it should be is an error. */
   readonly isTop: boolean;
   /** The rules name the backend: no other takes its place at a limit. */

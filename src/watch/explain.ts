@@ -1,6 +1,7 @@
 /** Why something cannot be watched, in one sentence with the cure. */
 import { Errno, errnoText, type SyscallError } from "../../ffi/errno.ts";
 import { lossyText } from "../../ffi/bytes.ts";
+import { permissionMarkCall } from "../../ffi/fanotify/permission.ts";
 import { filesystemMarkCall } from "../../ffi/fanotify/calls.ts";
 import { quoted } from "../log.ts";
 import type { BackendName } from "../rule/rule.ts";
@@ -23,12 +24,37 @@ export function cannotWatchBelow(
   error: SyscallError,
   backend: BackendName,
 ): string {
+  if (error.syscall === permissionMarkCall)
+    return `No gate on ${quoted(path)}, nor on anything in it: ${causeOf(error, backend)}`;
   const [why, ...cure] = cannotWatch(path, error, backend).split("\n");
   return [`${why}; nothing in it will be seen`, ...cure].join("\n");
 }
 
 /** The state and the cure, after the colon. */
 export function causeOf(error: SyscallError, backend: BackendName): string {
+  return causeOfGate(error) ?? causeOfWatch(error, backend);
+}
+
+/** Null: the error is of no mark for a gate, or the same as of any. */
+function causeOfGate({ syscall, errno }: SyscallError): string | null {
+  if (syscall !== permissionMarkCall) return null;
+  switch (errno) {
+    case Errno.EINVAL:
+      return "the kernel asks nobody before something is opened there (procfs); leave it out of the gate";
+    case Errno.EOPNOTSUPP:
+      return 'this filesystem does not say before it is read; use ext4, xfs or btrfs, or on = ["open_perm"]';
+    case Errno.EEXIST:
+      return "one directory cannot have gates for pre_access and for directories; give them directories of their own";
+    case Errno.EREMOTE:
+      return "its server (FUSE, network) would have to answer before any gate can decide, and may never; gate the files that a FUSE server shows, or leave it out";
+    case Errno.EPERM:
+      return "gates need root (CAP_SYS_ADMIN)";
+    default:
+      return null;
+  }
+}
+
+function causeOfWatch(error: SyscallError, backend: BackendName): string {
   switch (error.errno) {
     case Errno.ENOENT:
       return "there is no such file or directory";
@@ -68,12 +94,22 @@ export function whyNotFilesystem(error: SyscallError): string {
 
 /** What a full queue means and which number makes it longer. */
 export function overflowText(backend: BackendName): string {
+  return `Events were lost: ${fullQueueText(backend)}`;
+}
+
+/** The same for the queue that tells of new directories in trees of gates. */
+export function gatesOverflowText(backend: BackendName): string {
+  const state = "Gates may be missing on new directories until a look has found them";
+  return `${state}: ${fullQueueText(backend)}`;
+}
+
+function fullQueueText(backend: BackendName): string {
   const sysctl = `fs.${backend}.max_queued_events`;
   const now = sysctlValue(sysctl);
   const size = now === null ? "" : ` (${now})`;
   const fitting = 2 ** Math.ceil(Math.log2((now ?? 16_384) * 4));
   return (
-    `Events were lost: the kernel's ${backend} queue was full, ${sysctl} was reached${size}\n` +
+    `the kernel's ${backend} queue was full, ${sysctl} was reached${size}\n` +
     `  raise it before facron starts: sysctl ${sysctl}=${fitting}`
   );
 }

@@ -17,7 +17,9 @@ export interface OpenBackend {
   readonly fanotify: (options: FanotifyOptions) => Backend;
 }
 
-const openReal: OpenBackend = {
+export type Join = (first: Backend, spares: Spares) => JointBackend;
+
+export const openReal: OpenBackend = {
   inotify: (count) => new InotifyBackend(count),
   fanotify: (options) => new FanotifyBackend(process.pid, options),
 };
@@ -33,6 +35,7 @@ const openReal: OpenBackend = {
  */
 export class Ladder {
   readonly #open: OpenBackend;
+  readonly #join: Join;
   readonly #backends = new Map<BackendName, JointBackend | SyscallError>();
   #withoutPrivilege: JointBackend | SyscallError | null = null;
   /** Also of queues that are closed by now. */
@@ -45,8 +48,10 @@ export class Ladder {
   /** Of backends that are opened from now on, those that can tell who did it tell it to this. */
   #actors: ActorDesk | null = null;
 
-  constructor(open = openReal) {
+  /** @param join makes one backend of several queues */
+  constructor(open = openReal, join: Join = (first, spares) => new JointBackend(first, spares)) {
     this.#open = open;
+    this.#join = join;
   }
 
   /** @returns the backend, or the error for which there is none */
@@ -134,7 +139,7 @@ export class Ladder {
       },
       other: () => this.#openOneInotify(),
     };
-    return new JointBackend(this.#open.fanotify(shared), spares);
+    return this.#join(this.#open.fanotify(shared), spares);
   }
 
   readonly #openInotify = (): JointBackend => {
@@ -144,7 +149,7 @@ export class Ladder {
         count: this.counts.fanotify,
         isNamedElsewhere: ({ mark }) => joint.isFirsts(mark),
       });
-    return new JointBackend(this.#openOneInotify(), { sibling: null, other });
+    return this.#join(this.#openOneInotify(), { sibling: null, other });
   };
 
   #openOneInotify(): Backend {

@@ -8,7 +8,7 @@ const remote = /^(nfs|cifs|smb|ncp|9p|ceph|afs|coda|lustre|gfs|ocfs|fuse|autofs)
 
 const mountTable = "/proc/self/mountinfo";
 
-interface Mount {
+export interface Mount {
   /** Absolute, one char for one byte. */
   readonly path: string;
   /** "major:minor" of the filesystem. */
@@ -104,7 +104,7 @@ function latestOf(mounts: Iterable<Mount>): number {
 }
 
 /** By mount id: it is used again once it is free. */
-function readMounts(): ReadonlyMap<string, Mount> {
+export function readMounts(): ReadonlyMap<string, Mount> {
   const mounts = new Map<string, Mount>();
   for (const line of mountLines()) {
     const [id, , device, , escaped, ...rest] = line.split(" ");

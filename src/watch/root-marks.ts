@@ -1,6 +1,6 @@
 /** Marks what is at the path of a root: the path may lead to another file at any moment, also at this one. */
 import { cString } from "../../ffi/bytes.ts";
-import { fileStatus, S_IFDIR, S_IFREG } from "../../ffi/files.ts";
+import { type FileStatus, fileStatus, S_IFDIR, S_IFREG } from "../../ffi/files.ts";
 import { isBeingWritten } from "../../ffi/lease.ts";
 import type { Backend } from "./backend.ts";
 import { OpenPath } from "./open-path.ts";
@@ -17,18 +17,26 @@ const fileKind = { isTop: true, isHidden: false, holdsOwnOutput: false } as cons
 
 export type FoundRoot = Pick<Node, "mark" | "inode" | "ownOutputs">;
 
+/** Told what is at the path of a root, a moment before it is watched. @param path leads to what is held */
+export type RootFound = (root: Root, path: Uint8Array, status: FileStatus) => void;
+
+export interface RootMarksOptions {
+  readonly ownOutputs: OwnOutputs;
+  readonly files: WatchedFiles;
+  readonly onFound?: RootFound;
+}
+
 export class RootMarks {
   readonly #backend: Backend;
   readonly #ownOutputs: OwnOutputs;
   readonly #files: WatchedFiles;
+  readonly #onFound: RootFound | undefined;
 
-  constructor(
-    backend: Backend,
-    { ownOutputs, files }: { ownOutputs: OwnOutputs; files: WatchedFiles },
-  ) {
+  constructor(backend: Backend, { ownOutputs, files, onFound }: RootMarksOptions) {
     this.#backend = backend;
     this.#ownOutputs = ownOutputs;
     this.#files = files;
+    this.#onFound = onFound;
   }
 
   /**
@@ -41,8 +49,10 @@ export class RootMarks {
     this.#files.forget(root);
     for (let look = 1; ; look++) {
       using held = OpenPath.follow(path);
-      const { kind, inode } = fileStatus(held.path);
+      const status = fileStatus(held.path);
+      const { kind, inode } = status;
       if (kind !== S_IFDIR) return this.#markFile(root, isNew);
+      this.#onFound?.(root, held.path, status);
       const ownOutputs = this.#ownOutputs.namesIn(() => inode);
       const holdsOwnOutput = ownOutputs !== null;
       const want = wantAt(root, {
@@ -74,7 +84,9 @@ export class RootMarks {
       const isSure = this.#backend.end === end && file.hasSameLinks();
       if (!isSure && look < looksMax) continue;
       file.wasFound(end);
-      const { kind, inode } = fileStatus(held.path);
+      const status = fileStatus(held.path);
+      const { kind, inode } = status;
+      this.#onFound?.(root, held.path, status);
       const want = wantAt(root, { ...fileKind, isDirectory: kind === S_IFDIR });
       const mark = this.#backend.add(held.path, kind === S_IFDIR, want);
       // Whoever closes it after this has a record of that.

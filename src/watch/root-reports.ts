@@ -7,15 +7,22 @@ import type { GoneReason } from "./backend.ts";
 import { causeOf } from "./explain.ts";
 import type { Root } from "./tree.ts";
 
+const words = {
+  rules: { cannot: "Cannot watch", watched: "watched", watching: "watching the new one" },
+  gates: { cannot: "No gate on", watched: "gated", watching: "the gates are on the new one" },
+} as const;
+
 export class RootReports {
   readonly #log: Log;
   readonly #backend: BackendName;
+  readonly #words: (typeof words)["rules" | "gates"];
   /** Roots of which the log says that they are no longer there. */
   readonly #gone = new WeakSet<Root>();
 
-  constructor(log: Log, backend: BackendName) {
+  constructor(log: Log, backend: BackendName, serves: "rules" | "gates" = "rules") {
     this.#log = log;
     this.#backend = backend;
+    this.#words = words[serves];
   }
 
   /** It is watched again: that it goes once more is news. */
@@ -24,11 +31,13 @@ export class RootReports {
   }
 
   sayCannot({ path }: Root, error: SyscallError): void {
-    this.#log.warn(`Cannot watch ${quoted(path)} any longer: ${causeOf(error, this.#backend)}`);
+    this.#log.warn(
+      `${this.#words.cannot} ${quoted(path)} any longer: ${causeOf(error, this.#backend)}`,
+    );
   }
 
   sayReplaced(root: Root): void {
-    this.#log.info(`${quoted(root.path)} was replaced: watching the new one`);
+    this.#log.info(`${quoted(root.path)} was replaced: ${this.#words.watching}`);
   }
 
   sayGone(root: Root, reason: GoneReason | "mounted"): void {
@@ -36,8 +45,8 @@ export class RootReports {
     this.#gone.add(root);
     const state = reason === "unmounted" ? "its filesystem was unmounted" : "it is no longer there";
     this.#log.warn(
-      `Cannot watch ${quoted(root.path)} any longer: ${state}; ` +
-        "it is watched again as soon as it is back",
+      `${this.#words.cannot} ${quoted(root.path)} any longer: ${state}; ` +
+        `it is ${this.#words.watched} again as soon as it is back`,
     );
   }
 

@@ -7,7 +7,7 @@ import type { FilesystemScope } from "./filesystem-scope.ts";
 import type { Formers } from "./formers.ts";
 import { mountsBelow } from "./mount-paths.ts";
 import { type OwnOutputs, statusOrNull } from "./own-outputs.ts";
-import { type FoundRoot, RootMarks } from "./root-marks.ts";
+import { type FoundRoot, type RootFound, RootMarks } from "./root-marks.ts";
 import type { RootMounts } from "./root-mounts.ts";
 import type { RootReports } from "./root-reports.ts";
 import { addNode, Node, type Root } from "./tree.ts";
@@ -33,6 +33,7 @@ export interface RootsOptions {
   readonly ownOutputs: OwnOutputs;
   /** The directory of a root is new, and watched since a moment ago: what is in it has to be told. */
   readonly onNew: (node: Node) => void;
+  readonly onFound?: RootFound;
 }
 
 export class Roots {
@@ -50,7 +51,7 @@ export class Roots {
 
   constructor(backend: Backend, options: RootsOptions) {
     const { directories, files, formers, mounts, reports, scope, ownOutputs, onNew } = options;
-    this.marks = new RootMarks(backend, { ownOutputs, files });
+    this.marks = new RootMarks(backend, options);
     this.#backend = backend;
     this.#directories = directories;
     this.#files = files;

@@ -8,6 +8,7 @@ const nothing: Want = {
   events: 0,
   children: false,
   directories: false,
+  permissions: 0,
   isTop: false,
   isStrict: false,
 };
@@ -59,7 +60,9 @@ export function wantAt(root: Root, kind: PlaceKind): Want {
     (holdsOwnOutput ? eventBits.create : 0) |
     (holdsClosed ? eventBits.attrib : 0);
   const children = want.children || holdsClosed;
-  return { ...want, events, children, directories: want.directories || isTop, isTop, isStrict };
+  const directories = want.directories || isTop;
+  const { permissions } = interests;
+  return { events, children, directories, permissions, isTop, isStrict };
 }
 
 function directoryWant(root: Root, interests: Interests): Want {
@@ -102,6 +105,7 @@ function union(a: Want, b: Want): Want {
     events: a.events | b.events,
     children: a.children || b.children,
     directories: a.directories || b.directories,
+    permissions: (a.permissions | b.permissions) >>> 0,
     isTop: a.isTop || b.isTop,
     isStrict: a.isStrict || b.isStrict,
   };

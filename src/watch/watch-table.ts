@@ -16,6 +16,7 @@ import type { Tell } from "./moves.ts";
 import { NameRecords } from "./name-records.ts";
 import type { OwnOutputs } from "./own-outputs.ts";
 import { RecentlyTold } from "./recently-told.ts";
+import type { RootFound } from "./root-marks.ts";
 import { RootChecks, type RootObserver } from "./root-checks.ts";
 import { RootMounts } from "./root-mounts.ts";
 import { RootReports } from "./root-reports.ts";
@@ -42,10 +43,22 @@ export interface TableObserver extends Pick<RootObserver, "rootGone" | "isWanted
   rootReplaced(root: Root, table: WatchTable, isBeingWritten: boolean): void;
   /** A file was at the path of a root, and is not any more: nothing was known of it. */
   versionPassed(file: WatchedFile): void;
+  /** What is at the path of a root, a moment before it is watched. */
+  readonly rootFound?: RootFound;
+}
+
+export interface WatchTableOptions {
+  readonly log: Log;
+  readonly ownOutputs: OwnOutputs;
+  readonly observer: TableObserver;
+  /** Absent: "rules". */
+  readonly serves?: WatchTable["serves"];
 }
 
 export class WatchTable {
   readonly backend: Backend;
+  /** For gates it only keeps the tree: nobody hears of what happens there. */
+  readonly serves: "rules" | "gates";
   readonly told = new RecentlyTold();
   readonly lossClock = new LossClock(nowMicroseconds());
   readonly files: WatchedFiles;
@@ -64,9 +77,10 @@ export class WatchTable {
 
   constructor(
     backend: Backend,
-    { log, ownOutputs, observer }: { log: Log; ownOutputs: OwnOutputs; observer: TableObserver },
+    { log, ownOutputs, observer, serves = "rules" }: WatchTableOptions,
   ) {
     this.backend = backend;
+    this.serves = serves;
     this.#log = log;
     this.#ownOutputs = ownOutputs;
     this.#directories = new Directories(backend, {
@@ -84,7 +98,7 @@ export class WatchTable {
       look: (root) => this.checks.lookAtFile(root),
       passed: (file) => observer.versionPassed(file),
     });
-    this.reports = new RootReports(log, backend.name);
+    this.reports = new RootReports(log, backend.name, serves);
     this.#formers = new Formers(backend, this.#directories.places);
     const { files, mounts, reports } = this;
     const shared = { files, mounts, reports, formers: this.#formers };
@@ -94,6 +108,7 @@ export class WatchTable {
       scope: this.#scope,
       ownOutputs,
       onNew: (node) => observer.newDirectory(node, this, null),
+      ...(observer.rootFound && { onFound: observer.rootFound }),
     });
     this.checks = new RootChecks(backend, {
       ...shared,

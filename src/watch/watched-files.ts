@@ -29,6 +29,7 @@ const wantNames: Want = {
   events: nameUpkeep,
   children: false,
   directories: false,
+  permissions: 0,
   isTop: true,
   isStrict: false,
 };

@@ -2,7 +2,8 @@ import { describe, expect, test } from "bun:test";
 import { latin1, utf8 } from "../../ffi/bytes.ts";
 import { Job } from "../../src/action/job.ts";
 import { Lanes } from "../../src/action/lanes.ts";
-import { noFamily, type Trigger } from "../../src/reader/trigger.ts";
+import { noFamily } from "../../src/family/family.ts";
+import type { Trigger } from "../../src/reader/trigger.ts";
 import { defaultPolicy, type Policy } from "../../src/rule/policy.ts";
 import { seededRandom } from "../contract/random.ts";
 import { ruleThatRuns } from "./support.ts";
@@ -68,13 +69,6 @@ describe("Job", () => {
     ["none", []],
   ] as const)("has the keys of its order: %s", (order, keys) => {
     expect(jobOf(["a", "b"], { order }).keys).toEqual([...keys]);
-  });
-
-  test("has no room for more paths than a command can be given", () => {
-    const long = "x".repeat(4095);
-    const job = jobOf(Array.from({ length: 255 }, (_, i) => `${i}${long}`));
-    expect(job.hasRoomFor(jobOf(["a"]))).toBe(true);
-    expect(job.hasRoomFor(jobOf([`a${long}`, `b${long}`]))).toBe(false);
   });
 });
 

@@ -1,6 +1,6 @@
 /** The circuit breaker: loops that nobody can know are stopped, and a busy neighbour never is. */
 import { describe, expect, test } from "bun:test";
-import { noFamily } from "../../src/reader/trigger.ts";
+import { noFamily } from "../../src/family/family.ts";
 import { isPartOf, type PastRun, rememberedMs, RunHistory } from "../../src/action/run-history.ts";
 import type { Rule } from "../../src/rule/rule.ts";
 import { allowing, type Happening, ruleCalled, World } from "./loop-world.ts";
@@ -76,6 +76,7 @@ describe("the breaker", () => {
     loop(world, () => ({ rule, happening: { path: "/in/f" } }));
     const trigger = world.trigger({ path: "/in/f" });
     expect(world.guard.judge(rule, trigger, "/in/f").verdict).toBe("suspended");
+    expect(world.superseded).toEqual([trigger.seq - 1]);
     trigger.path.fill(0); // its buffer is used again
     expect(world.judge(rule, { path: "/in/g" }).verdict).toBe("run");
     world.pass(59_999);

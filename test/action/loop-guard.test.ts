@@ -1,7 +1,7 @@
 /** What a rule's own commands did, by who did it and by what ran meanwhile. */
 import { describe, expect, test } from "bun:test";
 import { eventBits } from "../../src/event.ts";
-import { noFamily } from "../../src/reader/trigger.ts";
+import { noFamily } from "../../src/family/family.ts";
 import { allowing, ruleCalled, World } from "./loop-world.ts";
 
 const [a, b, c] = [ruleCalled("a"), ruleCalled("b"), ruleCalled("c")];

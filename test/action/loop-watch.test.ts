@@ -2,14 +2,13 @@
 import { describe, expect, test } from "bun:test";
 import { latin1, utf8 } from "../../ffi/bytes.ts";
 import { LoopWatch } from "../../src/action/loop-watch.ts";
+import { noFamily, unknownFamily } from "../../src/family/family.ts";
 import {
   bufferOf,
-  noFamily,
   type RuleTriggers,
   type Trigger,
   TriggerReader,
   TriggerWriter,
-  unknownFamily,
 } from "../../src/reader/trigger.ts";
 import { waitFor } from "../helpers/wait-for.ts";
 import { ruleCalled } from "./loop-world.ts";
@@ -22,11 +21,11 @@ function scene() {
   const asked: ((seq: number) => void)[] = [];
   const watch = new LoopWatch({
     log: new MemoryLog(),
-    events: { listen() {}, rest() {} },
+    families: { begin() {}, end() {} },
     readUp: (then) => void asked.push(then),
-    members: () => 0,
     release: () => {},
     onOwn: () => {},
+    onSuperseded: () => {},
   });
   return { watch, asked };
 }

@@ -3,7 +3,8 @@ import { latin1, utf8 } from "../../ffi/bytes.ts";
 import { eventBits, type SyntheticReason } from "../../src/event.ts";
 import { type Judgement, LoopGuard } from "../../src/action/loop-guard.ts";
 import type { PastRun } from "../../src/action/run-history.ts";
-import { noFamily, type Trigger, unknownFamily } from "../../src/reader/trigger.ts";
+import { noFamily, unknownFamily } from "../../src/family/family.ts";
+import type { Trigger } from "../../src/reader/trigger.ts";
 import { defaultPolicy } from "../../src/rule/policy.ts";
 import type { Rule } from "../../src/rule/rule.ts";
 import { MemoryLog } from "./support.ts";
@@ -33,6 +34,8 @@ export class World {
   readonly log = new MemoryLog();
   /** What was let go after a suspension. */
   readonly released: { readonly rule: string; readonly path: string }[] = [];
+  /** Sequence numbers of what was not, as a later one stands for it. */
+  readonly superseded: number[] = [];
   nowMs = 1_000_000;
   #seq = 0;
   #runs = 0;
@@ -41,6 +44,7 @@ export class World {
     log: this.log,
     now: () => this.nowMs,
     later: (ms, then) => void this.#timers.push({ at: this.nowMs + ms, then }),
+    onSuperseded: ({ seq }) => void this.superseded.push(seq),
     release: (rule, { path }) => void this.released.push({ rule: rule.name, path: latin1(path) }),
   });
 

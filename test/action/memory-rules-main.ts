@@ -1,6 +1,8 @@
 /** Has one event and one run for each of 5,000 rules, and says on stdout by how many bytes the process has grown. */
 import type { Ending } from "../../src/action/ending.ts";
+import { Launcher } from "../../src/action/launcher.ts";
 import { Runner } from "../../src/action/runner.ts";
+import { Counters } from "../../src/rule/template.ts";
 import { immortal, MemoryLog, ruleThatRuns, triggersFor } from "./support.ts";
 
 const count = 5_000;
@@ -10,13 +12,14 @@ const rules = Array.from({ length: count }, (_, at) => ({
 }));
 const ends: ((ending: Ending) => void)[] = [];
 const log = new MemoryLog();
+const spawn = (_: unknown, onExit: (ending: Ending) => void) => {
+  ends.push(onExit);
+  return immortal;
+};
 const runner = new Runner({
   maxRunning: 1,
   log,
-  spawn: (_, onExit) => {
-    ends.push(onExit);
-    return immortal;
-  },
+  launcher: new Launcher({ log, spawn, counters: new Counters() }),
   onStarted: () => {},
   readUp: () => {},
 });

@@ -17,7 +17,7 @@ function logged() {
   const start = (script: string, more: Partial<Start> = {}): StartedTest =>
     startTest(
       ["/bin/sh", "-c", script],
-      { rule: "import", surroundings: toLog, ...more },
+      { title: 'rule "import"', surroundings: toLog, ...more },
       { log: outputLog },
     );
   /** Run it to its end, and have all its lines. */

@@ -1,6 +1,8 @@
 import { describe, expect, test } from "bun:test";
 import { latin1 } from "../../ffi/bytes.ts";
 import { TriggerQueue } from "../../src/action/queue.ts";
+import { LetGo } from "../../src/action/tickets.ts";
+import { TriggerCursor } from "../../src/reader/trigger.ts";
 import { numbered, ruleThatRuns, triggersFor } from "./support.ts";
 
 const rules = [ruleThatRuns("/bin/a")];
@@ -70,12 +72,18 @@ describe("TriggerQueue", () => {
     expect(taken.map(({ trigger }) => latin1(trigger.path))).toEqual(["/a", "/b", "/c"]);
   });
 
-  test("clear lets everything go and says how many they were", () => {
+  test("clear lets everything go and says how many they were, and how many the journal has", () => {
     const queue = new TriggerQueue();
     push(queue, numbered(3000));
     push(queue, ["/a", "/b"]);
     queue.take();
-    expect(queue.clear()).toBe(3001);
+    const buffer = triggersFor(numbered(4));
+    const cursor = new TriggerCursor(buffer);
+    for (let ticket = 1; cursor.next(); ticket++) if (ticket < 4) cursor.ticket = ticket;
+    queue.push(otherRules, buffer, 4);
+    const letGo = new LetGo();
+    queue.clear(letGo);
+    expect(letGo).toEqual(Object.assign(new LetGo(), { lost: 3002, kept: 3 }));
     expect(queue.length).toBe(0);
     expect(queue.take()).toBeNull();
     push(queue, ["/new"]);

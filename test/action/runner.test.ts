@@ -76,10 +76,9 @@ describe("Runner", () => {
     expect(log.lines.map(withoutNumbers)).toEqual([
       `info: rule "import": "${script}" exited 0 after N ms (pid N)`,
       `warn: rule "import": "${script}" exited 7 after N ms (pid N)`,
-      // The next ones are tried before the end of the last one is logged.
-      `error: rule "import": Cannot start "/no/such": no such file`,
-      `error: rule "import": Cannot start "/no/such": no such file`,
       `warn: rule "import": "${script}" was killed by SIGKILL after N ms (pid N)`,
+      `error: rule "import": Cannot start "/no/such": no such file`,
+      `error: rule "import": Cannot start "/no/such": no such file`,
     ]);
   });
 

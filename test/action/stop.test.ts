@@ -1,6 +1,8 @@
 import { describe, expect, test } from "bun:test";
 import { existsSync, readFileSync } from "node:fs";
+import { Launcher } from "../../src/action/launcher.ts";
 import { Runner } from "../../src/action/runner.ts";
+import { Counters } from "../../src/rule/template.ts";
 import { tempDir } from "../helpers/temp-dir.ts";
 import { waitFor } from "../helpers/wait-for.ts";
 import { immortal, MemoryLog, numbered, ruleThatRuns, testRunner, triggersFor } from "./support.ts";
@@ -29,7 +31,7 @@ function stopOfImmortal(): { log: MemoryLog; stop: Runner["stop"] } {
   const runner = new Runner({
     maxRunning: 1,
     log,
-    spawn: () => immortal,
+    launcher: new Launcher({ log, spawn: () => immortal, counters: new Counters() }),
     onStarted: () => {},
     readUp: () => {},
   });

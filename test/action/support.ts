@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { utf8 } from "../../ffi/bytes.ts";
 import { setCloseOnExec } from "../../ffi/fd.ts";
 import type { Ending } from "../../src/action/ending.ts";
+import { Launcher, type Spawn } from "../../src/action/launcher.ts";
 import { Runner } from "../../src/action/runner.ts";
 import { OutputLog } from "../../src/action/output-log.ts";
 import { spawnCommand, type Start } from "../../src/action/spawn.ts";
@@ -11,7 +12,7 @@ import type { Started } from "../../src/action/started.ts";
 import type { Log } from "../../src/log.ts";
 import { TriggerWriter } from "../../src/reader/trigger.ts";
 import type { Rule, RunAs } from "../../src/rule/rule.ts";
-import type { Word } from "../../src/rule/template.ts";
+import { Counters, type Word } from "../../src/rule/template.ts";
 import { atTestEnd } from "../helpers/at-test-end.ts";
 import { tempDir } from "../helpers/temp-dir.ts";
 import { waitFor } from "../helpers/wait-for.ts";
@@ -36,7 +37,15 @@ const self = [process.execPath, join(import.meta.dir, "../../src/main.ts")];
 /** As facron itself, with nothing said of an event. */
 export function plainStart(argv: readonly Uint8Array[]): Start {
   const place = new Uint8Array(0);
-  return { argv, variables: [], runAs: null, place, surroundings: null, stdin: null, rule: "r" };
+  return {
+    argv,
+    variables: [],
+    runAs: null,
+    place,
+    surroundings: null,
+    stdin: null,
+    title: 'rule "r"',
+  };
 }
 
 /** Its lines go to `log`; it may not die. */
@@ -182,6 +191,21 @@ export const immortal: Started = {
   release: () => {},
 };
 
+/** Starts real commands. */
+export function testLauncher({
+  log,
+  stderrFd,
+  output = outputLog,
+}: {
+  readonly log: Log;
+  readonly stderrFd: number;
+  readonly output?: OutputLog;
+}): Launcher {
+  const options = { cwd: "/", self, stderrFd, outputLog: output };
+  const spawn: Spawn = (start, onExit) => spawnCommand(start, { ...options, onExit });
+  return new Launcher({ log, spawn, counters: new Counters() });
+}
+
 export interface TestRunner {
   readonly runner: Runner;
   readonly log: MemoryLog;
@@ -200,7 +224,7 @@ export function testRunner({ maxRunning = 16 } = {}): TestRunner {
     maxRunning,
     log,
     onStarted: (count) => (started += count),
-    spawn: (start, onExit) => spawnCommand(start, { cwd: "/", self, stderrFd, outputLog, onExit }),
+    launcher: testLauncher({ log, stderrFd }),
     readUp: () => {},
   });
   atTestEnd(async () => {

@@ -57,12 +57,18 @@ describe("facron check", () => {
       'run = ["/no/such/program"]',
       "user = 'nobdy'",
       "cwd = '/no/such/directory'",
+      `output = "${dir.path}/d"`,
       "[[rule]]",
       `watch = "${dir.path}/d"`,
       'on = "create"',
       "[[rule]]",
       `watch = "${dir.path}/d"`,
       'on = "create"',
+      "[[rule]]",
+      `watch = "${dir.path}/d"`,
+      'on = "delete"',
+      'run = ["/bin/true"]',
+      "output = '/no/such/directory/log'",
       "",
     ].join("\n");
     const { code, stdout } = await answerTo(["check", dir.write("facron.toml", text)]);
@@ -73,7 +79,9 @@ describe("facron check", () => {
       /:7:8: warning: Cannot run "\/no\/such\/program": no such file/,
       /:8:8: warning: Unknown user "nobdy": did you mean "nobody"\?/,
       /:9:7: warning: No directory "\/no\/such\/directory": the command fails until/,
-      /:13:1: warning: Rule is the same as "facron.toml:10"/,
+      /:10:10: warning: Output ".*\/d" is a directory: the command fails; name a file in it/,
+      /:14:1: warning: Rule is the same as "facron.toml:11"/,
+      /:21:10: warning: No directory "\/no\/such\/directory" for the output: the command fails until/,
     ])
       expect(stdout).toMatch(says);
   });

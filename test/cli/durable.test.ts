@@ -184,6 +184,23 @@ describe("what changed while facron was down", () => {
     expect(names).toEqual(["live"]);
   });
 
+  test("is told once more of the last moment before, and runs nothing again", async () => {
+    const dir = tempDir();
+    const config = configure(dir);
+    const first = await start(config);
+    dir.write("in/a");
+    await haveRun(dir, first, 1);
+    await queueHas(config, []);
+    await first.stop();
+    const second = await start(config);
+    await second.waitForLines(1);
+    expect(second.events).toMatchObject([{ path: dir.join("in/a"), synthetic: "restart" }]);
+    dir.write("in/live");
+    await haveRun(dir, second, 2);
+    await second.stop();
+    expect(ran(dir)).toEqual(["a", "live"]);
+  });
+
   test("is nothing to rules that are not durable", async () => {
     const other = (dir: TempDir) =>
       dir.write(
@@ -227,6 +244,8 @@ describe("a stop", () => {
     await first.waitForLog(/SIGTERM: reading/);
     first.signal("SIGTERM"); // the command gets its own now
     await first.exit();
+    expect(first.log).toContain("Stopping: 1 command waiting, kept for the next start\n");
+    expect(first.log).not.toContain("abandoned");
     expect((await queueOf(config)).map(({ state, path }) => [state, path])).toEqual([
       ["waiting", dir.join("in/a")],
       ["waiting", dir.join("in/b")],
@@ -267,6 +286,31 @@ test("what a durable rule's own command does is done with, and not run at the ne
   await first.stop();
   expect(await queueOf(config)).toEqual([]);
   expect(ran(dir)).toEqual(["a"]);
+});
+
+test("of what comes while a rule is suspended only the last is kept for its return", async () => {
+  const dir = tempDir();
+  const config = configure(dir, {
+    then: `[ -e ${dir.join("go")} ] || echo >>${dir.join("in")}/"$1"`,
+    more: 'loop = "allow"',
+  });
+  const first = await start(config);
+  dir.write("in/a");
+  await first.waitForLog(/a loop, 20 runs in 10 s/);
+  for (let i = 0; i < 5; i++) {
+    const lines = first.events.length;
+    dir.write("in/a");
+    await first.waitForLines(lines + 1); // else the kernel makes one record of them
+  }
+  await queueHas(config, ["waiting"]);
+  await killed(first);
+  dir.write("go");
+  const before = ran(dir).length;
+  const second = await start(config);
+  dir.write("in/b");
+  await waitFor(() => ran(dir).includes("b"), { what: "the live event" });
+  await second.stop();
+  expect(ran(dir).slice(before).sort()).toEqual(["a", "b"]);
 });
 
 describe("facron queue", () => {
@@ -330,6 +374,13 @@ describe("facron queue", () => {
     ["no choice", ["drop"], /Cannot tell what to drop: name ids .*, --rule NAME or --all$/, 2],
     ["a word that is none", ["lsit"], /Unknown word "lsit" after queue: use list, retry, drop$/, 2],
     ["what is no id", ["drop", "x"], /"x" is no id: facron queue list shows/, 2],
+    [
+      "a rule that is not there",
+      ["drop", "--rule", "imprt"],
+      /No durable rule "imprt": use "import"$/,
+      2,
+    ],
+    ["it of a list too", ["--rule", "imprt"], /No durable rule "imprt": use "import"$/, 2],
     ["an id that is not there", ["drop", "7"], /No event 7 in the queue: facron queue list/, 1],
   ])("refuses %s", async (_, words, says, code) => {
     const dir = tempDir();
@@ -338,6 +389,24 @@ describe("facron queue", () => {
     const answer = await answerTo(["queue", ...words, "-c", config]);
     expect(answer.stderr.trim()).toMatch(says);
     expect(answer.code).toBe(code);
+  });
+
+  test("knows a rule that has had no events yet", async () => {
+    const dir = tempDir();
+    const config = configure(dir, { on: '"open"' });
+    await (await start(config)).stop();
+    const answer = await answerTo(["queue", "drop", "--rule", "import", "-c", config]);
+    expect(answer).toMatchObject({ stdout: "0 events dropped\n", code: 0 });
+  });
+
+  test("says that its state_dir is a file", async () => {
+    const dir = tempDir();
+    const config = configure(dir);
+    dir.write("state");
+    const answer = await answerTo(["queue", "-c", config]);
+    expect(answer.stderr).toContain(
+      `in "${dir.join("state")}": that is no directory; name another --state-dir`,
+    );
   });
 
   test("says whose journals there are if there is none of this configuration", async () => {
@@ -372,7 +441,7 @@ describe("facron with a journal that cannot be used", () => {
     configure(dir);
     dir.write("state");
     facron.signal("SIGUSR1");
-    await facron.waitForLog(/Cannot open the journal .*; until then no rule is durable\n/);
+    await facron.waitForLog(/Cannot use the state directory .*; until then no rule is durable\n/);
     await facron.waitForLog(/reloaded/);
     dir.write("in/a");
     await haveRun(dir, facron, 1);

@@ -124,5 +124,10 @@ describe("a cgroup that can't be made", () => {
     expect(facron.log).toMatch(
       /^facron: error: Cannot (make a cgroup|limit commands|give commands a cgroup).*\(rule "import": its commands will not be run\)$/m,
     );
+    for (const name of ["a", "b", "c"]) dir.write(`in/${name}`);
+    await facron.waitForLines(3);
+    facron.signal("SIGUSR2"); // what comes after it is logged after the events
+    await facron.waitForLog(/status: rule "import": 3 events, 0 runs, .* 3 failed/);
+    expect(facron.log.match(/: error: rule "import": Cannot .* cgroup/g)).toHaveLength(1);
   });
 });

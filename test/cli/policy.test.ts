@@ -173,6 +173,7 @@ describe("when_busy", () => {
     await hasRan(1);
     await write(facron, dir, "a");
     expect(await hasRan(3)).toEqual(["run 1", "ended 1", "run 2"]);
+    await facron.waitForLog(/rule "r": "[^"]+" exited 1 after .+: stopped for its restart\n/);
     dir.write("go");
   });
 
@@ -198,6 +199,15 @@ describe("gathering", () => {
     const { facron, hasRan } = await given(dir, ruleText(dir, "r", script, 'settle = "300ms"'));
     for (let i = 1; i <= 10; i++) await write(facron, dir, "a", `${i}\n`);
     expect(await hasRan(1)).toEqual(["10 10"]);
+  });
+
+  test("settle_max: a writer that never rests does not keep its path from running", async () => {
+    using dir = tempDir();
+    const keys = 'settle = "1s"\nsettle_max = "1s"';
+    const { facron, ran } = await given(dir, ruleText(dir, "r", "echo $FACRON_COUNT >>ran", keys));
+    const start = performance.now();
+    while (ran().length === 0 && performance.now() - start < 10_000) await write(facron, dir, "a");
+    expect(ran()).toHaveLength(1);
   });
 
   test("throttle: the first, and then the last for all between", async () => {
@@ -342,4 +352,43 @@ describe("failing", () => {
     dir.write("go");
     await waitFor(() => ran().at(-1) === "2", { what: "the second event" });
   });
+
+  test("the log tells how a run ended, and then what comes of it", async () => {
+    using dir = tempDir();
+    const keys = `retry = { times = 1, backoff = "10ms" }\non_failure = ["${dir.join("none")}"]`;
+    const { facron } = await given(dir, ruleText(dir, "r", "exit 7", keys));
+    await write(facron, dir, "a");
+    await facron.waitForLog(/Cannot start/);
+    expect(toldOf("r", facron)).toEqual([
+      "exited 7",
+      "tried again (1 of 1)",
+      "exited 7",
+      "given up after 2 runs: exited 7",
+      "Cannot start",
+    ]);
+  });
+
+  test("retry: what a stop cuts short is given up, and the log says for what", async () => {
+    using dir = tempDir();
+    const keys = 'retry = { times = 9, backoff = "1h", max_backoff = "1h" }';
+    const { facron, hasRan } = await given(dir, ruleText(dir, "r", `${note}; exit 7`, keys));
+    await write(facron, dir, "a");
+    await hasRan(1);
+    await facron.waitForLog(/tried again in/);
+    await facron.stop();
+    const end = ["exited 7", "given up after 2 runs: exited 7, and facron ends"];
+    expect(toldOf("r", facron)).toEqual(["exited 7", "tried again (1 of 9)", ...end]);
+  });
 });
+
+/** The log of a rule, without what differs from run to run. */
+function toldOf(rule: string, { log }: RunningBinary): string[] {
+  const lines = log.matchAll(new RegExp(`rule "${rule}": (.+)`, "g"));
+  return [...lines].map(([, text = ""]) =>
+    text
+      .replace(/ in \w+(?= \()/, "")
+      .replace(/ for "[^"]+"/, "")
+      .replace(/^"[^"]+" (exited \d+) after .+/, "$1")
+      .replace(/^(Cannot start) .+/, "$1"),
+  );
+}

@@ -4,11 +4,18 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { statusTable } from "../../src/cli/status-table.ts";
 import type {
+  GateInStatus,
   ReaderInStatus,
   RuleInStatus,
   StatusDocument,
 } from "../../src/daemon/status-document.ts";
-import { readerLines, spanText, summaryOf } from "../../src/daemon/status-text.ts";
+import {
+  gatesLines,
+  journalLines,
+  readerLines,
+  spanText,
+  summaryOf,
+} from "../../src/daemon/status-text.ts";
 import { fencedBlocks } from "../examples/extract.ts";
 
 const since = "2026-11-20T18:46:20.123Z";
@@ -19,6 +26,11 @@ const rule: RuleInStatus = {
   ...{ name: "", runs_command: true, events: 0, runs: 0, running: 0, queued: 0, retrying: 0 },
   ...{ failed: 0, retried: 0, dropped: 0, skipped: 0, own: 0, suspended: 0, last: null },
   ...{ waited_ms: never, ran_ms: never },
+};
+
+const gate: GateInStatus = {
+  ...{ name: "", allowed: 0, denied: 0, cached: 0, timed_out: 0, failed: 0, waiting: 0 },
+  ...{ runs: 0, running: 0, ran_ms: never },
 };
 
 function exited(code: number, agoMs: number): RuleInStatus["last"] {
@@ -33,7 +45,7 @@ const reader: ReaderInStatus = {
 const inReadme: StatusDocument = {
   ...{ v: 1, facron: "2.0.0", pid: 4234, state: "running", since },
   ...{ configuration: ["/etc/facron.toml"], running: 3, max_running: 16, queued: 12 },
-  total: { events: 9041, runs: 9026, failed: 4, retried: 0, dropped: 0 },
+  total: { events: 9548, runs: 9026, failed: 4, retried: 0, dropped: 0 },
   rules: [
     {
       ...{ ...rule, name: "reload nginx", events: 7, runs: 7, last: exited(0, 2.1 * 3_600_000) },
@@ -44,10 +56,21 @@ const inReadme: StatusDocument = {
       last: exited(0, 1100),
       ...{ waited_ms: { p50: 18, p99: 4800 }, ran_ms: { p50: 240, p99: 1300 } },
     },
-    { ...rule, name: "facron.toml:9", runs_command: false },
+    { ...rule, name: "facron.toml:9", runs_command: false, events: 507 },
   ],
   reader,
   output: null,
+  journal: { file: "/var/lib/facron/facron.toml-1a2b3c4d.journal", kept: 15, running: 3, dead: 4 },
+  gates: {
+    ...{ state: "deciding", as_of: since, passed_over: 0 },
+    list: [
+      { ...gate, name: "no programs", allowed: 12, denied: 3 },
+      {
+        ...{ ...gate, name: "scan", allowed: 90_211, denied: 2, cached: 88_100, waiting: 1 },
+        ...{ runs: 2114, running: 1, ran_ms: { p50: 8.4, p99: 210 } },
+      },
+    ],
+  },
 };
 
 test("the README shows what facron status prints", () => {
@@ -71,6 +94,16 @@ test("no name in a status drives the terminal or makes a line of its own", () =>
     expect(text.split("\n").every((line) => !line.startsWith("2J"))).toBe(true);
     expect(text).toContain("\\x1b[31m\\n");
   }
+});
+
+test("a journal that does not answer is told, and one that is empty", () => {
+  const file = "/var/lib/facron/a.journal";
+  const lines = (journal: StatusDocument["journal"]) => journalLines({ ...inReadme, journal });
+  expect(lines({ file, kept: null, running: null, dead: null })).toEqual([
+    `the journal "${file}" does not answer`,
+  ]);
+  expect(lines({ file, kept: 0, running: 0, dead: 0 })).toEqual(["journal: 0 events kept"]);
+  expect(lines(null)).toEqual([]);
 });
 
 test("a rule that is gone and one that has run nothing are told as that", () => {
@@ -101,6 +134,19 @@ test("what is wrong with the reader comes first, in a sentence", () => {
   ]);
   expect(lines({ backends: [{ name: "poll", paths: 1, marks: 1 }] })).toEqual([
     "polling 1 path, 1 entry",
+  ]);
+});
+
+test("gates are told of in one line each, and that their thread does not answer", () => {
+  const ofGates = summaryOf(inReadme).filter((line) => line.startsWith("status: gate "));
+  expect(ofGates).toEqual([
+    'status: gate "no programs": 12 allowed, 3 denied',
+    'status: gate "scan": 90211 allowed, 2 denied, 88100 from cache, 1 waiting, 2114 runs; ran 8.4ms, p99 210ms',
+  ]);
+  expect(gatesLines(null)).toEqual([]);
+  expect(gatesLines({ state: "no answer", as_of: since, passed_over: 2, list: [] })).toEqual([
+    `the gate thread does not answer; what follows of gates is of ${since}`,
+    "the guard allowed 2 questions in its place",
   ]);
 });
 

@@ -6,6 +6,7 @@ import {
   existsSync,
   readdirSync,
   readlinkSync,
+  renameSync,
   statSync,
   writeFileSync,
 } from "node:fs";
@@ -101,9 +102,10 @@ describe("facron status counts", () => {
     expect(status).toMatchObject({
       ...{ v: 1, pid: facron.pid, state: "running", running: 2, max_running: 16, queued: 8 },
       configuration: [dir.join("facron.toml")],
-      total: { events: 32, runs: 28, failed: 6, retried: 4, dropped: 0 },
+      total: { events: 52, runs: 28, failed: 6, retried: 4, dropped: 0 },
     });
     expect(status.output).toEqual({ commands: 2 });
+    expect(status.journal).toBeNull();
     expect(status.rules.map(({ name }) => name)).toEqual(["works", "fails", "waits", "emits"]);
     expect(ruleOf(status, "works")).toMatchObject({
       ...none,
@@ -119,7 +121,7 @@ describe("facron status counts", () => {
       ...none,
       ...{ events: 10, runs: 2, running: 2, queued: 8, failed: 0, retried: 0, last: null },
     });
-    expect(ruleOf(status, "emits").runs_command).toBe(false);
+    expect(ruleOf(status, "emits")).toMatchObject({ runs_command: false, events: 20, runs: 0 });
     expect(status.reader).toMatchObject({ state: "reading", waits_for: null });
     const [backend, ...others] = status.reader.backends;
     expect(others).toEqual([]);
@@ -129,6 +131,44 @@ describe("facron status counts", () => {
     const after = await statusWhen(dir, "the end of all", ({ total }) => total.runs === 36);
     expect(after.queued).toBe(0);
     await statusWhen(dir, "their output to be read", ({ output }) => output?.commands === 0);
+  });
+
+  test("events of a rule without a command, also over a reload", async () => {
+    using dir = tempDir();
+    const emits = `[[rule]]\nname = "emits"\nwatch = "${dir.mkdir("in")}"\non = ["close_write", "rename"]\n`;
+    const facron = await started(dir, emits);
+    dir.write("in/a");
+    await facron.waitForLines(1);
+    renameSync(dir.join("in/a"), dir.join("in/b"));
+    await facron.waitForLines(2);
+    const settings = `[facron]\nruntime_dir = "${dir.join("run")}"\n`;
+    dir.write("facron.toml", `${settings}${ruleText(dir, "other", "true")}${emits}`);
+    facron.signal("SIGHUP");
+    await facron.waitForLog(/reloaded/);
+    dir.write("in/c");
+    await facron.waitForLines(3);
+    expect(ruleOf(await statusIn(dir), "emits")).toMatchObject({ events: 3, runs: 0 });
+  });
+
+  test("what the journal of durable rules keeps", async () => {
+    using dir = tempDir();
+    const rules =
+      `state_dir = "${dir.join("state")}"\n` +
+      ruleText(dir, "waits", untilGo, "durable = true\nmax_running = 1") +
+      ruleText(dir, "fails", "exit 7", "durable = true");
+    const facron = await started(dir, rules);
+    writeFiles(dir.join("fails"), 2);
+    writeFiles(dir.join("waits"), 3);
+    const { journal } = await statusWhen(
+      dir,
+      "two that died, and three that wait or run",
+      ({ journal }) => journal?.dead === 2 && journal.kept === 3 && journal.running === 1,
+    );
+    expect(journal!.file).toStartWith(dir.join("state/facron.toml-"));
+    facron.signal("SIGUSR2");
+    await facron.waitForLog(/status: journal: 3 events kept, 1 of them running, 2 given up\n/);
+    dir.write("go");
+    await statusWhen(dir, "the end of all", ({ journal }) => journal?.kept === 0);
   });
 
   test("how long events wait and commands run", async () => {

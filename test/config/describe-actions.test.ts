@@ -28,6 +28,10 @@ describe("a rule is described with", () => {
     ["max_queued = 10", "10 may wait, then nothing more is read"],
     ['when_full = "drop_new"', "1000000 may wait, then new ones are dropped"],
     ['settle = "500ms"', "after 500ms without another event of the path"],
+    [
+      'settle = "500ms"\nsettle_max = "1m"',
+      "after 500ms without another event of the path, or 1m after the first",
+    ],
     ['throttle = "1m"', "one start for a path in 1m"],
     [
       'batch = { max = 10, wait = "2s" }\nstdin = "paths0"',

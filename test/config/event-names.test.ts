@@ -1,7 +1,8 @@
 import { expect, test } from "bun:test";
 import { meaningOf, parseEventList } from "../../src/config/event-names.ts";
 import { UsageError } from "../../src/errors.ts";
-import { eventBits, eventNames, permissionEventNames } from "../../src/event.ts";
+import { eventBits, eventNames } from "../../src/event.ts";
+import { gateBits, gateEventNames } from "../../src/rule/gate.ts";
 import { sortedNames } from "./readable.ts";
 
 /** In <linux/inotify.h> and <linux/fanotify.h> these have the values that our bits have. */
@@ -51,14 +52,22 @@ test.each(["", "FAN_", "fan_constructor", "__proto__", "toString", " open", "0x2
   },
 );
 
-test("meaningOf refuses every permission event, with a reason", () => {
-  const names = permissionEventNames.flatMap((name) => [name, `FAN_${name}`]);
-  for (const name of [...names, "FAN_ALL_PERM_EVENTS"]) {
-    expect(meaningOf(name)).toEqual({
-      kind: "refused",
-      reason: expect.stringContaining("permission events need gates"),
-    });
-  }
+test.each(gateEventNames)("meaningOf gives %s one bit under each of its two names", (name) => {
+  const events = gateBits[name];
+  expect([name, `FAN_${name}`].map(meaningOf)).toEqual([
+    { kind: "permission", backend: "auto", events },
+    { kind: "permission", backend: "fanotify", events },
+  ]);
+  expect(meaningOf(`IN_${name}`)).toBeNull();
+});
+
+test("FAN_ALL_PERM_EVENTS are those that <linux/fanotify.h> names so", () => {
+  const events = gateBits.open_perm | gateBits.access_perm;
+  expect(meaningOf("FAN_ALL_PERM_EVENTS")).toEqual({
+    kind: "permission",
+    backend: "fanotify",
+    events,
+  });
 });
 
 test.each([
@@ -73,11 +82,13 @@ test.each([
 test.each([
   ["clsoe_write", 'Unknown event "clsoe_write": did you mean close_write?'],
   ["open,FAN_MODFIY", 'Unknown event "FAN_MODFIY": did you mean FAN_MODIFY?'],
-  ["FAN_OPEN_EXEC_PRM", 'Unknown event "FAN_OPEN_EXEC_PRM": write names like'],
+  ["FAN_OPEN_EXEC_PRM", 'Unknown event "FAN_OPEN_EXEC_PRM": did you mean FAN_OPEN_EXEC_PERM?'],
+  ["FAN_UNHEARD_OF", 'Unknown event "FAN_UNHEARD_OF": write names like'],
   ["open close", 'Unknown event "open close": write names like'],
   ["8", 'Unknown event "8": events are written as names, e.g. FAN_MODIFY'],
   ["\x1b[2J", 'Unknown event "\\x1b[2J": write names like'],
-  ["FAN_OPEN_PERM", 'Cannot use "FAN_OPEN_PERM": permission events need gates'],
+  ["FAN_OPEN_PERM", 'Cannot use "FAN_OPEN_PERM": it is decided before it happens'],
+  ["pre_access", "write access to be told afterwards"],
   ["open,FAN_ONDIR", 'Cannot use "FAN_ONDIR": it is no event; leave it out'],
   ["IN_ISDIR", 'Cannot use "IN_ISDIR": it is a mark on events and no event'],
   ["create,", 'Missing event after ",": write one, or remove the ","'],

@@ -112,11 +112,11 @@ test("parseFacronTable warns of a program that cannot be run, once for each line
     const { rules, warnings } = parse(table, { cwd });
     expect(rules).toHaveLength(programs.length);
     expect(warnings.map(({ line, column, message }) => `${line}:${column} ${message}`)).toEqual([
-      '1:9 Cannot run "./gone": no such file; the rule fails until it is there',
+      '1:9 Cannot run "./gone": no such file; it fails until it is there',
       '2:9 Cannot run "gone": no such file; PATH is not searched, write the absolute path',
       '3:9 Cannot run "./plain": it is not executable; run chmod +x on it',
       '4:9 Cannot run "folder": it is a directory; write the path of a program',
-      '5:9 Cannot run "script/x": no such file; the rule fails until it is there',
+      '5:9 Cannot run "script/x": no such file; it fails until it is there',
     ]);
   } finally {
     rmSync(cwd, { recursive: true });

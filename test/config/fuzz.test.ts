@@ -7,7 +7,7 @@
 import { expect, test } from "bun:test";
 import { fromLatin1, latin1, textOrNull, utf8 } from "../../ffi/bytes.ts";
 import { convertToToml } from "../../src/config/convert.ts";
-import type { PlacedRule } from "../../src/config/source.ts";
+import type { Parsed, PlacedGate, PlacedRule } from "../../src/config/source.ts";
 import { parseToml } from "../../src/config/toml.ts";
 import { ConfigError, formatProblem, type ConfigProblem } from "../../src/errors.ts";
 import { type Dialect, dialects, goldenBytes, goldenNames, parseAs } from "./dialects.ts";
@@ -25,6 +25,9 @@ const pieces: Readonly<Record<Dialect["name"], readonly string[]>> = {
     ...[
       " FAN_OPEN ",
       "/f open /bin/sh\n",
+      "/f FAN_OPEN_PERM|FAN_EVENT_ON_CHILD /bin/sh $$\n",
+      "FAN_ACCESS_PERM",
+      "open_exec_perm",
       "\n/g IN_MOVE|IN_OPEN,IN_CLOSE ",
       "\xef\xbb\xbf",
       "\r\n",
@@ -57,6 +60,10 @@ const pieces: Readonly<Record<Dialect["name"], readonly string[]>> = {
     ],
     ...[
       '[[rule]]\nwatch = "/f"\non = "open"\n',
+      '[[gate]]\nwatch = "/f"\non = "open_perm"\nverdict = "deny"\n',
+      '[[gate]]\nwatch = "/f"\non = "open_perm"\nask = ',
+      "timeout = ",
+      'errno = "EBUSY"\n',
       "settle = ",
       "umask = ",
       "batch = { max = 2, ",
@@ -118,10 +125,11 @@ function outcomeOf(dialect: Dialect, text: string): "rules" | "errors" {
   const check = (problem: ConfigProblem): void => checkProblem(problem, lines, text);
   try {
     const bytes = fromLatin1(text);
-    const { rules, warnings } = parseAs(dialect, bytes, "fuzz");
+    const { rules, gates, warnings } = parseAs(dialect, bytes, "fuzz");
     warnings.forEach(check);
     for (const placed of rules) checkRule(placed, text);
-    if (dialect.name !== "toml") checkConversion(dialect, bytes, rules, text);
+    for (const placed of gates) checkGate(placed, text);
+    if (dialect.name !== "toml") checkConversion(dialect, bytes, { rules, gates }, text);
     return "rules";
   } catch (error) {
     if (!(error instanceof ConfigError)) throw new Error(JSON.stringify(text), { cause: error });
@@ -142,18 +150,29 @@ function checkRule({ rule, isNamed }: PlacedRule, text: string): void {
   if (!sound) throw new Error(`unsound rule ${name} from ${JSON.stringify(text)}`);
 }
 
+function checkGate({ gate, isNamed }: PlacedGate, text: string): void {
+  const { name, watch, events, decision } = gate;
+  const sound =
+    (isNamed || /^fuzz:\d+$/.test(name)) &&
+    watch.length > 0 &&
+    watch.every(({ path }) => /^\/(?!.*\/\/)(.*[^/])?$/s.test(latin1(path)) && !path.includes(0)) &&
+    events > 0 &&
+    (decision.kind !== "ask" || (decision.command.words.length > 0 && decision.timeoutMs > 0));
+  if (!sound) throw new Error(`unsound gate ${name} from ${JSON.stringify(text)}`);
+}
+
 function checkConversion(
   { name: format }: Dialect,
   bytes: Uint8Array,
-  rules: readonly PlacedRule[],
+  { rules, gates }: Pick<Parsed, "rules" | "gates">,
   text: string,
 ): void {
   if (textOrNull(bytes) === null) return;
-  const toml = convertToToml({ file: "fuzz", bytes, format, rules });
+  const toml = convertToToml({ file: "fuzz", bytes, format, rules, gates });
   const again = parseToml({ file: "t.toml", bytes: utf8(toml), cwd: "/cwd" });
   const same = Bun.deepEquals(
-    again.rules.map(({ rule }) => rule),
-    rules.map(({ rule }) => rule),
+    [...again.rules.map(({ rule }) => rule), ...again.gates.map(({ gate }) => gate)],
+    [...rules.map(({ rule }) => rule), ...gates.map(({ gate }) => gate)],
     true,
   );
   if (!same) throw new Error(`another meaning as TOML: ${JSON.stringify({ text, toml })}`);

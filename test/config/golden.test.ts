@@ -19,7 +19,7 @@ import {
   parseAs,
 } from "./dialects.ts";
 import { messages } from "./messages.ts";
-import { readableRule } from "./readable.ts";
+import { readableGate, readableRule } from "./readable.ts";
 
 const update = process.env["UPDATE_GOLDEN"] === "1";
 
@@ -70,13 +70,15 @@ for (const dialect of dialects.filter(({ name }) => name !== "toml")) {
       test(name, () => {
         const file = `${name}${dialect.extension}`;
         const bytes = goldenBytes(dialect, "good", name);
-        const { rules } = parseAs(dialect, bytes, file);
-        const convert = (): string => convertToToml({ file, bytes, format: dialect.name, rules });
-        if (rules.some(({ rule }) => !isUtf8(rule)))
+        const { rules, gates } = parseAs(dialect, bytes, file);
+        const convert = (): string =>
+          convertToToml({ file, bytes, format: dialect.name, rules, gates });
+        if (rules.some(({ rule }) => !isUtf8(rule)) || gates.some(({ gate }) => !isUtf8(gate)))
           return void expect(convert).toThrow(/other bytes/);
         const toml = convert();
         const again = parseToml({ file: "t.toml", bytes: utf8(toml), cwd: "/cwd" });
         expect(again.rules.map(({ rule }) => rule)).toEqual(rules.map(({ rule }) => rule));
+        expect(again.gates.map(({ gate }) => gate)).toEqual(gates.map(({ gate }) => gate));
       });
     }
   });
@@ -97,7 +99,7 @@ function isUtf8(rule: object): boolean {
 /** Without the warnings about programs: those depend on the machine. */
 function resultOf(dialect: Dialect, name: string) {
   const file = `/etc/${name}${dialect.extension}`;
-  const { rules, includes, settings, warnings } = parseAs(
+  const { rules, gates, includes, settings, warnings } = parseAs(
     dialect,
     goldenBytes(dialect, "good", name),
     file,
@@ -105,6 +107,7 @@ function resultOf(dialect: Dialect, name: string) {
   const lasting = warnings.filter(({ message }) => !message.startsWith("Cannot run "));
   return {
     rules: rules.map(({ rule }) => readableRule(rule)),
+    ...(gates.length === 0 ? {} : { gates: gates.map(({ gate }) => readableGate(gate)) }),
     ...(includes.length === 0 ? {} : { includes: includes.map(({ pattern }) => pattern) }),
     ...(Object.keys(settings).length === 0 ? {} : { settings }),
     warnings: lasting.map(formatProblem),

@@ -1,5 +1,13 @@
 import { afterAll, expect, test } from "bun:test";
-import { chmodSync, mkdtempSync, rmSync, symlinkSync, truncateSync, writeFileSync } from "node:fs";
+import {
+  chmodSync,
+  mkdirSync,
+  mkdtempSync,
+  rmSync,
+  symlinkSync,
+  truncateSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { formatOf } from "../../src/config/format.ts";
@@ -189,4 +197,29 @@ test("loadConfiguration gives what is included in TOML the defaults of the file 
     ["inner.toml:3", { nice: 5, umask: 0o27 }],
     ["table.conf:1", undefined],
   ]);
+});
+
+test("loadConfiguration keeps gates in the order of the files and of what they include", () => {
+  const gate = (name: string): string =>
+    `[[gate]]\n${name === "" ? "" : `name = "${name}"\n`}watch = "/f"\non = "open_perm"\nverdict = "deny"\n`;
+  file("gates-b.toml", gate("b"));
+  file("gates-d.conf", "/f FAN_OPEN_PERM /bin/true\n");
+  file("gates-a.toml", `[facron]\ninclude = ["gates-b.toml", "gates-d.conf"]\n${gate("a")}`);
+  file("gates-c.toml", `${gate("c")}[facron]\ngate_log = "all"\n`);
+  const { gates, settings, warnings } = loadConfiguration(["gates-a.toml", "gates-c.toml"], {
+    cwd,
+  });
+  expect(gates.map(({ name }) => name)).toEqual(["a", "b", "gates-d.conf:1", "c"]);
+  expect(settings).toEqual({ gateLog: "all" });
+  expect(warnings).toEqual([]);
+});
+
+test("loadConfiguration gives gates of files of one name in two directories their whole path", () => {
+  const text = '[[gate]]\nwatch = "/f"\non = "open_perm"\nverdict = "deny"\n';
+  for (const directory of ["one", "two"]) {
+    mkdirSync(join(cwd, directory));
+    file(`${directory}/same.toml`, text);
+  }
+  const { gates } = loadConfiguration(["one/same.toml", "two/same.toml"], { cwd });
+  expect(gates.map(({ name }) => name)).toEqual(["one/same.toml:1", "two/same.toml:1"]);
 });

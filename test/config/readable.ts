@@ -3,6 +3,7 @@ import { latin1, textOrNull, utf8 } from "../../ffi/bytes.ts";
 import { parseFacronTable } from "../../src/config/facron-table.ts";
 import { ConfigError, type ConfigProblem } from "../../src/errors.ts";
 import { namesOf } from "../../src/event.ts";
+import { type Gate, gateNamesOf } from "../../src/rule/gate.ts";
 import type { Filter } from "../../src/rule/filter.ts";
 import { defaultPolicy, type Policy } from "../../src/rule/policy.ts";
 import type { Alternative, Rule } from "../../src/rule/rule.ts";
@@ -26,6 +27,20 @@ export function readableRule(rule: Rule) {
     ...(rule.once === undefined ? {} : { once: rule.once }),
     ...(rule.actor === undefined ? {} : { actor: rule.actor }),
     ...(rule.filter === undefined ? {} : { filter: readableFilter(rule.filter) }),
+  };
+}
+
+export function readableGate(gate: Gate) {
+  const { watch, events, filter, decision, ...rest } = gate;
+  return {
+    ...rest,
+    watch: watch.map(({ path, ...one }) => ({ path: readable(path), ...one })),
+    events: gateNamesOf(events),
+    ...(filter === undefined ? {} : { filter: readableFilter(filter) }),
+    decision:
+      decision.kind === "ask"
+        ? { ...decision, command: decision.command.words.map(readableWord) }
+        : decision,
   };
 }
 

@@ -23,6 +23,7 @@ const policies: { readonly [Key in keyof Policy]: readonly Policy[Key][] } = {
   whenBusy: ["merge", "skip", "restart", "signal"],
   busySignal: [10, 9],
   settleMs: [1, 86_400_000],
+  settleMaxMs: [86_400_000],
   batch: [
     { max: 2, waitMs: 0 },
     { max: 1_000_000, waitMs: 1_500 },
@@ -58,7 +59,7 @@ function again(actions: Actions): Actions {
   const bytes = utf8('/f open /bin/x "{"\n');
   const { rules } = parseFacronTable({ file: "t.conf", bytes, cwd: "/cwd" });
   const given = rules.map((placed) => ({ ...placed, rule: { ...placed.rule, ...actions } }));
-  const toml = convertToToml({ file: "t.conf", bytes, format: "facron", rules: given });
+  const toml = convertToToml({ file: "t.conf", bytes, format: "facron", gates: [], rules: given });
   const { policy, surroundings: found } = parseToml({
     ...{ file: "t.toml", cwd: "/cwd" },
     bytes: utf8(toml),
@@ -73,6 +74,7 @@ function policyWith(given: Partial<Policy>): Policy {
     ...policy,
     ...(policy.batch !== null && policy.stdin === "none" ? { stdin: "json" as const } : {}),
     ...(policy.busySignal === 1 ? {} : { whenBusy: "signal" as const }),
+    ...(policy.settleMaxMs > 0 && policy.settleMs === 0 ? { settleMs: 7 } : {}),
     ...(policy.durable ? { whenFull: "block" as const } : {}),
   };
 }
@@ -111,12 +113,20 @@ describe("what convert writes means the same", () => {
 test("incron's tables become one at a time for the whole rule", () => {
   const bytes = utf8("/f IN_OPEN,IN_NO_LOOP /bin/x\n");
   const { rules } = parseIncronTable({ file: "t", bytes, cwd: "/" });
-  const toml = convertToToml({ file: "t", bytes, format: "incron", rules });
+  const toml = convertToToml({ file: "t", bytes, format: "incron", gates: [], rules });
   expect(toml).toContain('order = "rule"\nwhen_busy = "skip"\n');
 });
 
 test("editors learn of every key from the schema", () => {
   const schema = JSON.stringify(tomlJsonSchema());
-  for (const key of ["max_backoff", "memory_max", "paths0", "drop_oldest", "state_dir"])
+  for (const key of [
+    "max_backoff",
+    "memory_max",
+    "paths0",
+    "drop_oldest",
+    "state_dir",
+    "on_timeout",
+    "gate_log",
+  ])
     expect(schema).toContain(`"${key}"`);
 });

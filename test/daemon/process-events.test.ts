@@ -1,7 +1,15 @@
 /** The socket that tells of processes, as the main thread has it: opened once, and its lack is said once. */
 import { describe, expect, test } from "bun:test";
 import { Errno, SyscallError } from "../../ffi/errno.ts";
-import { ProcConnector, unansweredCall } from "../../ffi/proc-connector/calls.ts";
+import { existsSync } from "node:fs";
+import { procEvents } from "../../ffi/proc-connector/abi.ts";
+import {
+  ProcConnector,
+  procEventBuffer,
+  receiveProcEvent,
+  unansweredCall,
+} from "../../ffi/proc-connector/calls.ts";
+import { ProcEventReader } from "../../ffi/proc-connector/reader.ts";
 import { Fd, openPipe } from "../../ffi/fd.ts";
 import { ConnectorEvents } from "../../src/daemon/process-events.ts";
 import { MemoryLog } from "../action/support.ts";
@@ -10,8 +18,26 @@ import { needsRoot } from "../helpers/requires.ts";
 function scene(open?: () => ProcConnector | SyscallError) {
   const log = new MemoryLog();
   const told: [boolean, number | null][] = [];
-  const reader = { commandsAct: (...act: [boolean, number | null]) => void told.push(act) };
-  return { log, told, events: new ConnectorEvents({ reader, log, ...(open && { open }) }) };
+  const events = new ConnectorEvents({ log, ...(open && { open }) });
+  events.add({ commandsAct: (...act) => void told.push(act) });
+  return { log, told, events };
+}
+
+/** The children of ours whose forks wait in the socket. */
+function forksIn(fd: number): number[] {
+  const buffer = procEventBuffer();
+  const events = new ProcEventReader(buffer);
+  const found: number[] = [];
+  for (;;) {
+    const length = receiveProcEvent(fd, buffer);
+    if (length === 0 || length === null) return found;
+    events.reset(length);
+    while (events.next()) {
+      const { what, pid, tgid, parentTgid } = events;
+      const isFork = what === procEvents.PROC_EVENT_FORK && pid === tgid;
+      if (isFork && parentTgid === process.pid) found.push(tgid);
+    }
+  }
 }
 
 describe("ConnectorEvents", () => {
@@ -58,6 +84,42 @@ describe("ConnectorEvents", () => {
     expect(log.lines).toEqual([
       `info: Looking up in /proc whether a command of facron's own did something: ${reason}`,
     ]);
+  });
+
+  needsRoot("listens to process events")("gives each thread a socket of its own", async () => {
+    const { events, told } = scene();
+    const others: [boolean, number | null][] = [];
+    const other = { commandsAct: (...act: [boolean, number | null]) => void others.push(act) };
+    events.listen();
+    events.add(other); // while commands act: at once
+    const [[, fd], [, otherFd]] = [told[0]!, others[0]!];
+    expect(others).toEqual([[true, otherFd]]);
+    expect(otherFd).not.toBe(fd);
+    const { pid } = Bun.spawnSync(["true"]);
+    expect(forksIn(fd!)).toContain(pid);
+    expect(forksIn(otherFd!)).toContain(pid);
+    events.rest();
+    expect(Bun.spawnSync(["true"]).success).toBe(true);
+    expect([forksIn(fd!), forksIn(otherFd!)]).toEqual([[], []]);
+    expect(others).toEqual([
+      [true, otherFd],
+      [false, otherFd],
+    ]);
+    events.remove(other);
+    expect(existsSync(`/proc/self/fd/${otherFd}`)).toBe(false);
+    events.listen();
+    expect(others.length).toBe(2);
+    expect(told.length).toBe(3);
+  });
+
+  test("a thread that comes while nothing acts is told when something does", () => {
+    const { events, log } = scene(() => new SyscallError("socket", Errno.EMFILE));
+    const others: [boolean, number | null][] = [];
+    events.add({ commandsAct: (...act) => void others.push(act) });
+    expect(others).toEqual([]);
+    events.listen();
+    expect(others).toEqual([[true, null]]);
+    expect(log.lines.length).toBe(1); // for both threads
   });
 
   test("a socket that fails later is given up", () => {

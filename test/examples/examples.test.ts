@@ -18,6 +18,7 @@ import {
   ruleKeys,
   settingsKeys,
 } from "../../src/config/toml-schema.ts";
+import { gateKeys } from "../../src/config/toml-gate-schema.ts";
 
 const rootTest = needsRoot("runs examples in a namespace of their own");
 
@@ -33,12 +34,13 @@ const commands = new Set([
   ...commandsInHelp(helpOf("run")),
   ...commandsInHelp(helpOf("watch")),
   ...commandsInHelp(helpOf("explain")),
+  ...commandsInHelp(helpOf("gate")),
   ...commandsInHelp(helpOf("status")),
   ...commandsIn(blocks),
 ]);
 /** They answer and end. */
 const answers = [...commands].filter((command) =>
-  /^facron (check|explain|convert|schema|queue)\b/.test(command),
+  /^facron (check|explain|convert|schema|queue|gate)\b/.test(command),
 );
 /** They ask a facron that runs. */
 const questions = [...commands].filter((command) => command.startsWith("facron status"));
@@ -124,8 +126,14 @@ describe("it works as an example says:", () => {
   }
 });
 
-/** A queue is there when a facron with a durable rule has been. @returns what goes before the command */
+/** A configuration of its kind; a queue is there when a facron with a durable rule has been. @returns what goes before the command */
 function prepared(command: string, place: Sandbox): string {
+  if (command.startsWith("facron gate")) {
+    place.write("/etc/passwd", "root:x:0:0:root:/root:/bin/sh\nwww-data:x:33:33::/:/bin/sh\n");
+    place.write("/etc/facron.conf", "/srv/in open_perm,open_exec_perm /bin/true $$\n");
+    const gate = '[[gate]]\nwatch = "/srv/in"\non = "open_perm"\nverdict = "allow"\n';
+    place.write("/etc/facron.toml", gate);
+  }
   if (!command.startsWith("facron queue")) return "";
   const rule = '[[rule]]\nname = "ingest"\nwatch = "/srv/in"\non = "create"\ndurable = true\n';
   place.write(
@@ -143,11 +151,20 @@ function endFacron({ pid }: RunningBinary): void {
 }
 
 /** By a process that facron can see, and that lives on. */
-function writeFromInside({ pid }: RunningBinary, paths: readonly string[]): void {
-  const facron = descendantsOf(pid).find((child) => statusOf(child)?.["Name"] === "facron");
-  const enter = ["nsenter", "--target", `${facron}`, "--mount", "--pid"];
-  const writer = startProcess([...enter, "sh", "-c", 'while read file; do echo x >"$file"; done']);
+function writeFromInside(running: RunningBinary, paths: readonly string[]): void {
+  const script = 'while read file; do echo x >"$file"; done';
+  const writer = startProcess([...entering(running), "sh", "-c", script]);
   for (const path of paths) writer.line(path);
+}
+
+/** What a script does in the sandbox of a facron, as a process that is none of its own. */
+function fromInside(running: RunningBinary, script: string) {
+  return Bun.spawnSync([...entering(running), "sh", "-c", script]);
+}
+
+function entering({ pid }: RunningBinary): string[] {
+  const facron = descendantsOf(pid).find((child) => statusOf(child)?.["Name"] === "facron");
+  return ["nsenter", "--target", `${facron}`, "--mount", "--pid"];
 }
 
 function descendantsOf(pid: number): number[] {
@@ -194,7 +211,9 @@ function isFile(path: string): boolean {
 }
 
 describe("the example in TOML", () => {
-  const examples = blocks.filter(({ language }) => language === "toml");
+  const examples = blocks.filter(
+    ({ language, lines }) => language === "toml" && !lines.includes("[[gate]]"),
+  );
   examples.forEach(({ lines }, index) => {
     rootTest(`${index + 1} of the README is followed, and every rule of it fires`, async () => {
       const place = sandbox();
@@ -225,12 +244,58 @@ describe("the example in TOML", () => {
   });
 });
 
+describe("the example with gates", () => {
+  const [example] = blocks.filter(
+    ({ language, lines }) => language === "toml" && lines.includes("[[gate]]"),
+  );
+  const [script] = blocks.filter(({ language }) => language === "bash");
+
+  rootTest("decides as it says, with the scanner beside it", async () => {
+    const place = sandbox();
+    place.write("facron.toml", `[facron]\ngate_log = "all"\n${example!.lines.join("\n")}\n`);
+    place.write("scan", `${script!.lines.join("\n")}\n`);
+    place.write("/srv/in/good.txt", "harmless");
+    place.write("/srv/in/bad.txt", "EICAR-STANDARD-ANTIVIRUS-TEST-FILE");
+    place.write("/srv/in/bad.part", "EICAR-STANDARD-ANTIVIRUS-TEST-FILE");
+    const programs = { programs: ["/usr/local/bin/scan"] };
+    const running = await place
+      .run(
+        "cp scan /usr/local/bin/scan; cp /bin/true /srv/in/setup; facron -c facron.toml",
+        programs,
+      )
+      .ready();
+    expect(running.log).not.toMatch(/error|warning/);
+    const tried = "cat good.txt; cat good.txt; cat bad.txt; cat bad.part; ./setup";
+    const { stdout, stderr } = fromInside(running, `cd /srv/in; { ${tried}; } 2>&1`);
+    expect(stderr.toString()).toBe("");
+    const [good, goodAgain, ...others] = stdout.toString().split(/(?<=harmless)|\n/);
+    expect([good, goodAgain]).toEqual(["harmless", "harmless"]);
+    expect(others.join("\n")).toMatch(
+      /bad\.txt: Operation not permitted\nEICAR-STANDARD-ANTIVIRUS-TEST-FILE.*setup: Operation not permitted/,
+    );
+    await running.waitForLines(4);
+    const decisions = running.events.map(({ gate, verdict, path, by }) => [
+      gate,
+      verdict,
+      path,
+      by,
+    ]);
+    expect(decisions.toSorted()).toEqual([
+      ["no programs", "deny", "/srv/in/setup", "verdict"],
+      ["scan", "allow", "/srv/in/good.txt", "cache"],
+      ["scan", "allow", "/srv/in/good.txt", "command"],
+      ["scan", "deny", "/srv/in/bad.txt", "command"],
+    ]);
+  });
+});
+
 describe("the README", () => {
   const inReadme = readme === "" ? test.skip : test;
 
   inReadme("shows lines whose fields stand in the documented order", () => {
-    const order = ["v", "seq", "time", "rules", "events", "path", "from", "dir", "pid"];
-    order.push("comm", "exe", "uid", "synthetic", "path_bytes", "from_bytes", "lost");
+    const order = ["v", "seq", "time", "rules", "events", "gate", "verdict", "on", "path", "from"];
+    order.push("dir", "pid", "comm", "exe", "uid", "synthetic", "path_bytes", "from_bytes", "lost");
+    order.push("waited_us", "by");
     const lines = blocks
       .filter(({ language }) => language === "json")
       .flatMap(({ lines }) => lines);
@@ -257,6 +322,10 @@ describe("the README", () => {
   inReadme("has every key of the TOML", () => {
     const keys = [...ruleKeys, ...settingsKeys, ...Object.values(keysInTable).flat()];
     expect(keys.filter((key) => !new RegExp(`\\b${key}\\b`).test(readme))).toEqual([]);
+    const [, section = ""] = /^## Gates$([^]*?)^## /m.exec(readme) ?? [];
+    const unsaid = ["recursive", "dot_directories", "follow_symlink", "only_directory"];
+    const said = gateKeys.filter((key) => !unsaid.includes(key));
+    expect(said.filter((key) => !section.includes(`\`${key}\``))).toEqual([]);
     const table = /^#### How commands run$([^]*?)^####/m.exec(readme)![1]!;
     expect(actionKeyNames.filter((key) => !table.includes(`\`${key}\``))).toEqual([]);
   });

@@ -50,6 +50,7 @@ const ffiTypes: Readonly<Record<string, readonly string[]>> = {
   long: ["i64", "i32"],
   sighandler_t: ["i64"],
   "int *": ["ptr"],
+  "void *": ["ptr", "i64"], // MAP_FAILED is -1
   "struct passwd *": ["ptr"],
   "struct group *": ["ptr"],
   cap_user_header_t: ["buffer"], // a pointer

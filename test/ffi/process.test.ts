@@ -3,8 +3,16 @@ import { describe, expect, test } from "bun:test";
 import { readFileSync } from "node:fs";
 import { utf8 } from "../../ffi/bytes.ts";
 import { SyscallError } from "../../ffi/errno.ts";
-import { O, openFd } from "../../ffi/fd.ts";
-import { posixSpawn, reapAny, type SpawnPlace, StringVector, waitNow } from "../../ffi/process.ts";
+import { keepOnExec, O, openFd } from "../../ffi/fd.ts";
+import {
+  closeInChildren,
+  leaveToChildren,
+  posixSpawn,
+  reapAny,
+  type SpawnPlace,
+  StringVector,
+  waitNow,
+} from "../../ffi/process.ts";
 import { cPath } from "../helpers/c-path.ts";
 import { tempDir, type TempDir } from "../helpers/temp-dir.ts";
 import { waitFor } from "../helpers/wait-for.ts";
@@ -70,6 +78,30 @@ describe("posixSpawn", () => {
     expect([bits("SigBlk"), bits("SigIgn")]).toEqual(["0000000000000000", "0000000000000000"]);
     const listed = await run(dir, ["/bin/ls", "/proc/self/fd"]);
     expect(listed.output.toString()).toBe("0\n1\n2\n3\n"); // 3 is the directory that ls reads
+  });
+
+  test("closes before execve what it is told to, and leaves it again", async () => {
+    using dir = tempDir();
+    using ours = openFd(cPath("/dev/zero"), O.RDONLY);
+    keepOnExec(ours.number);
+    const listed = async () => {
+      const { output } = await run(dir, ["/bin/ls", "-l", "/proc/self/fd"]);
+      return output.toString().includes("/dev/zero");
+    };
+    expect(await listed()).toBe(true);
+    closeInChildren(ours.number);
+    expect(await listed()).toBe(false);
+    leaveToChildren(ours.number);
+    expect(await listed()).toBe(true);
+  });
+
+  test("starts programs also if what they are to close is closed already", async () => {
+    using dir = tempDir();
+    const neverOpen = 900;
+    closeInChildren(neverOpen);
+    const { status } = await run(dir, ["/bin/true"]);
+    leaveToChildren(neverOpen);
+    expect(status).toEqual({ kind: "exited", code: 0 });
   });
 
   test("tells exit codes and signals apart", async () => {

@@ -276,6 +276,17 @@ describe("a journal that cannot be used says why:", () => {
     );
   });
 
+  test("its directory is a file, or below one", async () => {
+    const place = testPlace();
+    writeFileSync(place.directory, "");
+    expect(await refusal(place)).toBe(
+      'Cannot use the state directory "DIR": it is a file; set another state_dir',
+    );
+    expect(await refusal(placeOf(`${place.directory}/x`, place.configuration))).toMatch(
+      /^Cannot use the state directory ".*": what stands before its name is no directory; set/,
+    );
+  });
+
   test("it is damaged", async () => {
     const place = testPlace();
     await (await opened(place)).close();

@@ -2,8 +2,8 @@
 import { describe, expect, test } from "bun:test";
 import { utf8 } from "../../ffi/bytes.ts";
 import { packActor } from "../../src/reader/packed-actor.ts";
+import { noFamily } from "../../src/family/family.ts";
 import {
-  noFamily,
   type Trigger,
   TriggerCursor,
   TriggerReader,

@@ -69,6 +69,7 @@ test("withoutEventVariables drops those names and no other", () => {
   const kept = ["PATH=/bin", "FACRON_PATHS=a", "XFACRON_PATH=b", "FACRON_TEST=c", "odd", "=x"];
   const dropped = ["FACRON_PATH=a", "FACRON_FROM=", "FACRON_PID=1=2", "FACRON_SEQ=\xff"];
   dropped.push("FACRON_ERROR=x", "FACRON_ATTEMPTS=1", "FACRON_COUNT=2");
+  dropped.push("FACRON_GATE=g", "FACRON_OFFSET=0");
   const left = withoutEventVariables([...kept, ...dropped].map(fromLatin1));
   expect(left.map(latin1)).toEqual(kept);
 });

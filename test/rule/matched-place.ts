@@ -2,7 +2,7 @@
 import { utf8 } from "../../ffi/bytes.ts";
 import { eventBits, type EventName } from "../../src/event.ts";
 import { JsonLines } from "../../src/output/json-lines.ts";
-import { noFamilies } from "../../src/reader/families.ts";
+import { noFamilies } from "../../src/family/families.ts";
 import { nobody } from "../../src/reader/actors.ts";
 import { Dispatch } from "../../src/reader/dispatch.ts";
 import { type Trigger, TriggerReader, TriggerWriter } from "../../src/reader/trigger.ts";
@@ -141,6 +141,7 @@ export class Place {
     const ignore = () => {};
     const table = {
       backend,
+      serves: "rules",
       noticeName: ignore,
       checkRoot: ignore,
       afterRead: ignore,

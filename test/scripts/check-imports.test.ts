@@ -14,6 +14,7 @@ const rooms = [
   "action",
   "journal",
   "gate",
+  "family",
   "output",
   "rule",
 ];
@@ -66,6 +67,7 @@ describe("check-imports accepts", () => {
       "output/writer",
       "action/a",
       "gate/a",
+      "family/a",
       "daemon/a",
       "cli/a",
     ];
@@ -81,6 +83,7 @@ describe("check-imports refuses", () => {
     ["src/output/a.ts", "../reader/a.ts", "src/output/ imports only itself"],
     ["src/daemon/a.ts", "../main.ts", "src/daemon/ imports only itself, src/config/"],
     ["src/gate/a.ts", "../action/a.ts", "src/gate/ imports only itself"],
+    ["src/family/a.ts", "../reader/a.ts", "src/family/ imports only itself"],
     ["src/log.ts", "./rule/a.ts", "words imports only itself"],
   ])("%s importing %s, against the arrows", (file, specifier, rule) => {
     const [fault, ...others] = faultsIn({ [file]: importing(specifier) });

@@ -16,6 +16,7 @@ const want = {
   events: create | moved_from | moved_to,
   children: false,
   directories: true,
+  permissions: 0,
   isTop: true,
   isStrict: false,
 };

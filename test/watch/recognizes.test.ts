@@ -14,6 +14,7 @@ const want = {
   events: eventBits.create,
   children: false,
   directories: true,
+  permissions: 0,
   isTop: true,
   isStrict: false,
 };

@@ -10,12 +10,13 @@ import {
   FAN_EVENT_INFO_TYPE_NEW_DFID_NAME,
   FAN_EVENT_INFO_TYPE_OLD_DFID_NAME,
   FAN_EVENT_INFO_TYPE_PIDFD,
+  FAN_EVENT_INFO_TYPE_RANGE,
   FAN_EPIDFD,
   FAN_NOPIDFD,
   FAN_Q_OVERFLOW,
   FAN_RENAME,
 } from "../../../ffi/fanotify/abi.ts";
-import { FanotifyReader, InfoReader, pidfdOf } from "../../../ffi/fanotify/reader.ts";
+import { FanotifyReader, InfoReader, pidfdOf, rangeOf } from "../../../ffi/fanotify/reader.ts";
 import { concat, padded, text, u16, u32, u64, u8, zeros } from "../../helpers/bytes.ts";
 
 interface EventFields {
@@ -291,6 +292,26 @@ describe("fanotify information reader", () => {
     }
   });
 
+  test("gives the range of a file, also beyond 2^32, and none for an event without", () => {
+    const range = (offset: bigint, count: bigint) =>
+      info(FAN_EVENT_INFO_TYPE_RANGE, concat(zeros(4), u64(offset), u64(count)));
+    const bytes = concat(
+      event({ infos: [range(0n, 10n)] }),
+      event({ infos: [range((1n << 40n) + 0xffff_f000n, 4096n)] }),
+      event({}),
+    );
+    const events = new FanotifyReader(bytes);
+    const records = new InfoReader(events);
+    events.reset(bytes.length);
+    const found = [];
+    while (events.next()) found.push(rangeOf(events, records));
+    expect(found).toEqual([
+      { offset: 0, count: 10 },
+      { offset: 2 ** 40 + 0xffff_f000, count: 4096 },
+      null,
+    ]);
+  });
+
   test("finds nothing in an event without records", () => {
     expect(read(event({}))[0]!.infos).toEqual([]);
   });
@@ -324,6 +345,11 @@ describe("fanotify information reader refuses", () => {
   test.each([4, 8, 16])("a record of %d bytes where a handle must be", (len) => {
     const infos = [info(FAN_EVENT_INFO_TYPE_FID, zeros(len - 4))];
     expect(() => read(event({ infos }))).toThrow("fanotify file handle at byte 24");
+  });
+
+  test("a record of 20 bytes where a range must be", () => {
+    const bytes = event({ infos: [info(FAN_EVENT_INFO_TYPE_RANGE, zeros(16))] });
+    expect(() => read(bytes)).toThrow("fanotify range at byte 24 says it is 20 bytes long");
   });
 
   test("a record of 4 bytes where a pidfd must be", () => {

@@ -1,0 +1,287 @@
+/** One question after the other: answered at once where that can be, else when a command has. */
+import { latin1 } from "../../ffi/bytes.ts";
+import { DescriptorLinks } from "../../ffi/descriptor-link.ts";
+import type { ActorFacts } from "../rule/actor.ts";
+import { gateBits, type PlannedAsk, type PlannedGate, type Verdict } from "../rule/gate.ts";
+import type { Question } from "../rule/gate-matcher.ts";
+import type { FileFacts } from "../rule/subject.ts";
+import { Aliases } from "./aliases.ts";
+import { Answers } from "./answers.ts";
+import { Askers } from "./askers.ts";
+import type { Court } from "./court.ts";
+import type { DecidedBy } from "./decision-lines.ts";
+import { FileState } from "./file-state.ts";
+import type { AskedQuestion, FromGate } from "./messages.ts";
+import type { Outbox } from "./outbox.ts";
+import { type Asked, Pending, type Waiting } from "./pending.ts";
+import { type Replies, plainAllow } from "./replies.ts";
+import type { Tally } from "./tally.ts";
+
+/** A question as it was read. */
+export interface Asking {
+  eventFd: number;
+  /** `gateBits` */
+  events: number;
+  /** 0: not known. */
+  pid: number;
+  /** Of `pre_access`. */
+  range: AskedQuestion["range"];
+}
+
+export interface JudgeOptions {
+  readonly replies: Replies;
+  readonly outbox: Outbox;
+  readonly tally: Tally;
+  readonly send: (message: FromGate) => void;
+  /** Processes that may wait for commands; each keeps a descriptor open. */
+  readonly pendingMax: number;
+  /** As the clock of files has it, nanoseconds since 1970. */
+  readonly nowNanoseconds: () => number;
+}
+
+/**
+ * A file that changed a moment ago may change again without a new time of change: an answer about it holds
+ * for who waits now, and no longer. Nanoseconds: two ticks of the slowest clock (CONFIG_HZ=100).
+ */
+const settledNs = 20e6;
+
+type Keys = Pick<Asked, "key" | "answerKey">;
+
+/** Whether the command is to make the file what it is read as. */
+function fills(events: number): boolean {
+  return events === gateBits.pre_access;
+}
+
+const noBytes = new Uint8Array(0);
+
+/** What d_path puts behind the name of a file that has none any more. */
+const deletedSuffix = " (deleted)";
+
+export class Judge {
+  readonly pending = new Pending();
+  readonly #options: JudgeOptions;
+  readonly #links = new DescriptorLinks();
+  readonly #state = new FileState();
+  readonly #aliases = new Aliases();
+  readonly #askers = new Askers();
+  readonly #answers = new Answers();
+  #court: Court;
+  /** The question in hand. */
+  #asking: Asking = { eventFd: -1, events: 0, pid: 0, range: null };
+  /** The name by which it is decided: the first bytes of a buffer. */
+  #path: Uint8Array = noBytes;
+  #length = 0;
+  /** performance.now() */
+  #now = 0;
+  /** `#state` is that of its file; null: nobody has asked. */
+  #hasState: boolean | null = null;
+  /** No command could be told which file it is. */
+  #isNameless = false;
+  readonly #question = { events: 0, facts: () => this.#facts(), actor: () => this.#actor() };
+
+  /** @throws {SyscallError} ENOENT if /proc is not mounted */
+  constructor(court: Court, options: JudgeOptions) {
+    this.#court = court;
+    this.#options = options;
+    this.#question satisfies Question;
+  }
+
+  /** These gates decide from now on. What is being asked is answered by the gates that asked it. */
+  follow(court: Court): void {
+    this.#court = court;
+    this.#answers.clear();
+    this.pending.forgetKeys();
+  }
+
+  beginRead(): void {
+    this.#askers.beginRead();
+    this.#aliases.beginRead();
+  }
+
+  /** What facron and its commands do is never held up. */
+  letThrough(eventFd: number): void {
+    this.#options.replies.give(eventFd, plainAllow);
+  }
+
+  /** @param asking read at `now`, performance.now() */
+  decide(asking: Asking, now: number): void {
+    this.#asking = asking;
+    this.#now = now;
+    this.#hasState = null;
+    this.#isNameless = false;
+    this.#question.events = asking.events;
+    this.#path = this.#links.path;
+    this.#length = this.#nameLength(asking.eventFd);
+    const index = this.#indexOfGate();
+    if (index < 0) return this.letThrough(asking.eventFd);
+    const gate = this.#court.plan.gates[index]!;
+    const { decision } = gate;
+    if (decision.kind === "ask") this.#ask(gate, index, decision);
+    else this.#endInHand(gate, decision.kind, "verdict");
+  }
+
+  /** The command has answered. */
+  answer(id: number, answer: Verdict | "error", now: number): void {
+    const asked = this.pending.take(id);
+    if (asked === null) return; // too late
+    const { ask } = asked;
+    if (answer === "error") return this.#endAll(asked, ask.onError, "error");
+    const key = this.#keyAfter(asked, answer);
+    if (key !== null) this.#answers.set(key, answer, now + ask.cacheMs);
+    this.#endAll(asked, answer, "command");
+  }
+
+  /** Those whose time is over. */
+  expire(now: number): void {
+    for (;;) {
+      const asked = this.pending.takeOverdue(now);
+      if (asked === null) return;
+      this.#options.send({ kind: "give-up", id: asked.id, why: "timeout" });
+      this.#endAll(asked, asked.ask.onTimeout, "timeout");
+    }
+  }
+
+  /** -1: none is about it. */
+  #indexOfGate(): number {
+    if (this.#length === 0) return this.#indexAnywhere(); // longer than PATH_MAX
+    const index = this.#court.indexFor(this.#path, this.#length, this.#question);
+    return this.#indexByOthers(index);
+  }
+
+  /**
+   * By its other names: of a file that a gate names, and by way of other mounts. Else whoever makes a mount
+   * namespace could give a file the name of one that is allowed.
+   */
+  #indexByOthers(byName: number): number {
+    if (!this.#readState()) return byName;
+    const { pid } = this.#asking;
+    const { mountId } = this.#state;
+    const [path, length] = [this.#path, this.#length];
+    const { given, others } = this.#aliases.of({ pid, path, length, mountId });
+    const linked = this.#court.fileNamed(() => this.#state.inode);
+    if (given === "none" && linked.length === 0) return this.#indexAnywhere();
+    let first = given === "ours" ? byName : -1;
+    for (const path of linked.length === 0 ? others : [...linked, ...others]) {
+      const index = this.#court.indexFor(path, path.length, this.#question);
+      if (index < 0 || (first >= 0 && index >= first)) continue;
+      first = index;
+      this.#path = path;
+      this.#length = path.length;
+    }
+    return first;
+  }
+
+  /** Of a file without a name that would be worth anything to us. */
+  #indexAnywhere(): number {
+    this.#isNameless = true;
+    return this.#court.indexAnywhere(this.#path, this.#length, this.#question);
+  }
+
+  #nameLength(eventFd: number): number {
+    const length = this.#links.read(eventFd);
+    const { path } = this.#links;
+    const start = length - deletedSuffix.length;
+    for (let at = 0; at < deletedSuffix.length; at++)
+      if (path[start + at] !== deletedSuffix.charCodeAt(at)) return length;
+    return this.#readState() && this.#state.isDeleted ? start : length;
+  }
+
+  #ask(gate: PlannedGate, index: number, ask: PlannedAsk): void {
+    const { tally, pendingMax } = this.#options;
+    if (this.#court.plan.dryRun) return this.#endInHand(gate, "allow", "verdict");
+    if (this.#isNameless) return this.#endInHand(gate, ask.onError, "error");
+    const keys = this.#keysFor(index);
+    const known = this.#answers.get(keys.answerKey, this.#now);
+    if (known !== null) return this.#endInHand(gate, known, "cache");
+    if (this.pending.processes >= pendingMax) return this.#endInHand(gate, ask.onError, "error");
+    const waiting = this.#waitingInHand();
+    const asked = this.pending.find(keys.key) ?? this.#askAnew(gate, index, ask, keys, waiting);
+    this.pending.join(asked, waiting);
+    tally.waits(gate, 1);
+  }
+
+  #askAnew(
+    gate: PlannedGate,
+    index: number,
+    ask: PlannedAsk,
+    keys: Keys,
+    { events, path, pid, actor, since }: Waiting,
+  ): Asked {
+    const deadline = since + ask.timeoutMs;
+    const court = this.#court;
+    const asked = this.pending.ask({ court, gate, ask, ...keys, deadline });
+    const { generation } = court.plan;
+    const isDirectory = this.#facts()?.type === "dir";
+    const { range } = this.#asking;
+    const of = { generation, gate: index, events, path, isDirectory, pid, range };
+    this.#options.send({ kind: "ask", question: { id: asked.id, ...of, ...actor } });
+    return asked;
+  }
+
+  /**
+   * Another after each change of the file, and for each program. What fills a file changes it, and fills it
+   * for all: who comes meanwhile waits for that run, and when it is over the file is as it has to be.
+   */
+  #keysFor(index: number): Keys {
+    if (!this.#readState()) return { key: "", answerKey: "" };
+    const { events } = this.#asking;
+    const { inode, key } = this.#state;
+    if (fills(events)) return { key: `${index} ${inode}`, answerKey: `${index} ${key}` };
+    const { exe } = this.#actor();
+    const one = `${index} ${events} ${key} ${exe === null ? "" : latin1(exe)}`;
+    return { key: one, answerKey: one };
+  }
+
+  /** Under which an answer is kept: null if the file has changed since, or may change unnoticed. */
+  #keyAfter({ court, ask, answerKey, waiting }: Asked, answer: Verdict): string | null {
+    const [first] = waiting;
+    if (ask.cacheMs === 0 || answerKey === "" || first === undefined) return null;
+    if (court !== this.#court) return null; // a gate that is not there any more has answered
+    if (fills(first.events) && answer === "deny") return null; // it could not be filled, this time
+    this.#hasState = null;
+    if (!this.#state.read(first.eventFd)) return null;
+    const { key, changed } = this.#state;
+    // Changes that follow a look have a time of their own, where there is pre_access (Linux 6.13, FS_MGTIME).
+    if (fills(first.events)) return `${answerKey.slice(0, answerKey.indexOf(" "))} ${key}`;
+    const isSettled = this.#options.nowNanoseconds() - changed > settledNs;
+    return isSettled && answerKey.includes(` ${key} `) ? answerKey : null;
+  }
+
+  #endAll({ court, gate, waiting }: Asked, verdict: Verdict, by: DecidedBy): void {
+    const { replies, outbox, tally } = this.#options;
+    const response = court.responseFor(gate, verdict);
+    tally.waits(gate, -waiting.length);
+    for (const one of waiting) {
+      replies.give(one.eventFd, response);
+      tally.decided(gate, verdict, by);
+      if (outbox.tells(verdict)) outbox.tell({ gate, verdict, by, ...one });
+    }
+  }
+
+  /** Who asks is looked at before the answer: it may have ended after it. */
+  #endInHand(gate: PlannedGate, verdict: Verdict, by: DecidedBy): void {
+    const { replies, outbox, tally } = this.#options;
+    const waiting = outbox.tells(verdict) ? this.#waitingInHand() : null;
+    replies.give(this.#asking.eventFd, this.#court.responseFor(gate, verdict));
+    tally.decided(gate, verdict, by);
+    if (waiting !== null) outbox.tell({ gate, verdict, by, ...waiting });
+  }
+
+  #waitingInHand(): Waiting {
+    const { eventFd, events, pid } = this.#asking;
+    const path = this.#path.slice(0, this.#length);
+    return { eventFd, events, path, pid, actor: this.#actor(), since: this.#now };
+  }
+
+  #actor(): ActorFacts {
+    return this.#askers.of(this.#asking.pid);
+  }
+
+  #facts(): FileFacts | null {
+    return this.#readState() ? this.#state.facts : null;
+  }
+
+  #readState(): boolean {
+    return (this.#hasState ??= this.#state.read(this.#asking.eventFd));
+  }
+}

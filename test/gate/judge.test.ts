@@ -1,0 +1,275 @@
+/**
+ * What becomes of questions, in a thread without a kernel that holds anybody: files are opened here, and
+ * each answer to the group is one that nobody waits for (ENOENT).
+ */
+import { describe, expect } from "bun:test";
+import { appendFileSync, linkSync, renameSync } from "node:fs";
+import { utf8 } from "../../ffi/bytes.ts";
+import { permissionGroup } from "../../ffi/fanotify/permission.ts";
+import { O, openFd } from "../../ffi/fd.ts";
+import { Court } from "../../src/gate/court.ts";
+import { Judge } from "../../src/gate/judge.ts";
+import type { AskedQuestion, FromGate, GatePlan } from "../../src/gate/messages.ts";
+import { gateCells, gateSharedBytes } from "../../src/gate/messages.ts";
+import { Outbox } from "../../src/gate/outbox.ts";
+import { Replies } from "../../src/gate/replies.ts";
+import { Tally } from "../../src/gate/tally.ts";
+import { gateBits, type PlannedAsk, type PlannedGate } from "../../src/rule/gate.ts";
+import { cPath } from "../helpers/c-path.ts";
+import { requires } from "../helpers/requires.ts";
+import { type TempDir, tempDir } from "../helpers/temp-dir.ts";
+import { gate, planOf } from "./planned.ts";
+
+const rootTest = requires({ root: "a permission group" });
+
+const ask: PlannedAsk = {
+  ...{ kind: "ask", timeoutMs: 1000, onTimeout: "allow", onError: "deny", cacheMs: 60_000 },
+};
+
+interface Setting {
+  readonly gates?: readonly PlannedGate[];
+  readonly plan?: Partial<GatePlan>;
+  readonly pendingMax?: number;
+  /** So long ago all files were changed, as the judge sees it. */
+  readonly ageMs?: number;
+}
+
+class World implements Disposable {
+  readonly directory: TempDir = tempDir();
+  readonly sent: FromGate[] = [];
+  readonly tally = new Tally();
+  readonly judge: Judge;
+  readonly #group = permissionGroup({ preContent: false, audit: false });
+  readonly #cells = new Int32Array(new SharedArrayBuffer(gateSharedBytes));
+  readonly outbox: Outbox;
+
+  constructor({
+    gates = [gate({ decision: ask })],
+    plan,
+    pendingMax = 100,
+    ageMs = 1000,
+  }: Setting) {
+    const send = (message: FromGate): void => void this.sent.push(message);
+    this.outbox = new Outbox({ send, cells: this.#cells });
+    this.judge = new Judge(this.court(gates, plan), {
+      ...{ outbox: this.outbox, tally: this.tally, send, pendingMax },
+      replies: new Replies(this.#group.number),
+      nowNanoseconds: () => (Date.now() + ageMs) * 1e6,
+    });
+    this.outbox.follow("all");
+  }
+
+  /** Its gates are about all that is in the directory. */
+  court(gates: readonly PlannedGate[], plan: Partial<GatePlan> = {}): Court {
+    const court = new Court(planOf(gates, plan));
+    this.tally.follow(gates);
+    const claims = gates.map((_, at) => {
+      return { gate: at, recursive: true, skipsHidden: false, names: null };
+    });
+    const path = utf8(this.directory.path);
+    court.setRoot({ generation: 1, key: "root", path, inode: "0:0:0", isDirectory: true, claims });
+    return court;
+  }
+
+  /** A file is opened, at `now`. */
+  open(path: string, now = 0, events: number = gateBits.open_perm): void {
+    const eventFd = openFd(cPath(path), O.RDONLY).number;
+    this.judge.beginRead();
+    this.judge.decide({ eventFd, events, pid: process.pid, range: null }, now);
+  }
+
+  /** What has been asked of commands so far. */
+  get asked(): AskedQuestion[] {
+    return this.sent.flatMap((one) => (one.kind === "ask" ? [one.question] : []));
+  }
+
+  /** Verdicts so far, and what they came from. */
+  get told(): string[] {
+    this.outbox.handOver();
+    const bytes = this.sent.flatMap((one) => (one.kind === "lines" ? [one.lines.bytes] : []));
+    return bytes.flatMap((one) => {
+      const lines = new TextDecoder().decode(one).split("\n").slice(0, -1);
+      return lines.map((line) => JSON.parse(`{${line}`)).map((one) => `${one.verdict} ${one.by}`);
+    });
+  }
+
+  wrote(bytes: number): void {
+    this.#cells[gateCells.lineBytes]! -= bytes;
+  }
+
+  /** Bytes of lines that the main thread has not written yet. */
+  get lineBytes(): number {
+    return this.#cells[gateCells.lineBytes]!;
+  }
+
+  [Symbol.dispose](): void {
+    this.#group.close();
+  }
+}
+
+describe("an answer is kept", () => {
+  rootTest("for the same file, unchanged, until its time is over", () => {
+    using world = new World({});
+    const path = world.directory.write("a");
+    world.open(path, 0);
+    world.judge.answer(world.asked[0]!.id, "deny", 10);
+    world.open(path, 60_009);
+    world.open(path, 60_010);
+    expect(world.told).toEqual(["deny command", "deny cache"]);
+    expect(world.asked).toHaveLength(2);
+  });
+
+  rootTest("by whatever name the file is opened, and for no other event", () => {
+    using world = new World({ gates: [gate({ decision: ask, events: 0xf })] });
+    const path = world.directory.write("a");
+    world.open(path);
+    world.judge.answer(world.asked[0]!.id, "allow", 0);
+    renameSync(path, world.directory.join("b"));
+    world.open(world.directory.join("b"), 1); // a rename is a change (ctime)
+    world.judge.answer(world.asked[1]!.id, "allow", 1);
+    world.open(world.directory.join("b"), 2);
+    world.open(world.directory.join("b"), 3, gateBits.access_perm);
+    expect(world.told).toEqual(["allow command", "allow command", "allow cache"]);
+    expect(world.asked).toHaveLength(3);
+  });
+
+  rootTest("not if the file was changed while the command looked at it", () => {
+    using world = new World({});
+    const path = world.directory.write("a");
+    world.open(path);
+    appendFileSync(path, "more");
+    world.judge.answer(world.asked[0]!.id, "allow", 0);
+    world.open(path, 1);
+    expect(world.asked).toHaveLength(2);
+  });
+
+  rootTest(
+    "not if it was changed so short a time ago that the next change may have the same time",
+    () => {
+      using world = new World({ ageMs: -3_600_000 });
+      const path = world.directory.write("a");
+      world.open(path);
+      world.judge.answer(world.asked[0]!.id, "allow", 0);
+      world.open(path, 1);
+      expect(world.asked).toHaveLength(2);
+    },
+  );
+
+  rootTest("not if the command failed, nor with cache = 0", () => {
+    const gates = [gate({ decision: { ...ask, cacheMs: 0 } })];
+    using failing = new World({});
+    using uncached = new World({ gates });
+    for (const [world, answer] of [
+      [failing, "error"],
+      [uncached, "deny"],
+    ] as const) {
+      const path = world.directory.write("a");
+      world.open(path);
+      world.judge.answer(world.asked[0]!.id, answer, 0);
+      world.open(path, 1);
+      expect(world.asked).toHaveLength(2);
+    }
+    expect(failing.told).toEqual(["deny error"]);
+    expect(uncached.told).toEqual(["deny command"]);
+  });
+
+  rootTest("not for the gates that came while it was looked for, nor is one from before", () => {
+    using world = new World({});
+    const [early, late] = [world.directory.write("early"), world.directory.write("late")];
+    world.open(early);
+    world.judge.answer(world.asked[0]!.id, "allow", 0);
+    world.open(late);
+    world.judge.follow(world.court([gate({ decision: { ...ask, onError: "allow" } })]));
+    world.judge.answer(world.asked[1]!.id, "allow", 1);
+    world.open(early, 2);
+    world.open(late, 2);
+    expect(world.told).toEqual(["allow command", "allow command"]);
+    expect(world.asked).toHaveLength(4);
+  });
+
+  rootTest("for all of a file that a command has filled (pre_access)", () => {
+    const gates = [gate({ decision: ask, events: gateBits.pre_access })];
+    using world = new World({ gates, ageMs: 0 });
+    const path = world.directory.write("a");
+    world.open(path, 0, gateBits.pre_access);
+    appendFileSync(path, "a part");
+    world.open(path, 1, gateBits.pre_access); // joins
+    appendFileSync(path, " and the rest");
+    world.judge.answer(world.asked[0]!.id, "allow", 2);
+    world.open(path, 3, gateBits.pre_access);
+    expect(world.asked).toHaveLength(1);
+    expect(world.told).toEqual(["allow command", "allow command", "allow cache"]);
+    appendFileSync(path, "changed by somebody");
+    world.open(path, 4, gateBits.pre_access);
+    expect(world.asked).toHaveLength(2);
+    world.judge.answer(world.asked[1]!.id, "deny", 4); // it could not be filled
+    world.open(path, 5, gateBits.pre_access);
+    expect(world.asked).toHaveLength(3);
+  });
+});
+
+describe("who waits", () => {
+  rootTest("for the same file waits for one run, and all go on with it", () => {
+    using world = new World({});
+    const path = world.directory.write("a");
+    linkSync(path, world.directory.join("link"));
+    for (let i = 0; i < 5; i++) world.open(i % 2 === 0 ? path : world.directory.join("link"));
+    expect(world.asked).toHaveLength(1);
+    expect(world.tally.counts[0]).toMatchObject({ waiting: 5 });
+    world.judge.answer(world.asked[0]!.id, "deny", 1);
+    expect(world.told).toEqual(Array.from({ length: 5 }, () => "deny command"));
+    expect(world.tally.counts[0]).toMatchObject({ waiting: 0, denied: 5, allowed: 0 });
+  });
+
+  rootTest("waits no longer than timeout; an answer that comes later is none", () => {
+    using world = new World({});
+    world.open(world.directory.write("a"), 0);
+    world.open(world.directory.write("b"), 500);
+    world.judge.expire(999);
+    expect(world.told).toEqual([]);
+    world.judge.expire(1_000);
+    expect(world.told).toEqual(["allow timeout"]);
+    const { id } = world.asked[0]!;
+    expect(world.sent).toContainEqual({ kind: "give-up", id, why: "timeout" });
+    world.judge.answer(id, "deny", 1_001);
+    expect(world.told).toEqual(["allow timeout"]);
+    expect(world.judge.pending.nextDeadline).toBe(1_500);
+    expect(world.tally.counts[0]).toMatchObject({ timedOut: 1, waiting: 1 });
+  });
+
+  rootTest("beyond the bound gets on_error, and nobody is asked for it", () => {
+    using world = new World({ pendingMax: 2 });
+    for (const name of ["a", "b", "c"]) world.open(world.directory.write(name));
+    expect(world.asked).toHaveLength(2);
+    expect(world.told).toEqual(["deny error"]);
+    expect(world.tally.counts[0]).toMatchObject({ failed: 1, waiting: 2 });
+  });
+});
+
+describe("a dry run", () => {
+  rootTest("asks nobody, and says what would be denied", () => {
+    const gates = [gate({ filter: { include: [utf8("*.no")] } }), gate({ decision: ask })];
+    using world = new World({ gates, plan: { dryRun: true } });
+    world.open(world.directory.write("a.no"));
+    world.open(world.directory.write("a"));
+    expect(world.asked).toEqual([]);
+    expect(world.told).toEqual(["deny verdict", "allow verdict"]);
+  });
+});
+
+describe("lines that nobody reads", () => {
+  rootTest("are bounded, and how many were left out is said", () => {
+    using world = new World({ gates: [gate()] });
+    const path = world.directory.write("a");
+    while (world.lineBytes <= 16 * 1024 * 1024) world.open(path);
+    const before = world.lineBytes;
+    for (let i = 0; i < 1_000; i++) world.open(path);
+    world.outbox.handOver();
+    expect(world.lineBytes).toBe(before);
+    expect(world.outbox.owesLoss).toBe(true);
+    world.wrote(before);
+    world.outbox.handOver();
+    expect(world.sent.at(-1)).toMatchObject({ kind: "lines", lines: { lost: 1_000 } });
+    expect(world.outbox.owesLoss).toBe(false);
+  });
+});
