@@ -132,6 +132,8 @@ const prototypes = {
   posix_spawnattr_setsigmask: { args: ["buffer", "buffer"], returns: "i32" },
   // pid_t waitpid(pid_t pid, int *wstatus, int options);
   waitpid: { args: ["i32", "buffer", "i32"], returns: "i32" },
+  // int waitid(idtype_t idtype, id_t id, siginfo_t *infop, int options);
+  waitid: { args: ["i32", "u32", "buffer", "i32"], returns: "i32" },
   // int kill(pid_t pid, int sig);
   kill: { args: ["i32", "i32"], returns: "i32" },
   // pid_t getpgid(pid_t pid);

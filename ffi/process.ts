@@ -12,7 +12,15 @@ export const POSIX_SPAWN_SETSIGMASK = 0x08;
 /** glibc 2.26, musl 1.1.22. */
 export const POSIX_SPAWN_SETSID = 0x80;
 
-export const WNOHANG = 1;
+export const WNOHANG = 0x0000_0001;
+export const WEXITED = 0x0000_0004;
+/** The status stays where it is. */
+export const WNOWAIT = 0x0100_0000;
+/** idtype_t of waitid(2) */
+export const idTypes = { P_ALL: 0 } as const;
+
+/** siginfo_t of a SIGCHLD, on 64-bit machines. */
+export const siginfoLayout = { size: 128, si_pid: 16 } as const;
 
 /** Both libcs fit: glibc 336 and 80 bytes, musl 336 and 80. */
 export const spawnLayout = { attributes: 336, fileActions: 80, signalSet: 128 } as const;
@@ -166,6 +174,13 @@ export function waitNow(pid: number): WaitStatus | null {
   return signal === 0 ? { kind: "exited", code: (status >> 8) & 0xff } : { kind: "killed", signal };
 }
 
+/** waitid(2): a child that has ended and whose status nobody has taken yet; it stays there. @returns 0 if there is none */
+export function endedChild(): number {
+  endedInfo[siginfoLayout.si_pid >> 2] = 0; // Linux leaves it alone or clears it if there is none
+  const result = libc.waitid(idTypes.P_ALL, 0, endedInfo, WEXITED | WNOHANG | WNOWAIT);
+  return result < 0 ? 0 : endedInfo[siginfoLayout.si_pid >> 2]!; // ECHILD: there are no children
+}
+
 /** Take the status of any child that has ended: for pid 1, which inherits orphans. @returns false if there is none */
 export function reapAny(): boolean {
   return libc.waitpid(-1, waitStatus, WNOHANG) > 0;
@@ -173,6 +188,7 @@ export function reapAny(): boolean {
 
 const spawnedPid = new Int32Array(1);
 const waitStatus = new Int32Array(1);
+const endedInfo = new Int32Array(siginfoLayout.size >> 2);
 const devNull = cString(utf8("/dev/null"));
 
 let knownGroup: Uint8Array | null = null;

@@ -12,6 +12,7 @@ export const FUSE_SUPER_MAGIC = 0x6573_5546;
 export const NFS_SUPER_MAGIC = 0x6969;
 export const CIFS_SUPER_MAGIC = 0xff53_4d42;
 export const SMB2_SUPER_MAGIC = 0xfe53_4d42;
+export const OVERLAYFS_SUPER_MAGIC = 0x794c_7630;
 
 /** struct statfs has 120 bytes on x64 and arm64. */
 const buffer = new Uint8Array(256);

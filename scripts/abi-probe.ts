@@ -68,6 +68,8 @@ const tables: Readonly<Record<string, Counterpart>> = {
   },
   passwdLayout: struct("struct passwd"),
   groupLayout: struct("struct group"),
+  idTypes: plain,
+  siginfoLayout: struct("siginfo_t"),
   spawnLayout: sizes({
     attributes: "posix_spawnattr_t",
     fileActions: "posix_spawn_file_actions_t",

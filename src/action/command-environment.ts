@@ -42,12 +42,18 @@ export function environmentFor(
   surroundings: Surroundings | null,
   clears: boolean,
 ): CommandEnvironment {
-  const ofAccount = known.get(account ?? nobody) ?? new WeakMap();
-  known.set(account ?? nobody, ofAccount);
-  const found = ofAccount.get(surroundings ?? nothing) ?? [];
-  ofAccount.set(surroundings ?? nothing, found);
-  const added = surroundings?.environment ?? {};
-  return (found[clears ? 1 : 0] ??= new CommandEnvironment(stringsOf(account, added, clears)));
+  const found = knownOf(account ?? nobody, surroundings ?? nothing);
+  return (found[clears ? 1 : 0] ??= new CommandEnvironment(
+    stringsOf(account, surroundings?.environment ?? {}, clears),
+  ));
+}
+
+function knownOf(account: object, surroundings: Surroundings): CommandEnvironment[] {
+  let ofAccount = known.get(account);
+  if (ofAccount === undefined) known.set(account, (ofAccount = new WeakMap()));
+  let found = ofAccount.get(surroundings);
+  if (found === undefined) ofAccount.set(surroundings, (found = []));
+  return found;
 }
 
 function stringsOf(

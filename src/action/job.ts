@@ -17,29 +17,30 @@ export class Job {
   /** The newest: what the command's words tell of. */
   trigger: Trigger;
   /** How many events it is for: also those that a later one of the same path stands for. */
-  events = 0;
+  events = 1;
   /** Rows of the journal that are done with when it is. */
   readonly tickets: number[] = [];
   /** Of its keys: those for which another job comes before it. */
   behind = 0;
   /** Runs that have been started. */
   attempts = 0;
-  /** Of each path the newest, in their order: a path that comes again goes to the end. */
-  readonly #newestByPath = new Map<string, Trigger>();
+  /** Of each path the newest, in their order: a path that comes again goes to the end. Null: `trigger` alone. */
+  #newestByPath: Map<string, Trigger> | null = null;
   /** Every one, where the command gets to see each. */
   readonly #all: Trigger[] | null;
   /** Of distinct paths. */
-  #pathBytes = 0;
+  #pathBytes: number;
   /** Of those of every event. */
-  #allBytes = 0;
+  #allBytes: number;
   #keys: readonly string[] | null = null;
 
   constructor(rule: Rule, trigger: Trigger) {
     this.rule = rule;
     this.trigger = trigger;
-    this.#all = this.policy.stdin === "json" ? [] : null;
-    this.#add(trigger);
-    this.#count(1, trigger.ticket === 0 ? [] : [trigger.ticket]);
+    this.#all = this.policy.stdin === "json" ? [trigger] : null;
+    this.#pathBytes = trigger.path.length + 1;
+    this.#allBytes = trigger.path.length + trigger.from.length;
+    if (trigger.ticket !== 0) this.tickets.push(trigger.ticket);
   }
 
   get policy(): Policy {
@@ -48,11 +49,11 @@ export class Job {
 
   /** Triggers that it holds. */
   get size(): number {
-    return this.#all?.length ?? this.#newestByPath.size;
+    return this.#all?.length ?? this.#newestByPath?.size ?? 1;
   }
 
   get triggers(): Iterable<Trigger> {
-    return this.#all ?? this.#newestByPath.values();
+    return this.#all ?? this.#newestByPath?.values() ?? [this.trigger];
   }
 
   /** What may not be done twice at once. They do not change once they have been asked for. */
@@ -63,7 +64,7 @@ export class Job {
 
   /** Distinct. */
   get paths(): Uint8Array[] {
-    return Array.from(this.#newestByPath.values(), ({ path }) => path);
+    return Array.from(this.#newestByPath?.values() ?? [this.trigger], ({ path }) => path);
   }
 
   /** Whether what both are for fits one command. */
@@ -80,8 +81,10 @@ export class Job {
    */
   absorb(job: Job): number {
     const before = this.size + job.size;
-    for (const trigger of job.triggers) this.#add(trigger);
-    this.#count(job.events, job.tickets);
+    this.#newestByPath ??= new Map([[latin1(this.trigger.path), this.trigger]]);
+    for (const trigger of job.triggers) this.#add(this.#newestByPath, trigger);
+    this.events += job.events;
+    for (const ticket of job.tickets) this.tickets.push(ticket);
     return before - this.size;
   }
 
@@ -91,34 +94,29 @@ export class Job {
     const trigger = kept(this.trigger);
     this.trigger = trigger;
     if (this.#all !== null) this.#all[0] = trigger;
-    for (const path of this.#newestByPath.keys()) this.#newestByPath.set(path, trigger);
+    this.#newestByPath = null;
   }
 
-  #add(trigger: Trigger): void {
+  #add(newestByPath: Map<string, Trigger>, trigger: Trigger): void {
     this.trigger = trigger;
     this.#allBytes += trigger.path.length + trigger.from.length;
     if (this.#all !== null) this.#all.push(trigger);
     const path = latin1(trigger.path);
-    const older = this.#newestByPath.get(path);
+    const older = newestByPath.get(path);
     if (older === undefined) {
-      this.#newestByPath.set(path, trigger);
+      newestByPath.set(path, trigger);
       this.#pathBytes += trigger.path.length + 1;
       return;
     }
     const events = older.events | trigger.events;
     if (this.#all === null) this.trigger = { ...trigger, events };
-    this.#newestByPath.delete(path);
-    this.#newestByPath.set(path, this.trigger);
-  }
-
-  #count(events: number, tickets: readonly number[]): void {
-    this.events += events;
-    for (const ticket of tickets) this.tickets.push(ticket);
+    newestByPath.delete(path);
+    newestByPath.set(path, this.trigger);
   }
 
   #keysNow(): readonly string[] {
     const { order } = this.policy;
-    if (this.#newestByPath.size === 1) return keysOf(this.trigger, order);
+    if (this.#newestByPath === null) return keysOf(this.trigger, order);
     const keys = new Set<string>();
     for (const trigger of this.triggers) for (const key of keysOf(trigger, order)) keys.add(key);
     return [...keys];

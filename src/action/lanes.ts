@@ -1,6 +1,8 @@
 /** Order: of the jobs of one key only the first may run, the others wait behind it. */
 import type { Job } from "./job.ts";
 
+const noJobs: readonly Job[] = [];
+
 export class Lanes {
   readonly #jobs = new Map<string, Job[]>();
 
@@ -33,8 +35,8 @@ export class Lanes {
   }
 
   /** It is done with, or will not run. @returns the jobs that nothing is before any more */
-  leave(job: Job): Job[] {
-    const free: Job[] = [];
+  leave(job: Job): readonly Job[] {
+    let free = noJobs;
     for (const key of job.keys) {
       const lane = this.#jobs.get(key)!;
       const at = lane.indexOf(job);
@@ -46,7 +48,7 @@ export class Lanes {
       if (at > 0) continue;
       const next = lane[0]!;
       next.behind--;
-      if (next.behind === 0) free.push(next);
+      if (next.behind === 0) free = [...free, next];
     }
     job.behind = 0;
     return free;

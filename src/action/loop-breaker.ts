@@ -4,7 +4,7 @@ import { type Log, quoted } from "../log.ts";
 import type { Trigger } from "../reader/trigger.ts";
 import type { Rule } from "../rule/rule.ts";
 import { kept } from "./job.ts";
-import { isPartOf, type PastRun, rememberedMs } from "./run-history.ts";
+import { isPartOf, lastNames, type PastRun, rememberedMs } from "./run-history.ts";
 
 export interface LoopBreakerOptions {
   readonly log: Log;
@@ -161,9 +161,9 @@ function rulesFrom(run: PastRun, nextOf: ReadonlyMap<PastRun, PastRun | null>): 
 }
 
 /** The name is that of what the run was for, and more: f, f.bak, f.bak.bak. */
-function grows({ names }: PastRun, path: string): boolean {
+function grows(run: PastRun, path: string): boolean {
   const name = path.slice(path.lastIndexOf("/") + 1);
-  return names.some((one) => isPartOf(one, name));
+  return lastNames(run).some((one) => isPartOf(one, name));
 }
 
 function keyOf({ name }: Rule, path: string): string {

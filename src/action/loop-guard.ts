@@ -12,14 +12,7 @@ import { defaultPollIntervalMs, type Rule } from "../rule/rule.ts";
 import { LoopBreaker, type LoopBreakerOptions } from "./loop-breaker.ts";
 import { LoopProbe } from "./loop-probe.ts";
 import { PassedOver, type WhyOwn } from "./passed-over.ts";
-import {
-  type BegunRun,
-  type Cause,
-  isInWindow,
-  type PastRun,
-  RunHistory,
-  type RunId,
-} from "./run-history.ts";
+import { type BegunRun, type Cause, isInWindow, type PastRun, RunHistory } from "./run-history.ts";
 
 export type Judgement =
   /** For `began`, of all triggers of a run together. */
@@ -71,9 +64,9 @@ export class LoopGuard {
     this.#probe.flush();
   }
 
-  /** A command was started. */
-  began(run: BegunRun): void {
-    this.#history.begin(run);
+  /** A command was started. @returns for `readUpAfter` */
+  began(run: BegunRun): PastRun {
+    return this.#history.begin(run);
   }
 
   /**
@@ -81,8 +74,8 @@ export class LoopGuard {
    *
    * @param seq of the last line until then: a trigger with a greater one is not its doing
    */
-  readUpAfter(id: RunId, seq: number): void {
-    this.#history.close(id, seq);
+  readUpAfter(run: PastRun, seq: number): void {
+    this.#history.close(run, seq);
   }
 
   /**

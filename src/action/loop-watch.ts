@@ -8,7 +8,7 @@ import type { Rule } from "../rule/rule.ts";
 import type { CommandFamilies } from "./family-watch.ts";
 import { LoopGuard } from "./loop-guard.ts";
 import type { ReadUp } from "./busy.ts";
-import type { Cause, RunId, WindowStart } from "./run-history.ts";
+import type { Cause, PastRun, WindowStart } from "./run-history.ts";
 
 export interface LoopWatchOptions {
   readonly log: Log;
@@ -42,20 +42,27 @@ export interface Begin {
   readonly from?: WindowStart;
 }
 
+export interface EndedRun {
+  /** What `began` has given. */
+  readonly past: PastRun | null;
+  /** Nothing of its group is left. */
+  readonly isGone: boolean;
+}
+
 export class LoopWatch {
   readonly #options: LoopWatchOptions;
   readonly #guard: LoopGuard;
   /** By rule and line: of triggers that were caused by runs and have not been run. */
   readonly #causes = new Map<string, readonly Cause[]>();
   /** Runs that have ended, and whose records the reader may not have read. */
-  #over: RunId[] = [];
+  #over: PastRun[] = [];
   #isAsking = false;
   /** performance.now() */
   #askedAt = -Infinity;
   /** Of the last answer: the line, and performance.now(). */
   #answeredSeq = 0;
   #answeredAt = -Infinity;
-  #lastId = 0;
+  #hasBegun = false;
   #running = 0;
   /** There are triggers of which the kernel names no process: what comes after an end is to be told apart soon. */
   #namesNobody = false;
@@ -80,7 +87,7 @@ export class LoopWatch {
 
   /** The triggers that are to be followed: to be asked when they come, and not when their turn does. */
   admit(rule: Rule, triggers: RuleTriggers): RuleTriggers {
-    if (this.#lastId === 0) return triggers; // no command has run yet
+    if (!this.#hasBegun) return triggers; // no command has run yet
     const { isSuspending } = this.#guard;
     const isSure = (family: number): boolean => family === noFamily && !isSuspending;
     return sift(triggers, { isSure, keeps: (trigger) => this.#keeps(rule, trigger) });
@@ -92,7 +99,7 @@ export class LoopWatch {
     if (judged.verdict !== "run") return false;
     if (judged.causes.length > 0) {
       if (this.#causes.size >= causesMax) this.#causes.delete(this.#causes.keys().next().value!);
-      this.#causes.set(`${trigger.seq} ${rule.name}`, judged.causes);
+      this.#causes.set(causeKey(rule, trigger.seq), judged.causes);
     }
     return true;
   }
@@ -134,37 +141,36 @@ export class LoopWatch {
   }
 
   /** @returns for `ended` */
-  began(rule: Rule, pid: number, triggers: Iterable<Trigger>, begin: Begin): RunId {
-    const id = ++this.#lastId;
+  began(rule: Rule, pid: number, triggers: Iterable<Trigger>, begin: Begin): PastRun {
+    this.#hasBegun = true;
     this.#running++;
-    const paths = new Set<string>();
-    const causes: Cause[] = [];
-    for (const { path, from, seq } of triggers) {
-      paths.add(latin1(path));
-      if (from.length > 0) paths.add(latin1(from));
-      const key = `${seq} ${rule.name}`;
-      const known = this.#causes.size === 0 ? undefined : this.#causes.get(key);
-      if (known !== undefined) causes.push(...known);
-    }
-    this.#guard.began({ id, rule: rule.name, paths: [...paths], pid, ...begin, causes });
-    return id;
+    const { startedAt, from } = begin;
+    const paths = pathsOf(triggers);
+    const causes = this.#causes.size === 0 ? noCauses : this.#causesOf(rule, triggers);
+    return this.#guard.began({ rule: rule.name, paths, pid, startedAt, from, causes });
   }
 
-  /** The command's first process has ended. @param isGone nothing of its group is left */
-  ended(id: RunId, isGone: () => boolean): void {
+  #causesOf(rule: Rule, triggers: Iterable<Trigger>): Cause[] {
+    const causes: Cause[] = [];
+    for (const { seq } of triggers) causes.push(...(this.#causes.get(causeKey(rule, seq)) ?? []));
+    return causes;
+  }
+
+  /** The command's first process has ended. */
+  ended(run: EndedRun): void {
     this.#options.families.end();
     this.#running--;
-    this.#closeWhenGone(id, isGone, performance.now() + lingerMs);
+    this.#closeWhenGone(run, performance.now() + lingerMs);
   }
 
-  #closeWhenGone(id: RunId, isGone: () => boolean, deadline: number): void {
-    if (isGone() || performance.now() > deadline) return this.#close(id);
-    setTimeout(() => this.#closeWhenGone(id, isGone, deadline), lookEveryMs).unref();
+  #closeWhenGone(run: EndedRun, deadline: number): void {
+    if (run.isGone || performance.now() > deadline) return this.#close(run.past);
+    setTimeout(() => this.#closeWhenGone(run, deadline), lookEveryMs).unref();
   }
 
   /** One question at a time serves for all that ended before it. */
-  #close(id: RunId): void {
-    this.#over.push(id);
+  #close(past: PastRun | null): void {
+    if (past !== null) this.#over.push(past);
     if (!this.#isAsking) this.#askSoon();
   }
 
@@ -183,8 +189,24 @@ export class LoopWatch {
     this.#askedAt = performance.now();
     this.#readUp((seq) => {
       this.#isAsking = false;
-      for (const id of asked) this.#guard.readUpAfter(id, seq);
+      for (const past of asked) this.#guard.readUpAfter(past, seq);
       this.#askSoon();
     });
   }
+}
+
+const noCauses: readonly Cause[] = [];
+
+function causeKey(rule: Rule, seq: number): string {
+  return `${seq} ${rule.name}`;
+}
+
+/** As latin1, each once, with the old paths of renames. */
+function pathsOf(triggers: Iterable<Trigger>): string[] {
+  const paths: string[] = [];
+  for (const { path, from } of triggers) {
+    paths.push(latin1(path));
+    if (from.length > 0) paths.push(latin1(from));
+  }
+  return paths.length === 1 ? paths : [...new Set(paths)];
 }

@@ -7,20 +7,24 @@ import type { RuleRuns } from "./rule-runs.ts";
 const placesToShare = 4;
 
 /** All places taken for so long, while others wait, is told. */
-const fullMs = 60_000;
+const usualFullMs = 60_000;
 
 export class Places {
   readonly #log: Log;
+  readonly #fullMs: number;
   #total: number;
   #taken = 0;
   #isShared = false;
   /** Taken by each rule. */
   readonly #byRule = new Map<RuleRuns, number>();
   #fullTimer: Timer | null = null;
+  /** performance.now() when one was last taken or left. */
+  #movedAt = 0;
 
-  constructor(total: number, log: Log) {
+  constructor(total: number, log: Log, fullMs = usualFullMs) {
     this.#total = total;
     this.#log = log;
+    this.#fullMs = fullMs;
   }
 
   /** @param rules all that there are from now on */
@@ -53,6 +57,7 @@ export class Places {
 
   take(runs: RuleRuns): void {
     this.#taken++;
+    this.#movedAt = performance.now();
     this.#byRule.set(runs, this.takenBy(runs) + 1);
   }
 
@@ -61,23 +66,32 @@ export class Places {
     const left = this.takenBy(runs) - 1;
     if (left === 0) this.#byRule.delete(runs);
     else this.#byRule.set(runs, left);
-    if (this.#fullTimer !== null) clearTimeout(this.#fullTimer);
-    this.#fullTimer = null;
+    this.#movedAt = performance.now();
   }
 
   /** Somebody waits for a place: it is told if none gets free for long. @param waiting triggers */
   watch(waiting: () => number): void {
     if (this.areFree || this.#fullTimer !== null) return;
-    this.#fullTimer = setTimeout(() => this.#tellFull(waiting()), fullMs);
+    this.#lookIn(this.#fullMs, waiting);
+  }
+
+  /** One timer for all the commands that come and go meanwhile. */
+  #lookIn(ms: number, waiting: () => number): void {
+    this.#fullTimer = setTimeout(() => {
+      this.#fullTimer = null;
+      if (this.areFree || waiting() === 0) return;
+      const leftMs = this.#movedAt + this.#fullMs - performance.now();
+      if (leftMs > 0) this.#lookIn(Math.ceil(leftMs), waiting);
+      else this.#tellFull(waiting());
+    }, ms);
     this.#fullTimer.unref();
   }
 
   #tellFull(waiting: number): void {
-    this.#fullTimer = null;
     const most = [...this.#byRule].sort(([, a], [, b]) => b - a).slice(0, 3);
     const who = most.map(([{ name }, count]) => `${count} of rule ${quoted(name)}`).join(", ");
     this.#log.warn(
-      `No command has ended for ${fullMs / 1000} s, and ${waiting} events wait for one of ${this.#total} places (${who}): give these rules a timeout, or raise max_running`,
+      `No command has ended for ${this.#fullMs / 1000} s, and ${waiting} events wait for one of ${this.#total} places (${who}): give these rules a timeout, or raise max_running`,
     );
   }
 }

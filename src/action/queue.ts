@@ -17,17 +17,21 @@ interface Batch {
 
 /** Buffers of up to half of it are put together: a million lone triggers are not a million objects. */
 const gatherBytes = 64 * 1024;
+/** To begin with: there are rules by the thousand. */
+const gatherBytesMin = 1024;
+const noBytes = new Uint8Array(0);
+const noRules: readonly Rule[] = [];
 
 /** No object per trigger: the bytes, and one small object for each 32 KiB of them or more. */
 export class TriggerQueue {
   #length = 0;
   /** The buffer that triggers are taken from, then whole buffers, then the small ones gathered. */
   #reader: TriggerReader | null = null;
-  #readerRules: readonly Rule[] = [];
+  #readerRules = noRules;
   #batches: Batch[] = [];
-  readonly #gathered = new Uint8Array(gatherBytes);
+  #gathered = noBytes;
   #gatheredEnd = 0;
-  #gatheredRules: readonly Rule[] = [];
+  #gatheredRules = noRules;
 
   /** How many triggers wait. */
   get length(): number {
@@ -37,7 +41,8 @@ export class TriggerQueue {
   /** @param buffer of a TriggerWriter, with `count` triggers in it; it is the queue's from now on */
   push(rules: readonly Rule[], buffer: ArrayBuffer, count: number): void {
     this.#length += count;
-    if (buffer.byteLength > gatherBytes / 2) {
+    const isFirst = this.#batches.length === 0 && this.#gatheredEnd === 0;
+    if (isFirst || buffer.byteLength > gatherBytes / 2) {
       this.#seal();
       this.#batches.push({ rules, buffer });
     } else {
@@ -50,8 +55,9 @@ export class TriggerQueue {
     for (;;) {
       const trigger = this.#reader?.take() ?? null;
       if (trigger !== null) {
-        this.#length--;
-        return { rules: this.#readerRules, trigger };
+        const taken = { rules: this.#readerRules, trigger };
+        if (--this.#length === 0) this.#release();
+        return taken;
       }
       if (!this.#openNext()) return null;
     }
@@ -61,9 +67,17 @@ export class TriggerQueue {
   clear(into: LetGo): void {
     into.add(this.#length, this.#tickets());
     this.#length = 0;
+    this.#release();
+  }
+
+  /** Nothing is kept for a rule that has nothing to do. */
+  #release(): void {
     this.#reader = null;
-    this.#batches = [];
+    this.#readerRules = noRules;
+    if (this.#batches.length > 0) this.#batches = [];
+    this.#gathered = noBytes;
     this.#gatheredEnd = 0;
+    this.#gatheredRules = noRules;
   }
 
   #tickets(): number {
@@ -79,9 +93,18 @@ export class TriggerQueue {
   #gather(rules: readonly Rule[], triggers: Uint8Array): void {
     const fits = this.#gatheredEnd + triggers.length <= gatherBytes;
     if (!fits || rules !== this.#gatheredRules) this.#seal();
+    this.#makeRoom(this.#gatheredEnd + triggers.length);
     this.#gathered.set(triggers, this.#gatheredEnd);
     this.#gatheredEnd += triggers.length;
     this.#gatheredRules = rules;
+  }
+
+  #makeRoom(bytes: number): void {
+    if (bytes <= this.#gathered.length) return;
+    const doubled = Math.max(bytes, 2 * this.#gathered.length, gatherBytesMin);
+    const grown = new Uint8Array(Math.min(doubled, gatherBytes));
+    grown.set(this.#gathered.subarray(0, this.#gatheredEnd));
+    this.#gathered = grown;
   }
 
   /** What was gathered becomes a buffer of its own. */
@@ -97,7 +120,7 @@ export class TriggerQueue {
     if (this.#batches.length === 0) this.#seal();
     const batch = this.#batches.shift();
     this.#reader = batch === undefined ? null : new TriggerReader(batch.buffer);
-    this.#readerRules = batch?.rules ?? [];
+    this.#readerRules = batch?.rules ?? noRules;
     return batch !== undefined;
   }
 }

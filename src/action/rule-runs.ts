@@ -17,8 +17,8 @@ import type { LetGo } from "./tickets.ts";
 /** Jobs taken out of the queue that wait for others of their path: the rest stays as bytes. */
 const parkedMax = 1024;
 
+/** The same for all rules: there are rules by the thousand. */
 export interface RuleRunsOptions {
-  readonly name: string;
   readonly log: Log;
   readonly busy: BusyKeys;
   /** So many triggers wait no more. */
@@ -30,14 +30,16 @@ export interface RuleRunsOptions {
 }
 
 export class RuleRuns {
+  readonly name: string;
   readonly stats = new RuleStats();
   /** Started and not over, by job. */
   readonly runs = new Map<Job, Run>();
   readonly #options: RuleRunsOptions;
-  readonly #losses: Losses;
+  #losses: Losses | null = null;
   /** Triggers of which nothing is known but their bytes. */
   readonly #queue = new TriggerQueue();
-  readonly #gathering: Gathering;
+  /** Null: nothing of the rule has had to wait for time or for company. */
+  #gathering: Gathering | null = null;
   readonly #lanes = new Lanes();
   /** Nothing is before them: they wait for a place only. In order; a set, as some are taken out. */
   readonly #ready = new Set<Job>();
@@ -51,17 +53,9 @@ export class RuleRuns {
   /** In jobs that have not been started. */
   #held = 0;
 
-  constructor(options: RuleRunsOptions) {
+  constructor(name: string, options: RuleRunsOptions) {
+    this.name = name;
     this.#options = options;
-    this.#losses = new Losses(options.name, options.log);
-    this.#gathering = new Gathering({
-      onJob: (job) => this.#enter(job),
-      onLetGo: (count) => this.#left(count),
-    });
-  }
-
-  get name(): string {
-    return this.#options.name;
   }
 
   /** Failed, and to be tried again. */
@@ -94,9 +88,8 @@ export class RuleRuns {
   }
 
   get isIdle(): boolean {
-    return (
-      this.waiting === 0 && this.runs.size + this.#retried.size === 0 && this.#gathering.isIdle
-    );
+    const gathersNothing = this.#gathering?.isIdle ?? true;
+    return this.waiting === 0 && this.runs.size + this.#retried.size === 0 && gathersNothing;
   }
 
   /** @param buffer of a TriggerWriter with `count` triggers, all of this rule; it is ours from now on */
@@ -124,16 +117,24 @@ export class RuleRuns {
 
   /** The next job that nothing is before, or null. It is waiting no more. */
   next(): Job | null {
-    while (this.#ready.size === 0 && this.hasWork) {
-      const job = this.#take();
-      if (job === null) break;
-      this.#admit(job);
-    }
-    const [job] = this.#ready;
-    if (job === undefined) return null;
-    this.#ready.delete(job);
-    if (job.attempts === 0) this.#left(job.size);
+    const job = this.#nextReady() ?? this.#nextQueued();
+    if (job?.attempts === 0) this.#left(job.size);
     return job;
+  }
+
+  #nextReady(): Job | null {
+    if (this.#ready.size === 0) return null;
+    const [job] = this.#ready;
+    this.#ready.delete(job!);
+    return job!;
+  }
+
+  #nextQueued(): Job | null {
+    while (this.hasWork) {
+      const job = this.#take();
+      if (job === null || this.#admit(job)) return job;
+    }
+    return null;
   }
 
   /** It is done with, one way or another: others of its paths may start. */
@@ -159,7 +160,7 @@ export class RuleRuns {
 
   /** Nothing waits for time to pass any longer. */
   flush(): void {
-    this.#gathering.flush();
+    this.#gathering?.flush();
   }
 
   /** Let go what waits, retries included. @param into where it is counted */
@@ -167,7 +168,7 @@ export class RuleRuns {
     const waiting = this.waiting;
     const entered = [...this.#ready, ...this.#parked, ...this.#retried];
     for (const job of entered) this.#lanes.leave(job);
-    for (const { size, tickets } of [...entered, ...this.#gathering.clear()])
+    for (const { size, tickets } of [...entered, ...(this.#gathering?.clear() ?? [])])
       into.add(size, Math.min(size, tickets.length));
     this.#queue.clear(into);
     this.#ready.clear();
@@ -188,7 +189,11 @@ export class RuleRuns {
 
   /** What waits for time or for company does so as soon as it has come. */
   #gather(): void {
-    for (let job = this.#takeKept(); job !== null; job = this.#takeKept()) this.#gathering.add(job);
+    const gathering = (this.#gathering ??= new Gathering({
+      onJob: (job) => this.#enter(job),
+      onLetGo: (count) => this.#left(count),
+    }));
+    for (let job = this.#takeKept(); job !== null; job = this.#takeKept()) gathering.add(job);
   }
 
   #takeKept(): Job | null {
@@ -198,15 +203,13 @@ export class RuleRuns {
     return new Job(taken.rules[taken.trigger.rule]!, kept(taken.trigger));
   }
 
-  /** A job from the queue that needs no gathering. */
-  #admit(job: Job): void {
-    if (job.policy.whenBusy === "skip" && this.#passesOver(job)) return;
-    if (this.#lanes.enter(job)) {
-      this.#ready.add(job);
-      return;
-    }
+  /** A job from the queue that needs no gathering. @returns whether nothing is before it */
+  #admit(job: Job): boolean {
+    if (job.policy.whenBusy === "skip" && this.#passesOver(job)) return false;
+    if (this.#lanes.enter(job)) return true;
     job.keep();
     this.#parked.add(job);
+    return false;
   }
 
   /** A job that was gathered. */
@@ -285,6 +288,7 @@ export class RuleRuns {
 
   #dropped(count: number, { maxQueued }: Policy): void {
     this.stats.dropped += count;
+    this.#losses ??= new Losses(this.name, this.#options.log);
     this.#losses.add(count, maxQueued);
     this.#options.onLeft(count);
   }

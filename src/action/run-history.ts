@@ -1,11 +1,8 @@
 /** Runs of commands that something which happens may have been caused by: what they were for, and when. */
 import type { Trigger } from "../reader/trigger.ts";
 
-export type RunId = number;
-
 /** A command that was started. */
 export interface BegunRun {
-  readonly id: RunId;
   /** The rule's name. */
   readonly rule: string;
   /** What it was started for, as latin1: with the old paths of renames. */
@@ -14,7 +11,7 @@ export interface BegunRun {
   /** CLOCK_REALTIME, taken right before it was started: microseconds since 1970. */
   readonly startedAt: number;
   /** From which line on something may be its doing; absent: from that time on. */
-  readonly from?: WindowStart;
+  readonly from?: WindowStart | undefined;
   /** Of the judgements of its triggers, all of them. */
   readonly causes: readonly Cause[];
 }
@@ -38,21 +35,23 @@ export interface PastRun extends Omit<BegunRun, "causes"> {
   causes: readonly PastRun[];
   /** The names of rules in its ancestry, its own included. */
   readonly chain: ReadonlySet<string>;
-  /** Last components of the first of its paths. */
-  readonly names: readonly string[];
+  /** For `lastNames`. */
+  names: readonly string[] | null;
   /** Milliseconds of the injected clock. */
   readonly begunAt: number;
   /** The same; null while its window is open. */
   closedAt: number | null;
   /** What has a greater seq came after its end; null until the reader has said it. */
   untilSeq: number | null;
+  isForgotten: boolean;
 }
 
 /** How long an ended run counts as a cause: the breaker looks back as far. */
 export const rememberedMs = 10_000;
 const forgetEveryMs = 500;
-/** So many that ended are remembered: some hundred bytes each. */
+/** So many that ended are remembered: some hundred bytes each. With more than that, so many are let go at once. */
 const closedMax = 5_000;
+const forgetAtOnce = 500;
 /** Of commands that ended: something that they left behind may do something much later. */
 const chainsMax = 100_000;
 /** A batch may have thousands. */
@@ -67,15 +66,12 @@ const causesMax = 32;
 
 export class RunHistory {
   readonly #now: () => number;
-  readonly #byId = new Map<RunId, PastRun>();
   readonly #byPath = new Map<string, PastRun[]>();
   readonly #open = new Set<PastRun>();
   /** The oldest first. */
-  readonly #closed = new Set<PastRun>();
-  /** The last that were closed. */
-  readonly #recent: PastRun[] = [];
-  readonly #byPid = new Map<number, PastRun>();
-  readonly #chainByPid = new Map<number, ReadonlySet<string>>();
+  readonly #closed: PastRun[] = [];
+  /** A run that is forgotten leaves its chain. The oldest first. */
+  readonly #byPid = new Map<number, PastRun | ReadonlySet<string>>();
   readonly #sets = new Map<string, ReadonlySet<string>>();
   #keptMs = rememberedMs;
   /** Of the injected clock. */
@@ -85,23 +81,29 @@ export class RunHistory {
     this.#now = now;
   }
 
-  begin({ causes, ...run }: BegunRun): void {
+  /** @returns for `close` */
+  begin(run: BegunRun): PastRun {
     this.#forgetOld();
+    const { rule, paths, pid, startedAt, from, causes } = run;
     const past: PastRun = {
-      ...run,
+      rule,
+      paths,
+      pid,
+      startedAt,
+      from,
       causes: causes.length === 0 ? noRuns : this.#remembered(causes),
-      chain: this.#chainOf(run.rule, causes),
-      names: run.paths.slice(0, namesMax).map(nameOf),
+      chain: this.#chainOf(rule, causes),
+      names: null,
       begunAt: this.#now(),
       closedAt: null,
       untilSeq: null,
+      isForgotten: false,
     };
-    this.#byId.set(run.id, past);
     this.#open.add(past);
-    for (const path of run.paths) this.#addTo(path, past);
-    this.#byPid.set(run.pid, past);
-    this.#chainByPid.delete(run.pid); // of who had the number before
-    this.#chainByPid.set(run.pid, past.chain);
+    for (const path of paths) this.#addTo(path, past);
+    this.#byPid.delete(pid); // of who had the number before
+    this.#byPid.set(pid, past);
+    return past;
   }
 
   /** What is told may be so old: runs that ended are remembered for as long. */
@@ -110,26 +112,25 @@ export class RunHistory {
   }
 
   /** What is told after this line came after its end. */
-  close(id: RunId, untilSeq: number): void {
-    const run = this.#byId.get(id);
-    if (run === undefined || run.closedAt !== null) return;
+  close(run: PastRun, untilSeq: number): void {
+    if (run.closedAt !== null) return;
     run.untilSeq = untilSeq;
     run.closedAt = this.#now();
     this.#open.delete(run);
-    this.#closed.add(run);
-    this.#recent.push(run);
-    if (this.#recent.length > recentMax) this.#recent.shift();
+    this.#closed.push(run);
     this.#forgetOld();
   }
 
   /** The rules in the ancestry of the command with this pid; null: it is forgotten, or none of ours. */
   chainOf(pid: number): ReadonlySet<string> | null {
-    return this.#chainByPid.get(pid) ?? null;
+    const known = this.#byPid.get(pid) ?? null;
+    return known !== null && "chain" in known ? known.chain : known;
   }
 
   /** The command with this pid, if it ended a short time ago at most. */
   ofPid(pid: number): PastRun | null {
-    return this.#byPid.get(pid) ?? null;
+    const known = this.#byPid.get(pid);
+    return known !== undefined && "chain" in known ? known : null;
   }
 
   /** Runs for this path. */
@@ -142,13 +143,13 @@ export class RunHistory {
     const name = nameOf(path);
     const near: PastRun[] = [];
     for (const run of this.#open) if (isRelated(run, name)) near.push(run);
-    for (const run of this.#recent) if (isRelated(run, name)) near.push(run);
+    for (const run of this.#closed.slice(-recentMax)) if (isRelated(run, name)) near.push(run);
     return near;
   }
 
   #remembered(causes: readonly Cause[]): PastRun[] {
     const runs = new Set(causes.flatMap(({ run }) => run ?? []));
-    return [...runs].filter(({ id }) => this.#byId.has(id)).slice(-causesMax);
+    return [...runs].filter(({ isForgotten }) => !isForgotten).slice(-causesMax);
   }
 
   #chainOf(rule: string, causes: readonly Cause[]): ReadonlySet<string> {
@@ -176,24 +177,23 @@ export class RunHistory {
 
   #forgetOld(): void {
     const now = this.#now();
-    const isFull = this.#closed.size > closedMax || this.#chainByPid.size > chainsMax;
+    const excess = this.#closed.length - closedMax;
+    const isFull = excess >= forgetAtOnce || this.#byPid.size > chainsMax;
     if (now < this.#forgetAt && !isFull) return;
     this.#forgetAt = now + forgetEveryMs;
     const before = now - this.#keptMs;
-    for (const run of this.#closed) {
-      if (run.closedAt! >= before && this.#closed.size <= closedMax) break;
-      this.#forget(run);
-    }
-    for (const pid of this.#chainByPid.keys()) {
-      if (this.#chainByPid.size <= chainsMax) break;
-      this.#chainByPid.delete(pid);
+    const kept = this.#closed.findIndex((run, at) => run.closedAt! >= before && at >= excess);
+    const forgotten = kept < 0 ? this.#closed.length : kept;
+    for (const run of this.#closed.splice(0, forgotten)) this.#forget(run);
+    for (const pid of this.#byPid.keys()) {
+      if (this.#byPid.size <= chainsMax) break;
+      this.#byPid.delete(pid);
     }
   }
 
   #forget(run: PastRun): void {
-    this.#closed.delete(run);
-    this.#byId.delete(run.id);
-    if (this.#byPid.get(run.pid) === run) this.#byPid.delete(run.pid);
+    run.isForgotten = true;
+    if (this.#byPid.get(run.pid) === run) this.#byPid.set(run.pid, run.chain);
     for (const path of run.paths) {
       const runs = this.#byPath.get(path) ?? [];
       const at = runs.indexOf(run);
@@ -201,8 +201,6 @@ export class RunHistory {
       if (runs.length === 0) this.#byPath.delete(path);
     }
     run.causes = noRuns; // else each would keep all before it
-    const at = this.#recent.indexOf(run);
-    if (at >= 0) this.#recent.splice(at, 1);
   }
 }
 
@@ -219,7 +217,13 @@ export function nameOf(path: string): string {
   return path.slice(path.lastIndexOf("/") + 1);
 }
 
-function isRelated({ names }: PastRun, name: string): boolean {
+/** Last components of the first of its paths: looked for when they are asked for, which is seldom. */
+export function lastNames(run: PastRun): readonly string[] {
+  return (run.names ??= run.paths.slice(0, namesMax).map(nameOf));
+}
+
+function isRelated(run: PastRun, name: string): boolean {
+  const names = lastNames(run);
   for (let i = 0; i < names.length; i++) {
     const one = names[i]!;
     if (one === name || isPartOf(one, name) || isPartOf(name, one)) return true;

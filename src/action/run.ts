@@ -3,6 +3,7 @@ import type { Log } from "../log.ts";
 import type { Policy } from "../rule/policy.ts";
 import type { Ending } from "./ending.ts";
 import type { StopReason } from "./failure.ts";
+import type { PastRun } from "./run-history.ts";
 import type { Started } from "./started.ts";
 
 export type RunLimits = Pick<Policy, "timeoutMs" | "stopSignal" | "killAfterMs">;
@@ -26,6 +27,8 @@ const lookEveryMs = 50;
 const looksPerCloseLook = 10;
 
 export class Run {
+  /** What the loop guard knows it by; null where loops are not looked for. */
+  past: PastRun | null = null;
   readonly #options: RunOptions;
   /** performance.now() */
   readonly startedAt = performance.now();

@@ -19,7 +19,7 @@ import type { Launcher } from "./launcher.ts";
 import { policyOf, type Job } from "./job.ts";
 import { Places } from "./places.ts";
 import { Outcomes } from "./outcomes.ts";
-import { RuleRuns } from "./rule-runs.ts";
+import { RuleRuns, type RuleRunsOptions } from "./rule-runs.ts";
 import type { Run } from "./run.ts";
 import type { RunnerStatus } from "./runner-status.ts";
 import { type Occasion, Starter } from "./starter.ts";
@@ -58,6 +58,7 @@ export class Runner {
   readonly #starter: Starter;
   readonly #outcomes: Outcomes;
   readonly #loops: LoopWatch | null;
+  readonly #ruleRunsOptions: RuleRunsOptions;
   /** What is to be started is looked for at the end of what is being done, or soon. */
   #isActing = false;
   #startsLater = false;
@@ -76,6 +77,16 @@ export class Runner {
     this.#starter = new Starter({ log, launcher });
     this.#outcomes = this.#newOutcomes();
     this.#loops = this.#newLoopWatch();
+    this.#ruleRunsOptions = {
+      log,
+      busy: this.#busy,
+      onLeft: (count) => void (this.#left += count),
+      onSettled: (job) => this.#outcomes.settled(job),
+      onWork: (one) => {
+        this.#turns.add(one);
+        if (!this.#isActing) this.#startSoon();
+      },
+    };
   }
 
   /**
@@ -208,35 +219,18 @@ export class Runner {
   #startCommand(command: Command, occasion: Occasion): Run | ActionError {
     const loops = this.#loops;
     if (loops === null) return this.#starter.start(command, occasion);
-    const { job, onOver } = occasion;
+    const { job } = occasion;
     const begin = loops.begin(job.triggers);
-    let id = 0;
-    const run = this.#starter.start(command, {
-      ...occasion,
-      onOver: (over, ending) => {
-        loops.ended(id, () => over.isGone);
-        onOver(over, ending);
-      },
-    });
+    const run = this.#starter.start(command, occasion);
     if (run instanceof Error) loops.failed();
-    else id = loops.began(job.rule, run.pid, job.triggers, begin);
+    else run.past = loops.began(job.rule, run.pid, job.triggers, begin);
     return run;
   }
 
   #runsOf(rule: Rule): RuleRuns {
     const known = this.#rules.get(rule.name);
     if (known !== undefined) return known;
-    const runs = new RuleRuns({
-      name: rule.name,
-      log: this.#options.log,
-      busy: this.#busy,
-      onLeft: (count) => void (this.#left += count),
-      onSettled: (job) => this.#outcomes.settled(job),
-      onWork: (one) => {
-        this.#turns.add(one);
-        if (!this.#isActing) this.#startSoon();
-      },
-    });
+    const runs = new RuleRuns(rule.name, this.#ruleRunsOptions);
     runs.maxRunning = policyOf(rule).maxRunning;
     this.#rules.set(rule.name, runs);
     return runs;
@@ -292,8 +286,10 @@ export class Runner {
     job.attempts++;
     this.#tickets?.started(job.tickets);
     if (job.attempts === 1) runs.stats.waited.add((nowMicroseconds() - job.trigger.time) / 1000);
-    const onOver = (run: Run, ending: Ending) =>
+    const onOver = (run: Run, ending: Ending) => {
+      this.#loops?.ended(run);
       this.#act(() => this.#over(runs, job, run, ending));
+    };
     const run = this.#startCommand(job.rule.command!, { job, onOver });
     if (run instanceof Error) return this.#outcomes.notStarted(runs, job, run);
     runs.stats.runs++;
@@ -317,12 +313,14 @@ export class Runner {
 
   /** `on_failure` has the place and the lane of what failed. */
   #runOnFailure(runs: RuleRuns, job: Job, error: string): void {
-    const onOver = (run: Run, ending: Ending) =>
+    const onOver = (run: Run, ending: Ending) => {
+      this.#loops?.ended(run);
       this.#act(() => {
         this.#places.leave(runs);
         runs.finished(job);
         this.#outcomes.onFailureOver(run, ending);
       });
+    };
     const failure = { error, attempts: job.attempts };
     const run = this.#startCommand(job.policy.onFailure!, { job, failure, onOver });
     if (run instanceof Error) {

@@ -38,8 +38,9 @@ export function policyOf(given: ActionKeys, table: TomlTable): Partial<Policy> {
 export function present<Of extends object>(entries: {
   readonly [Key in keyof Of]?: Of[Key] | undefined;
 }): Partial<Of> {
-  const given = Object.entries(entries).filter(([, value]) => value !== undefined);
-  return Object.fromEntries(given) as Partial<Of>;
+  const given: Partial<Of> = {};
+  for (const key in entries) if (entries[key] !== undefined) given[key] = entries[key];
+  return given;
 }
 
 /** @returns whole milliseconds: what is more than none is at least one */

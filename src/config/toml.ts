@@ -10,7 +10,7 @@ import { TomlPlaces } from "./toml-places.ts";
 import { nothingGiven } from "./toml-given.ts";
 import { gateOf } from "./toml-gate.ts";
 import { ruleOf } from "./toml-rule.ts";
-import type { TomlSettings } from "./toml-schema.ts";
+import type { TomlFile, TomlSettings } from "./toml-schema.ts";
 import { defaultsOf, settingsFrom } from "./toml-settings.ts";
 import { type TomlContext, TomlTable } from "./toml-table.ts";
 import { syntaxMessage } from "./toml-syntax.ts";
@@ -26,20 +26,25 @@ export function parseToml(source: Source): Parsed {
   }
   const values = valuesOf(source, places, findings);
   findings.throwErrors();
-  check(values, places, findings);
+  const sound = check(values, places, findings);
   const { cwd } = source;
   const context = { places, findings, programs: new Programs(cwd), cwd, text };
-  const facron = settingsOf(values);
+  const facron = settingsOf(values, sound);
   const table = new TomlTable(context, ["facron"]);
   const defaults = defaultsOf(facron, table, source.defaults ?? nothingGiven);
   const settings = settingsFrom(facron, table);
   const { ruleSchema, actionKeyNames, gateSchema, askKeyNames } = loadSchema();
   const within = { ...context, defaults };
-  const rules = tablesOf("rule", { values, source, schema: ruleSchema, context }, (given, at) =>
-    ruleOf(given, at, { ...within, actionKeyNames }),
+  const given = { values, source, context };
+  const rules = tablesOf(
+    "rule",
+    { ...given, sound: sound?.rule, schema: ruleSchema },
+    (table, at) => ruleOf(table, at, { ...within, actionKeyNames }),
   );
-  const gates = tablesOf("gate", { values, source, schema: gateSchema, context }, (given, at) =>
-    gateOf(given, at, { ...within, askKeyNames }),
+  const gates = tablesOf(
+    "gate",
+    { ...given, sound: sound?.gate, schema: gateSchema },
+    (table, at) => gateOf(table, at, { ...within, askKeyNames }),
   );
   findings.throwErrors();
   const includes = (facron.include ?? []).map((pattern, at) => {
@@ -100,15 +105,18 @@ function loadFaults(): typeof import("./toml-faults.ts") {
   return require("./toml-faults.ts");
 }
 
-function check(values: unknown, places: TomlPlaces, findings: Findings): void {
-  const { error } = loadSchema().tomlSchema.safeParse(values);
-  if (error === undefined) return;
+/** Null if something in it has not the right form. */
+function check(values: unknown, places: TomlPlaces, findings: Findings): TomlFile | null {
+  const { data, error } = loadSchema().tomlSchema.safeParse(values);
+  if (error === undefined) return data;
   const { TomlFaults } = loadFaults();
   new TomlFaults(values, places, findings).tell(error.issues);
+  return null;
 }
 
 /** `[facron]`, although a rule may not have the right form; nothing if it has not itself. */
-function settingsOf(values: unknown): TomlSettings {
+function settingsOf(values: unknown, sound: TomlFile | null): TomlSettings {
+  if (sound !== null) return sound.facron ?? {};
   const { facron } = values as { readonly facron?: unknown };
   return loadSchema().settingsSchema.safeParse(facron).data ?? {};
 }
@@ -116,6 +124,8 @@ function settingsOf(values: unknown): TomlSettings {
 interface Tables<Given> {
   /** All that the file says. */
   readonly values: unknown;
+  /** They, where the whole file has the right form. */
+  readonly sound: readonly Given[] | undefined;
   readonly source: Source;
   readonly schema: z.ZodType<Given>;
   readonly context: TomlContext;
@@ -124,14 +134,14 @@ interface Tables<Given> {
 /** One that has the right form is read although another has not: all errors are said at once. */
 function tablesOf<Given, Placed>(
   key: "rule" | "gate",
-  { values, source, schema, context }: Tables<Given>,
+  { values, sound, source, schema, context }: Tables<Given>,
   read: (given: Given, at: { index: number; name: string }) => Placed | null,
 ): Placed[] {
   const tables = (values as Readonly<Record<string, unknown>>)[key];
   if (!Array.isArray(tables)) return [];
   const lineOf = lineCounter(context.text);
   return tables.flatMap((given, index) => {
-    const { data } = schema.safeParse(given);
+    const data = sound?.[index] ?? schema.safeParse(given).data;
     if (data === undefined) return [];
     const head = context.places.value([key, index]) ?? { from: 0, length: 1 };
     const name = `${basename(source.file).toWellFormed()}:${lineOf(head.from)}`;

@@ -44,6 +44,7 @@ export class GateThread {
   readonly #closed = Promise.withResolvers<void>();
   #rootsPort: MessagePort | null;
   #isOver = false;
+  #isClosing = false;
 
   /** @throws {SyscallError} as `permissionGroup` */
   constructor({ url, group, pulseFd, plan, onMessage, onDeath }: GateThreadOptions) {
@@ -71,6 +72,7 @@ export class GateThread {
     });
     const died = (reason: string): void => {
       if (this.#isOver) return;
+      if (this.#isClosing) return this.#end(); // before its last word is heard
       this.#isOver = true;
       onDeath(reason);
     };
@@ -119,6 +121,7 @@ export class GateThread {
 
   /** Nothing is held any more when this is done: the kernel lets through what waits. */
   close(): Promise<void> {
+    this.#isClosing = true;
     this.send({ kind: "close" });
     return this.#closed.promise;
   }

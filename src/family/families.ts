@@ -27,6 +27,8 @@ export interface FamiliesOptions {
   /** The guard of the gates is a child of ours and no command; 0: there is none. */
   readonly guardPid: () => number;
   readonly log: Pick<Log, "warn">;
+  /** Whoever is asked about is alive, held by the kernel until there is an answer. */
+  readonly isOfLiving?: boolean;
   /** Nothing waits in the queues whose records are asked about. */
   readonly allIsRead: () => boolean;
 }
@@ -58,7 +60,8 @@ export class Families implements FamilySource {
 
   constructor(options: FamiliesOptions) {
     this.#options = options;
-    this.#tree = new FamilyTree(options.ownPid);
+    const { isOfLiving = false } = options;
+    this.#tree = new FamilyTree(options.ownPid, { isOfLiving });
     this.#lookup = new FamilyLookup(options.ownPid);
     this.#isLate = this.#commandsAct;
   }
@@ -80,6 +83,15 @@ export class Families implements FamilySource {
     if (this.#fd < 0) return acts ? this.#lookup.of(pid) : noFamily;
     if (!this.#isCurrent) this.#receive();
     return this.#tree.of(pid) ?? (this.#isUncertain ? this.#lookup.of(pid) : noFamily);
+  }
+
+  /**
+   * The same, by /proc: for when an error would hold up a command of ours, and with it perhaps all others.
+   *
+   * A fork may go untold: the kernel tells of it only if it has the memory at hand.
+   */
+  lookUp(pid: number): number {
+    return pid === 0 || !this.#commandsAct ? noFamily : this.#lookup.of(pid);
   }
 
   /** To be called in each round: the socket must not overflow while no records come. */

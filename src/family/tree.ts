@@ -13,9 +13,17 @@ const keptMs = 10_000;
 /** Of processes that have ended: some 20 MiB. */
 const goneMax = 100_000;
 
+export interface FamilyTreeOptions {
+  /** Of processes that have ended. */
+  readonly max?: number;
+  /** It is asked of those alone that are alive: a number that is used again is the latest one's. */
+  readonly isOfLiving?: boolean;
+}
+
 export class FamilyTree {
   readonly #ownPid: number;
   readonly #goneMax: number;
+  readonly #isOfLiving: boolean;
   /** By pid: the command's. */
   readonly #families = new Map<number, number>();
   /** Those of them that have ended, the oldest first. */
@@ -23,9 +31,10 @@ export class FamilyTree {
   /** Counts the moments in which nothing waited in the queues. */
   #round = 0;
 
-  constructor(ownPid: number, { max = goneMax }: { readonly max?: number } = {}) {
+  constructor(ownPid: number, { max = goneMax, isOfLiving = false }: FamilyTreeOptions = {}) {
     this.#ownPid = ownPid;
     this.#goneMax = max;
+    this.#isOfLiving = isOfLiving;
   }
 
   /** The command's pid; `unknownFamily` of a number that was used again too soon; null: it is not ours. */
@@ -46,7 +55,8 @@ export class FamilyTree {
   forked(parent: number, child: number): void {
     const family = parent === this.#ownPid ? child : this.#families.get(parent);
     const before = this.#families.get(child);
-    const isUsedTooSoon = before !== undefined && this.#gone.get(child)?.round === this.#round;
+    const isLatest = this.#isOfLiving || this.#gone.get(child)?.round !== this.#round;
+    const isUsedTooSoon = before !== undefined && !isLatest;
     this.#gone.delete(child);
     if (isUsedTooSoon && family !== before) this.#families.set(child, unknownFamily);
     else if (family === undefined) this.#families.delete(child);

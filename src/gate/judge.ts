@@ -33,6 +33,8 @@ export interface JudgeOptions {
   readonly outbox: Outbox;
   readonly tally: Tally;
   readonly send: (message: FromGate) => void;
+  /** Looked up closely: it descends from us. */
+  readonly isOurs: (pid: number) => boolean;
   /** Processes that may wait for commands; each keeps a descriptor open. */
   readonly pendingMax: number;
   /** As the clock of files has it, nanoseconds since 1970. */
@@ -103,8 +105,9 @@ export class Judge {
     if (index < 0) return this.letThrough(asking.eventFd);
     const gate = this.#court.plan.gates[index]!;
     const { decision } = gate;
-    if (decision.kind === "ask") this.#ask(gate, index, decision);
-    else this.#endInHand(gate, decision.kind, "verdict");
+    if (decision.kind === "ask") return this.#ask(gate, index, decision);
+    if (decision.kind === "deny" && this.#isByOurs) return this.letThrough(asking.eventFd);
+    this.#endInHand(gate, decision.kind, "verdict");
   }
 
   /** The command has answered. */
@@ -185,6 +188,7 @@ export class Judge {
     if (this.#isNameless) return this.#endInHand(gate, ask.onError, "error");
     const keys = this.#keysFor(index);
     const known = this.#answers.get(keys.answerKey, this.#now);
+    if (known !== "allow" && this.#isByOurs) return this.letThrough(this.#asking.eventFd);
     if (known !== null) return this.#endInHand(gate, known, "cache");
     if (this.pending.processes >= pendingMax) return this.#endInHand(gate, ask.onError, "error");
     const waiting = this.#waitingInHand();
@@ -244,6 +248,14 @@ export class Judge {
     replies.give(this.#asking.eventFd, this.#court.responseFor(gate, verdict));
     tally.decided(gate, verdict, by);
     if (waiting !== null) outbox.tell({ gate, verdict, by, ...waiting });
+  }
+
+  /**
+   * It was taken for a stranger, and is none: a command that waits for a command may wait for one that cannot
+   * start before it is done.
+   */
+  get #isByOurs(): boolean {
+    return this.#options.isOurs(this.#asking.pid);
   }
 
   #waitingInHand(): Waiting {

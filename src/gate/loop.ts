@@ -22,7 +22,7 @@ import { POLLIN, PollSet } from "../../ffi/poll.ts";
 import { Families } from "../family/families.ts";
 import { noFamily, unknownFamily } from "../family/family.ts";
 import type { Log } from "../log.ts";
-import { bytesReadable, readNow } from "../../ffi/fd.ts";
+import { readNow } from "../../ffi/fd.ts";
 import { gateBits } from "../rule/gate.ts";
 import type { Court } from "./court.ts";
 import { Courts } from "./courts.ts";
@@ -97,12 +97,14 @@ export class GateLoop {
     const parts = { replies, outbox: this.#outbox, tally: this.#tally, send, nowNanoseconds };
     this.#judge = new Judge(this.#courts.inForce, {
       ...parts,
+      isOurs: (pid) => isFamily(this.#families.lookUp(pid)),
       pendingMax: Math.min(pendingUsualMax, descriptors),
     });
     this.#families = new Families({
       ...{ counters: this.#cells, cells: gateCells, ownPid, log: this.#log },
       guardPid: () => this.#pulse.guardPid,
-      allIsRead: () => bytesReadable(start.groupFd) === 0,
+      isOfLiving: true,
+      allIsRead: () => true, // nothing that is queued is about who has ended
     });
     this.#follow(this.#courts.inForce);
   }
@@ -112,8 +114,9 @@ export class GateLoop {
     this.#poll.set(groupSlot, this.#start.groupFd, POLLIN);
     this.#poll.set(wakeSlot, this.#start.wakeFd, POLLIN);
     this.#port.send({ kind: "ready" });
-    while (!this.#isOver) {
+    for (;;) {
       this.#takeMessages();
+      if (this.#isOver) return; // the group may be closed by now
       const length = this.#read();
       if (length > 0) this.#answerAll(length);
       if (this.#judge.pending.processes > 0) this.#judge.expire(performance.now());
@@ -160,8 +163,7 @@ export class GateLoop {
   #isOurs(pid: number): boolean {
     if (pid === 0) return false; // outside of our pid namespace
     if (pid === ownPid || pid === this.#pulse.guardPid) return true;
-    const family = this.#families.of(pid);
-    return family !== noFamily && family !== unknownFamily;
+    return isFamily(this.#families.of(pid));
   }
 
   #wait(): void {
@@ -237,6 +239,10 @@ export class GateLoop {
       `Gates: a question could not be read, and the kernel has denied it: ${error.message}${cure}`,
     );
   }
+}
+
+function isFamily(family: number): boolean {
+  return family !== noFamily && family !== unknownFamily;
 }
 
 function gateEventsOf(mask: number): number {

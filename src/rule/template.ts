@@ -150,7 +150,8 @@ const values: Readonly<Record<ValueName, (filling: Filling, source: Source) => U
   stem: ({ path }) => nameOf(path).subarray(0, extensionStart(nameOf(path))),
   ext: ({ path }) => nameOf(path).subarray(extensionStart(nameOf(path)) + 1),
   from: ({ from }) => from,
-  events: ({ events, question }) => utf8((question?.events ?? namesOf(events)).join(",")),
+  events: ({ events, question }) =>
+    question === undefined ? eventWords(events) : utf8(question.events.join(",")),
   pid: ({ pid }) => decimal(pid),
   comm: ({ actor }) => actor?.comm ?? nothing,
   exe: ({ actor }) => actor?.exe ?? nothing,
@@ -169,6 +170,19 @@ const values: Readonly<Record<ValueName, (filling: Filling, source: Source) => U
   count: ({ question }) => decimalOrNothing(question?.range?.count ?? null),
   error: ({ failure }) => (failure === undefined ? nothing : utf8(failure.error)),
 };
+
+const knownEventWords = new Map<number, Uint8Array>();
+/** Few combinations ever happen. */
+const eventWordsMax = 100;
+
+/** Made once for each combination: every command is told of its events. */
+function eventWords(events: number): Uint8Array {
+  const known = knownEventWords.get(events);
+  if (known !== undefined) return known;
+  const words = utf8(namesOf(events).join(","));
+  if (knownEventWords.size < eventWordsMax) knownEventWords.set(events, words);
+  return words;
+}
 
 /** Those that a rule has to ask for. */
 export const actorValues: readonly ValueName[] = ["comm", "exe", "uid"];

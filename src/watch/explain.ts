@@ -6,7 +6,7 @@ import { filesystemMarkCall } from "../../ffi/fanotify/calls.ts";
 import { quoted } from "../log.ts";
 import type { BackendName } from "../rule/rule.ts";
 import { limitText, sysctlValue } from "./limits.ts";
-import { remoteFilesystemCall } from "./remote-filesystems.ts";
+import { overlayCall, remoteFilesystemCall } from "./remote-filesystems.ts";
 
 /** `Cannot watch "/srv/in": ...` */
 export function cannotWatch(path: Uint8Array, error: SyscallError, backend: BackendName): string {
@@ -38,13 +38,15 @@ export function causeOf(error: SyscallError, backend: BackendName): string {
 
 /** The error is about what the kernel should hold: the inode may be watched all the same. */
 export function isOfGate({ syscall }: SyscallError): boolean {
-  return syscall === permissionMarkCall || syscall === remoteFilesystemCall;
+  return [permissionMarkCall, remoteFilesystemCall, overlayCall].includes(syscall);
 }
 
 /** Null: the error is of no mark for a gate, or the same as of any. */
 function causeOfGate({ syscall, errno }: SyscallError): string | null {
   if (syscall === remoteFilesystemCall)
     return "a server answers for that filesystem (FUSE, NFS, SMB, ...), and one that hangs would hold up all gates; gate the files that it serves, where they are";
+  if (syscall === overlayCall)
+    return "it is an overlay, and the kernel asks about its layers when it opens a file of it to ask about that; gate the layers, which decides for the overlay as well, or give it a gate of its own if they have none";
   if (syscall !== permissionMarkCall) return null;
   switch (errno) {
     case Errno.EINVAL:

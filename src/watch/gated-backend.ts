@@ -2,6 +2,7 @@
 import type { Backend, Want } from "./backend.ts";
 import { JointBackend, type Spares } from "./joint-backend.ts";
 import type { PermissionMarks } from "./permission-marks.ts";
+import { refuseOverlayBelow } from "./remote-filesystems.ts";
 import type { Mark } from "./tree.ts";
 
 export class GatedBackend extends JointBackend {
@@ -16,6 +17,7 @@ export class GatedBackend extends JointBackend {
   override add(path: Uint8Array, isDirectory: boolean, want: Want): Mark {
     const mark = super.add(path, isDirectory, want);
     try {
+      if (isDirectory && !want.isTop && want.permissions !== 0) refuseOverlayBelow(path);
       this.#permissions.add(mark, path, want.permissions);
     } catch (error) {
       if (mark.nodes.length === 0 && mark.names === null) super.remove(mark, path);

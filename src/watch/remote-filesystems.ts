@@ -1,10 +1,12 @@
-/** Filesystems for which a server answers, another process or machine: to open a file there may take for ever. */
+/** Filesystems on which to open a file, as the kernel does for whoever decides, may wait for another: even for that decision. */
+import { cString, utf8 } from "../../ffi/bytes.ts";
 import { Errno, SyscallError } from "../../ffi/errno.ts";
 import {
   CIFS_SUPER_MAGIC,
   filesystemType,
   FUSE_SUPER_MAGIC,
   NFS_SUPER_MAGIC,
+  OVERLAYFS_SUPER_MAGIC,
   SMB2_SUPER_MAGIC,
 } from "../../ffi/statfs.ts";
 
@@ -38,4 +40,27 @@ export const remoteFilesystemCall = "statfs for a gate";
 export function refuseRemote(path: Uint8Array): void {
   if (remote.has(filesystemType(path)))
     throw new SyscallError(remoteFilesystemCall, Errno.EOPNOTSUPP);
+}
+
+/** Stands for the call in the error about an overlay below a tree. */
+export const overlayCall = "statfs for a gate above an overlay";
+
+const slashDotDot = cString(utf8("/.."));
+
+/**
+ * An overlay that is come upon below a tree: its layers are most often in the same tree (containers). To
+ * open its file for whoever reads the questions, the kernel opens that of the layer, and would ask the same
+ * reader. What is opened by way of the overlay is asked about by way of the layer.
+ *
+ * @param path of a directory, NUL-terminated
+ * @throws {SyscallError} EOPNOTSUPP with `overlayCall`, if an overlay begins there
+ */
+export function refuseOverlayBelow(path: Uint8Array): void {
+  if (filesystemType(path) !== OVERLAYFS_SUPER_MAGIC) return;
+  const end = path.length - 1;
+  const above = new Uint8Array(end + slashDotDot.length);
+  above.set(path.subarray(0, end));
+  above.set(slashDotDot, end);
+  if (filesystemType(above) !== OVERLAYFS_SUPER_MAGIC)
+    throw new SyscallError(overlayCall, Errno.EOPNOTSUPP);
 }

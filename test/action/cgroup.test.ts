@@ -114,8 +114,11 @@ describe("a command in a cgroup of its own", () => {
   });
 
   cgroupTest("is told apart from a helper that has too little memory to start it", async () => {
-    const { error } = await run(["/bin/true"], inCgroup({ memoryMax: 4096 }));
-    expect(error).toContain("memory_max, 4 KiB, is too little to start anything; raise it");
+    const { error, ending } = await run(["/bin/true"], inCgroup({ memoryMax: 4096 }));
+    // It is luck whether the helper needs one more page between its cgroup and its last word.
+    if (error === null)
+      expect(endingText(ending!)).toBe("was killed: it used more than memory_max (4 KiB)");
+    else expect(error).toContain("memory_max, 4 KiB, is too little to start anything; raise it");
     expect(ours()).toEqual([]);
   });
 });

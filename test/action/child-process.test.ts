@@ -2,8 +2,35 @@
 import { expect, test } from "bun:test";
 import { closeSync, openSync } from "node:fs";
 import { cString, utf8 } from "../../ffi/bytes.ts";
-import { StringVector } from "../../ffi/process.ts";
+import { endedChild, posixSpawn, StringVector, waitNow } from "../../ffi/process.ts";
+import { waitFor } from "../helpers/wait-for.ts";
 import { startProcess } from "../../src/action/child-process.ts";
+
+const inDirectory = { stdinFd: null, outputFd: 2, cwd: null, isSession: false };
+
+function shellWords(script: string): StringVector {
+  return new StringVector().set([utf8("sh"), utf8("-c"), utf8(script)]);
+}
+
+test("a child that is not ours keeps its status, and does not hide the ends of commands", async () => {
+  const path = cString(utf8("/bin/sh"));
+  const environment = new StringVector().set([]);
+  const foreign = posixSpawn(path, shellWords("exit 3"), environment, inDirectory);
+  await waitFor(() => endedChild() === foreign, { what: "the end of the foreign child" });
+  const codes: unknown[] = [];
+  for (const code of [4, 5]) {
+    const argv = shellWords(`exit ${code}`);
+    const program = { path, argv, environment, spawnPlace: inDirectory };
+    startProcess(program, (ending) => codes.push(ending));
+  }
+  await waitFor(() => codes.length === 2, { what: "the ends of the commands" });
+  expect(codes).toEqual([
+    { kind: "exited", code: 4 },
+    { kind: "exited", code: 5 },
+  ]);
+  expect(waitNow(foreign)).toEqual({ kind: "exited", code: 3 });
+  expect(endedChild()).toBe(0);
+});
 
 test("short commands that start each other do not keep the event loop for themselves", async () => {
   const stderrFd = openSync("/dev/null", "w");

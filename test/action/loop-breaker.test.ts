@@ -1,7 +1,7 @@
 /** The circuit breaker: loops that nobody can know are stopped, and a busy neighbour never is. */
 import { describe, expect, test } from "bun:test";
 import { noFamily } from "../../src/family/family.ts";
-import { isPartOf, rememberedMs, RunHistory } from "../../src/action/run-history.ts";
+import { isPartOf, type PastRun, rememberedMs, RunHistory } from "../../src/action/run-history.ts";
 import type { Rule } from "../../src/rule/rule.ts";
 import { allowing, type Happening, ruleCalled, World } from "./loop-world.ts";
 
@@ -209,36 +209,47 @@ describe("RunHistory", () => {
   test("forgets what ended ten seconds ago, and what that was caused by", () => {
     let now = 0;
     const history = new RunHistory(() => now);
-    const begin = (id: number, cause: number | null): void => {
+    const begin = (pid: number, cause: number | null): PastRun => {
       const run = cause === null ? null : history.ofPid(cause);
       const causes = run === null ? [] : [{ run, chain: run.chain }];
-      history.begin({ id, rule: "a", paths: ["/f"], pid: id, startedAt: 0, causes });
+      return history.begin({ rule: "a", paths: ["/f"], pid, startedAt: 0, causes });
     };
-    begin(1, null);
-    begin(2, 1);
-    const second = history.ofPid(2)!;
-    expect(second.causes.length).toBe(1);
-    history.close(1, 0);
-    history.close(2, 0);
+    const first = begin(1, null);
+    const second = begin(2, 1);
+    expect(history.ofPid(2)).toBe(second);
+    expect(second.causes).toEqual([first]);
+    history.close(first, 0);
+    history.close(second, 0);
     now = 20_000;
     begin(3, null);
     expect(second.causes).toEqual([]);
-    expect(history.on("/f").map(({ id }) => id)).toEqual([3]);
+    expect(history.on("/f").map(({ pid }) => pid)).toEqual([3]);
     expect(history.ofPid(1)).toBeNull();
+    expect([...history.chainOf(1)!]).toEqual(["a"]);
   });
 
   test("keeps few runs of one path that ended, and all that run", () => {
     const history = new RunHistory(() => 0);
-    const begin = (id: number): void =>
-      history.begin({ id, rule: "a", paths: ["/f"], pid: id, startedAt: 0, causes: [] });
-    for (let id = 0; id < 20; id++) begin(id);
+    const begin = (pid: number): PastRun =>
+      history.begin({ rule: "a", paths: ["/f"], pid, startedAt: 0, causes: [] });
+    const runs = Array.from({ length: 20 }, (_, pid) => begin(pid));
     expect(history.on("/f").length).toBe(20);
-    for (let id = 0; id < 20; id++) history.close(id, 0);
-    for (let id = 20; id < 40; id++) {
-      begin(id);
-      history.close(id, 0);
-    }
+    for (const run of runs) history.close(run, 0);
+    for (let pid = 20; pid < 40; pid++) history.close(begin(pid), 0);
     expect(history.on("/f").length).toBeLessThanOrEqual(20);
-    expect(history.on("/f").at(-1)!.id).toBe(39);
+    expect(history.on("/f").at(-1)!.pid).toBe(39);
+  });
+
+  test("forgets the oldest when many end within ten seconds", () => {
+    const history = new RunHistory(() => 0);
+    const begin = (pid: number): PastRun =>
+      history.begin({ rule: "a", paths: [`/${pid}`], pid, startedAt: 0, causes: [] });
+    for (let pid = 0; pid < 20_000; pid++) history.close(begin(pid), 0);
+    const remembered = Array.from({ length: 20_000 }, (_, pid) => pid).filter(
+      (pid) => history.on(`/${pid}`).length > 0,
+    );
+    expect(remembered.length).toBeWithin(5_000, 6_000);
+    expect(remembered.at(-1)).toBe(19_999);
+    expect(remembered.length).toBe(20_000 - remembered[0]!);
   });
 });

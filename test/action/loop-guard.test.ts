@@ -198,8 +198,8 @@ describe("where it is not known", () => {
   test("a family that is forgotten is not known", () => {
     const world = new World();
     world.start(a, f);
-    expect(world.judge(a, { path: f, by: { id: 0, pid: 4 } }).verdict).toBe("own");
-    expect(world.judge(a, { path: "/srv/g", by: { id: 0, pid: 4 } }).verdict).toBe("run");
+    expect(world.judge(a, { path: f, by: { pid: 4 } }).verdict).toBe("own");
+    expect(world.judge(a, { path: "/srv/g", by: { pid: 4 } }).verdict).toBe("run");
   });
 });
 

@@ -82,10 +82,10 @@ describe("LoopWatch", () => {
 
   test("one question to the reader serves for all runs that ended before it", async () => {
     const { watch, asked } = scene();
-    const ids = [1, 2, 3].map((pid) =>
+    const runs = [1, 2, 3].map((pid) =>
       watch.began(a, pid, taken(triggers([`/${pid}`, noFamily])), watch.begin([])),
     );
-    for (const id of ids) watch.ended(id, () => true);
+    for (const past of runs) watch.ended({ past, isGone: true });
     expect(asked.length).toBe(1);
     asked[0]!(seq);
     await waitFor(() => asked.length === 2, { what: "the next question" });

@@ -2,7 +2,7 @@
 import { latin1, utf8 } from "../../ffi/bytes.ts";
 import { eventBits, type SyntheticReason } from "../../src/event.ts";
 import { type Judgement, LoopGuard } from "../../src/action/loop-guard.ts";
-import type { RunId } from "../../src/action/run-history.ts";
+import type { PastRun } from "../../src/action/run-history.ts";
 import { noFamily, unknownFamily } from "../../src/family/family.ts";
 import type { Trigger } from "../../src/reader/trigger.ts";
 import { defaultPolicy } from "../../src/rule/policy.ts";
@@ -20,7 +20,7 @@ export function allowing(name: string): Rule {
 export interface Happening {
   readonly path: string;
   /** Who did it: a run, or `noFamily`; absent: nobody knows. */
-  readonly by?: WorldRun | typeof noFamily;
+  readonly by?: Pick<PastRun, "pid"> | typeof noFamily;
   readonly from?: string;
   readonly events?: number;
   readonly synthetic?: SyntheticReason;
@@ -28,11 +28,6 @@ export interface Happening {
   readonly agoMs?: number;
   /** 0: the kernel tells of no process at all (inotify). */
   readonly pid?: number;
-}
-
-export interface WorldRun {
-  readonly id: RunId;
-  readonly pid: number;
 }
 
 export class World {
@@ -43,7 +38,7 @@ export class World {
   readonly superseded: number[] = [];
   nowMs = 1_000_000;
   #seq = 0;
-  #id = 0;
+  #runs = 0;
   #timers: { at: number; then: () => void }[] = [];
   readonly guard = new LoopGuard({
     log: this.log,
@@ -79,17 +74,16 @@ export class World {
   }
 
   /** A command starts. @param of whose verdict it follows; absent: one from outside */
-  start(rule: Rule, path: string, of?: Judgement, pid = 10_000 + this.#id): WorldRun {
-    const id = ++this.#id;
+  start(rule: Rule, path: string, of?: Judgement, pid = 10_000 + this.#runs): PastRun {
+    this.#runs++;
     const causes = of?.verdict === "run" ? of.causes : [];
     const startedAt = this.nowMs * 1000;
-    this.guard.began({ id, rule: rule.name, paths: [path], pid, startedAt, causes });
-    return { id, pid };
+    return this.guard.began({ rule: rule.name, paths: [path], pid, startedAt, causes });
   }
 
   /** It has ended, and what was queued by then has been read. */
-  end({ id }: WorldRun): void {
-    this.guard.readUpAfter(id, this.#seq);
+  end(run: PastRun): void {
+    this.guard.readUpAfter(run, this.#seq);
   }
 
   get errors(): string[] {

@@ -129,4 +129,12 @@ describe("Runner", () => {
     expect(waiting).toBe(199_999);
     expect(grownBytes).toBeLessThan(60 * 1024 * 1024);
   });
+
+  test("a rule that has nothing to do takes less than 8 KiB", () => {
+    const main = `${import.meta.dir}/memory-rules-main.ts`;
+    const { stdout } = Bun.spawnSync([process.execPath, main]);
+    const { rules, grownBytes } = JSON.parse(stdout.toString());
+    expect(rules).toBe(5_000);
+    expect(grownBytes / rules).toBeLessThan(8 * 1024);
+  });
 });

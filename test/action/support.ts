@@ -166,13 +166,13 @@ export function ruleThatRuns(...words: string[]): Rule {
   return { name: "import", watch: [], backend: "auto", condition: [], command };
 }
 
-/** A buffer with one trigger for each path, all of rule 0. */
-export function triggersFor(paths: readonly (string | Uint8Array)[]): ArrayBuffer {
+/** A buffer with one trigger for each path. @param rule its index */
+export function triggersFor(paths: readonly (string | Uint8Array)[], rule = 0): ArrayBuffer {
   const writer = new TriggerWriter();
   const nothing = new Uint8Array(0);
   for (const [seq, path] of paths.entries()) {
     const bytes = typeof path === "string" ? utf8(path) : path;
-    writer.add(0, 8, 0, seq, bytes, nothing, 0, 0, null);
+    writer.add(rule, 8, 0, seq, bytes, nothing, 0, 0, null);
   }
   return writer.take();
 }

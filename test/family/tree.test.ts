@@ -36,6 +36,19 @@ describe("FamilyTree", () => {
     expect(tree.living).toBe(2);
   });
 
+  test("of the living, a number that is used again at once is the latest one's", () => {
+    const used = (isOfLiving: boolean): FamilyTree => {
+      const tree = new FamilyTree(own, { isOfLiving });
+      tree.forked(own, 200);
+      tree.forked(200, 201);
+      tree.ended(201, 0);
+      tree.forked(own, 201);
+      return tree;
+    };
+    expect(used(true).of(201)).toBe(201);
+    expect(used(false).of(201)).toBe(unknownFamily); // its records of before may still be read
+  });
+
   test("who has ended is known until the queues were empty, and ten seconds at least", () => {
     const tree = new FamilyTree(own);
     tree.forked(own, 200);

@@ -32,6 +32,8 @@ interface Setting {
   readonly pendingMax?: number;
   /** So long ago all files were changed, as the judge sees it. */
   readonly ageMs?: number;
+  /** What the close look says of whoever asks. */
+  readonly isOurs?: boolean;
 }
 
 class World implements Disposable {
@@ -48,12 +50,14 @@ class World implements Disposable {
     plan,
     pendingMax = 100,
     ageMs = 1000,
+    isOurs = false,
   }: Setting) {
     const send = (message: FromGate): void => void this.sent.push(message);
     this.outbox = new Outbox({ send, cells: this.#cells });
     this.judge = new Judge(this.court(gates, plan), {
       ...{ outbox: this.outbox, tally: this.tally, send, pendingMax },
       replies: new Replies(this.#group.number),
+      isOurs: () => isOurs,
       nowNanoseconds: () => (Date.now() + ageMs) * 1e6,
     });
     this.outbox.follow("all");
@@ -106,6 +110,14 @@ class World implements Disposable {
     this.#group.close();
   }
 }
+
+rootTest("a command of ours that is taken for a stranger is neither asked about nor denied", () => {
+  for (const decision of [ask, { kind: "deny" } as const]) {
+    using world = new World({ gates: [gate({ decision })], isOurs: true });
+    world.open(world.directory.write("f"));
+    expect({ asked: world.asked, told: world.told }).toEqual({ asked: [], told: [] });
+  }
+});
 
 describe("an answer is kept", () => {
   rootTest("for the same file, unchanged, until its time is over", () => {

@@ -25,9 +25,6 @@ describe("filesystems", () => {
     ext4: (path: string) => mountImage(path, "ext4"),
     xfs: (path: string) => mountImage(path, "xfs"),
     btrfs: (path: string) => mountImage(path, "btrfs"),
-    // To open what it shows, the kernel opens its layers: if these were held as well, nobody who has only one
-    // thread could answer about either.
-    overlayfs: (path: string) => mountBound(mountOverlay(tempDir({ on: "disk" }).join("o")), path),
   } as const;
 
   for (const kind of Object.keys(kinds) as (keyof typeof kinds)[]) {
@@ -96,6 +93,25 @@ describe("filesystems", () => {
       ]);
     },
   );
+
+  gateTest("an overlay below a tree has none, and one of its own has", async () => {
+    const dir = tempDir({ on: "disk" });
+    using mount = mountOverlay(dir.join("T/m"));
+    const world = new GateWorld();
+    const file = dir.write("T/m/D/x");
+    const other = tempDir({ on: "disk" });
+    using bound = mountBound(mount, other.join("o"));
+    await world.plan([gateOn(dir.join("T"))]);
+    await world.untilHeld(dir.write("T/D/x"));
+    expect(world.log).toEqual([
+      expect.stringContaining(
+        `No gate on "${mount.path}", nor on anything in it: it is an overlay`,
+      ),
+    ]);
+    await world.plan([gateOn(bound.path)]);
+    expect(await world.isHeld(file)).toBe(true);
+    await world.untilHeld(other.write("o/E/y"));
+  });
 
   gateTest("procfs is refused, in a sentence with the cure", async () => {
     const world = new GateWorld();
