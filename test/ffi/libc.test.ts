@@ -40,6 +40,7 @@ const ffiTypes: Readonly<Record<string, readonly string[]>> = {
   gid_t: ["u32"],
   socklen_t: ["u32"],
   id_t: ["u32"],
+  idtype_t: ["i32"], // an enum
   mode_t: ["u32"],
   uint64_t: ["u64"],
   size_t: ["u64"],
