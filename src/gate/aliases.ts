@@ -30,7 +30,8 @@ export interface Names {
 }
 
 const onlyItsOwn: Names = { given: "ours", others: [] };
-const nowhere: Names = { given: "none", others: [] };
+/** Of a file that was opened by no name of ours. */
+export const nowhere: Names = { given: "none", others: [] };
 
 export class Aliases {
   /** Its poll(2) tells of changes. */

@@ -32,9 +32,12 @@ export class Court {
     return this.#matcher.match(path, length, question);
   }
 
-  /** As `indexFor`, of a file whose directory cannot be told. */
-  indexAnywhere(path: Uint8Array, length: number, question: Question): number {
-    return this.#matcher.matchAnywhere(path, length, question);
+  /** As `GateMatcher.matchAnywhere`. @param pid 0: whoever asks is on the other side of our pid namespace */
+  indexAnywhere(path: Uint8Array, length: number, question: Question, pid: number): number {
+    // Without its name it may be anywhere; by a name in a mount that is not ours, whoever is outside of a
+    // container would be held for all that is on its filesystem.
+    const somewhere = pid === 0 && length > 0 ? "in a tree" : "anywhere";
+    return this.#matcher.matchAnywhere(path, length, question, somewhere);
   }
 
   /** What the kernel is told. */

@@ -1,10 +1,12 @@
 /** One question after the other: answered at once where that can be, else when a command has. */
+import { utf8 } from "../../ffi/bytes.ts";
 import { DescriptorLinks } from "../../ffi/descriptor-link.ts";
+import type { Log } from "../log.ts";
 import type { ActorFacts } from "../rule/actor.ts";
 import type { PlannedAsk, PlannedGate, Verdict } from "../rule/gate.ts";
 import type { Question } from "../rule/gate-matcher.ts";
 import type { FileFacts } from "../rule/subject.ts";
-import { Aliases } from "./aliases.ts";
+import { Aliases, type Names, nowhere } from "./aliases.ts";
 import { keyAfter, type Keys, keysOf, noKeys } from "./answer-keys.ts";
 import { Answers } from "./answers.ts";
 import { Askers } from "./askers.ts";
@@ -13,6 +15,7 @@ import type { DecidedBy } from "./decision-lines.ts";
 import { FileState } from "./file-state.ts";
 import type { AskedQuestion, FromGate } from "./messages.ts";
 import type { Outbox } from "./outbox.ts";
+import { Notices, type WhyUnasked } from "./notices.ts";
 import { type Asked, Pending, type Waiting } from "./pending.ts";
 import { type Replies, plainAllow } from "./replies.ts";
 import type { Tally } from "./tally.ts";
@@ -33,6 +36,7 @@ export interface JudgeOptions {
   readonly outbox: Outbox;
   readonly tally: Tally;
   readonly send: (message: FromGate) => void;
+  readonly log: Log;
   /** Looked up closely: it descends from us. */
   readonly isOurs: (pid: number) => boolean;
   /** Processes that may wait for commands; each keeps a descriptor open. */
@@ -54,6 +58,7 @@ export class Judge {
   readonly #aliases = new Aliases();
   readonly #askers = new Askers();
   readonly #answers = new Answers();
+  readonly #notices: Notices;
   #court: Court;
   /** The question in hand. */
   #asking: Asking = { eventFd: -1, events: 0, pid: 0, range: null };
@@ -72,6 +77,7 @@ export class Judge {
   constructor(court: Court, options: JudgeOptions) {
     this.#court = court;
     this.#options = options;
+    this.#notices = new Notices(options.log, options.pendingMax);
     this.#question satisfies Question;
   }
 
@@ -139,8 +145,8 @@ export class Judge {
 
   /** -1: none is about it. */
   #indexOfGate(): number {
-    if (this.#length === 0) return this.#indexAnywhere(); // longer than PATH_MAX
-    const index = this.#court.indexFor(this.#path, this.#length, this.#question);
+    const hasPath = this.#length > 0; // else it is longer than PATH_MAX
+    const index = hasPath ? this.#court.indexFor(this.#path, this.#length, this.#question) : -1;
     return this.#indexByOthers(index);
   }
 
@@ -149,11 +155,8 @@ export class Judge {
    * namespace could give a file the name of one that is allowed.
    */
   #indexByOthers(byName: number): number {
-    if (!this.#readState()) return byName;
-    const { pid } = this.#asking;
-    const { mountId } = this.#state;
-    const [path, length] = [this.#path, this.#length];
-    const { given, others } = this.#aliases.of({ pid, path, length, mountId });
+    if (!this.#readState()) return this.#length > 0 ? byName : this.#indexAnywhere();
+    const { given, others } = this.#names();
     const linked = this.#court.fileNamed(() => this.#state.inode);
     if (given === "none" && linked.length === 0) return this.#indexAnywhere();
     let first = given === "ours" ? byName : -1;
@@ -167,10 +170,32 @@ export class Judge {
     return first;
   }
 
+  #names(): Names {
+    const [path, length] = [this.#path, this.#length];
+    if (length === 0) return nowhere;
+    return this.#aliases.of({ pid: this.#asking.pid, path, length, mountId: this.#state.mountId });
+  }
+
   /** Of a file without a name that would be worth anything to us. */
   #indexAnywhere(): number {
+    const [path, length] = [this.#path, this.#length];
+    const { pid } = this.#asking;
+    const index = this.#court.indexAnywhere(path, length, this.#question, pid);
+    if (index < 0) return index;
     this.#isNameless = true;
-    return this.#court.indexAnywhere(this.#path, this.#length, this.#question);
+    this.#path = this.#placeholder();
+    this.#length = this.#path.length;
+    return index;
+  }
+
+  /** What stands for a path in lines and in the log: nobody must take it for one. */
+  #placeholder(): Uint8Array {
+    const { inode } = this.#state;
+    const device = inode.slice(0, inode.lastIndexOf(":"));
+    const place = `device ${device}, inode ${inode.slice(device.length + 1)}`;
+    if (this.#length === 0)
+      return utf8(`(path too long: ${this.#readState() ? place : "unknown"})`);
+    return Buffer.concat([utf8("(in another mount)"), this.#path.subarray(0, this.#length)]);
   }
 
   #nameLength(eventFd: number): number {
@@ -185,12 +210,13 @@ export class Judge {
   #ask(gate: PlannedGate, index: number, ask: PlannedAsk): void {
     const { tally, pendingMax } = this.#options;
     if (this.#court.plan.dryRun) return this.#endInHand(gate, "allow", "verdict");
-    if (this.#isNameless) return this.#endInHand(gate, ask.onError, "error");
+    if (this.#isNameless)
+      return this.#endUnasked(gate, ask, this.#asking.pid === 0 ? "outside" : "no-name");
     const keys = this.#keysFor(index);
     const known = this.#answers.get(keys.answerKey, this.#now);
     if (known !== "allow" && this.#isByOurs) return this.letThrough(this.#asking.eventFd);
     if (known !== null) return this.#endInHand(gate, known, "cache");
-    if (this.pending.processes >= pendingMax) return this.#endInHand(gate, ask.onError, "error");
+    if (this.pending.processes >= pendingMax) return this.#endUnasked(gate, ask, "no-place");
     const waiting = this.#waitingInHand();
     const asked = this.pending.find(keys.key) ?? this.#askAnew(gate, index, ask, keys, waiting);
     this.pending.join(asked, waiting);
@@ -248,6 +274,13 @@ export class Judge {
     replies.give(this.#asking.eventFd, this.#court.responseFor(gate, verdict));
     tally.decided(gate, verdict, by);
     if (waiting !== null) outbox.tell({ gate, verdict, by, ...waiting });
+  }
+
+  #endUnasked(gate: PlannedGate, { onError: verdict }: PlannedAsk, why: WhyUnasked): void {
+    const path = this.#path.slice(0, this.#length);
+    const { pid } = this.#asking;
+    this.#endInHand(gate, verdict, "error");
+    this.#notices.unasked(why, { gate: gate.name, verdict, path, pid }, this.#now);
   }
 
   /**

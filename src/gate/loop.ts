@@ -94,7 +94,14 @@ export class GateLoop {
     this.#courts = new Courts(start.plan);
     const replies = new Replies(start.groupFd);
     const nowNanoseconds = (): number => nowMicroseconds() * 1000;
-    const parts = { replies, outbox: this.#outbox, tally: this.#tally, send, nowNanoseconds };
+    const parts = {
+      replies,
+      outbox: this.#outbox,
+      tally: this.#tally,
+      send,
+      log: this.#log,
+      nowNanoseconds,
+    };
     this.#judge = new Judge(this.#courts.inForce, {
       ...parts,
       isOurs: (pid) => isFamily(this.#families.lookUp(pid)),

@@ -31,6 +31,11 @@ export interface Question {
   readonly actor: () => ActorFacts;
 }
 
+type Name = { readonly literal: Uint8Array } | { readonly pattern: NamePattern };
+
+/** Of what is in a directory under a name that cannot be told: no gate may leave it out by that. */
+const anyName = "any";
+
 /** A gate that is about things in a directory. */
 interface Candidate {
   readonly gate: CompiledGate;
@@ -39,7 +44,7 @@ interface Candidate {
   /** So many bytes of the directory's path are those of the root. */
   readonly rootLength: number;
   /** Null: of all that is in it. */
-  readonly name: { readonly literal: Uint8Array } | { readonly pattern: NamePattern } | null;
+  readonly name: Name | typeof anyName | null;
 }
 
 interface CompiledGate {
@@ -96,14 +101,27 @@ export class GateMatcher {
   }
 
   /**
-   * The same of a file whose directory cannot be told: as if it lay right in each directory that a gate is
-   * about. Not of gates on a whole mount or filesystem: the kernel asks them about what is anywhere else, too.
+   * The same of a file whose directory cannot be told, as if it lay in each directory that a gate is about.
+   * The strictest decides, and not the first: that may allow what is in another directory.
+   *
+   * @param length 0, or the path ends with a slash: its name cannot be told either, and any would do
+   * @param somewhere gates on a whole mount or filesystem count too: the kernel asks them about what is
+   *   anywhere else on it
+   * @returns index of the first gate that denies, else of the first that asks; -1 if there is neither
    */
-  matchAnywhere(path: Uint8Array, length: number, question: Question): number {
-    const cut = path.lastIndexOf(slash, length - 1) + 1;
-    const found = this.#candidatesOfRoots();
-    const first = found.find((one) => this.#isAbout(one, path, cut, length, question));
-    return first?.gate.index ?? -1;
+  matchAnywhere(
+    path: Uint8Array,
+    length: number,
+    question: Question,
+    somewhere: "in a tree" | "anywhere",
+  ): number {
+    const cut = length === 0 ? 0 : path.lastIndexOf(slash, length - 1) + 1;
+    const found = this.#candidatesOfRoots().filter((one) => {
+      if (somewhere === "in a tree" && one.gate.planned.scope !== "tree") return false;
+      const by = cut === length || includesByDirectory(one.gate) ? ofAnyName(one) : one;
+      return this.#isAbout(by, path, cut, length, question);
+    });
+    return strictestOf(found.map(({ gate }) => gate));
   }
 
   #isAbout(
@@ -115,7 +133,7 @@ export class GateMatcher {
   ): boolean {
     const { planned, filter, actor, needsFacts } = gate;
     if ((planned.events & question.events) === 0) return false;
-    if (name !== null && !isCalled(name, path, cut, length)) return false;
+    if (name !== null && name !== anyName && !isCalled(name, path, cut, length)) return false;
     const facts = needsFacts || this.#someSeeDirectories ? question.facts() : null;
     const isDirectory = facts?.type === "dir";
     if (isDirectory && !planned.directories) return false;
@@ -128,7 +146,8 @@ export class GateMatcher {
         isOfWatch: false,
         facts,
       };
-      if (filter.judgeName(subject) !== null || filter.judgeState(subject) !== null) return false;
+      if (filter.judgeState(subject) !== null) return false;
+      if (name !== anyName && filter.judgeName(subject) !== null) return false;
     }
     return actor === null || actor.judge(question.actor()).passes;
   }
@@ -153,7 +172,7 @@ export class GateMatcher {
     const found = [...this.#roots.values()].flatMap((root) =>
       this.#candidatesOf(root, directoryOf(root)),
     );
-    return inOrder(found.filter(({ gate }) => gate.planned.scope === "tree"));
+    return inOrder(found);
   }
 
   #candidatesOf(root: GatedRoot, directory: Uint8Array): Candidate[] {
@@ -166,6 +185,24 @@ export class GateMatcher {
 
 function inOrder(candidates: Candidate[]): readonly Candidate[] {
   return candidates.sort((a, b) => a.gate.index - b.gate.index);
+}
+
+/** @param gates in their order */
+function strictestOf(gates: readonly CompiledGate[]): number {
+  const first = (kind: "deny" | "ask"): CompiledGate | undefined =>
+    gates.find(({ planned }) => planned.decision.kind === kind);
+  return (first("deny") ?? first("ask"))?.index ?? -1;
+}
+
+/** Of a gate on a file that stays as it is: who opens that file is known by what it is. */
+function ofAnyName(candidate: Candidate): Candidate {
+  const { name } = candidate;
+  const isFile = name !== null && name !== anyName && "literal" in name;
+  return isFile ? candidate : { ...candidate, name: anyName };
+}
+
+function includesByDirectory({ planned }: CompiledGate): boolean {
+  return planned.filter?.include?.some((pattern) => pattern.includes(slash)) ?? false;
 }
 
 /** The root itself if it is one, else that which it is in; with a slash at its end. */
@@ -234,12 +271,7 @@ function patternOf(names: Uint8Array): NamePattern {
   return asPattern(componentsOf(names)[0]!);
 }
 
-function isCalled(
-  name: NonNullable<Candidate["name"]>,
-  path: Uint8Array,
-  cut: number,
-  length: number,
-): boolean {
+function isCalled(name: Name, path: Uint8Array, cut: number, length: number): boolean {
   const bytes = path.subarray(cut, length);
   return "pattern" in name ? name.pattern.matches(bytes) : bytesEqual(bytes, name.literal);
 }

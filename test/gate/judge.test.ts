@@ -3,10 +3,17 @@
  * each answer to the group is one that nobody waits for (ENOENT).
  */
 import { describe, expect } from "bun:test";
-import { appendFileSync, linkSync, readdirSync, renameSync } from "node:fs";
+import {
+  appendFileSync,
+  linkSync,
+  mkdirSync,
+  readdirSync,
+  renameSync,
+  writeFileSync,
+} from "node:fs";
 import { utf8 } from "../../ffi/bytes.ts";
 import { permissionGroup } from "../../ffi/fanotify/permission.ts";
-import { O, openFd } from "../../ffi/fd.ts";
+import { type Fd, O, openFd } from "../../ffi/fd.ts";
 import { Court } from "../../src/gate/court.ts";
 import { Judge } from "../../src/gate/judge.ts";
 import type { AskedQuestion, FromGate, GatePlan } from "../../src/gate/messages.ts";
@@ -39,6 +46,7 @@ interface Setting {
 class World implements Disposable {
   readonly directory: TempDir = tempDir();
   readonly sent: FromGate[] = [];
+  readonly warnings: string[] = [];
   readonly tally = new Tally();
   readonly judge: Judge;
   readonly #group = permissionGroup({ preContent: false, audit: false });
@@ -57,6 +65,7 @@ class World implements Disposable {
     this.judge = new Judge(this.court(gates, plan), {
       ...{ outbox: this.outbox, tally: this.tally, send, pendingMax },
       replies: new Replies(this.#group.number),
+      log: { info: () => {}, warn: (text) => void this.warnings.push(text), error: () => {} },
       isOurs: () => isOurs,
       nowNanoseconds: () => (Date.now() + ageMs) * 1e6,
     });
@@ -76,10 +85,15 @@ class World implements Disposable {
   }
 
   /** A file is opened, at `now`. */
-  open(path: string, now = 0, events: number = gateBits.open_perm): void {
+  open(path: string, now = 0, events: number = gateBits.open_perm, pid = process.pid): void {
     const eventFd = openFd(cPath(path), O.RDONLY).number;
     this.judge.beginRead();
-    this.judge.decide({ eventFd, events, pid: process.pid, range: null }, now);
+    this.judge.decide({ eventFd, events, pid, range: null }, now);
+  }
+
+  /** Paths that lines have told. */
+  get paths(): string[] {
+    return this.#lines.map(({ path }) => path ?? "");
   }
 
   /** What has been asked of commands so far. */
@@ -89,11 +103,15 @@ class World implements Disposable {
 
   /** Verdicts so far, and what they came from. */
   get told(): string[] {
+    return this.#lines.map(({ verdict, by }) => `${verdict} ${by}`);
+  }
+
+  get #lines(): Record<string, string>[] {
     this.outbox.handOver();
     const bytes = this.sent.flatMap((one) => (one.kind === "lines" ? [one.lines.bytes] : []));
     return bytes.flatMap((one) => {
       const lines = new TextDecoder().decode(one).split("\n").slice(0, -1);
-      return lines.map((line) => JSON.parse(`{${line}`)).map((one) => `${one.verdict} ${one.by}`);
+      return lines.map((line) => JSON.parse(`{${line}`));
     });
   }
 
@@ -255,6 +273,68 @@ describe("who waits", () => {
     expect(world.asked).toHaveLength(2);
     expect(world.told).toEqual(["deny error"]);
     expect(world.tally.counts[0]).toMatchObject({ failed: 1, waiting: 2 });
+    expect(world.warnings).toHaveLength(1);
+    expect(world.warnings[0]).toContain(
+      'on_error decided "deny": 2 processes wait for commands already',
+    );
+  });
+
+  rootTest("beyond the bound is said once a minute, with how many", () => {
+    using world = new World({ pendingMax: 1 });
+    const path = world.directory.write("a");
+    const times = [0, 0, 1, 59_999, 60_000, 60_001];
+    for (const now of times) world.open(path, now);
+    expect(world.warnings).toHaveLength(2);
+    expect(world.warnings[1]).toEndWith("; 2 more since this was last said");
+  });
+});
+
+describe("a file whose path is longer than PATH_MAX", () => {
+  /** A file below so many directories; to be opened by what is returned, which is short. */
+  function deepFile(directory: TempDir): { readonly path: string; readonly directory: Fd } {
+    const name = "d".repeat(250);
+    let deepest = openFd(cPath(directory.path), O.RDONLY | O.DIRECTORY);
+    for (let bytes = 0; bytes <= 4096; bytes += name.length + 1) {
+      const below = `/proc/self/fd/${deepest.number}/${name}`;
+      mkdirSync(below);
+      const next = openFd(cPath(below), O.RDONLY | O.DIRECTORY);
+      deepest.close();
+      deepest = next;
+    }
+    const path = `/proc/self/fd/${deepest.number}/f`;
+    writeFileSync(path, "");
+    return { path, directory: deepest };
+  }
+
+  const verdicts = (...gates: readonly PlannedGate[]) => {
+    using world = new World({ gates });
+    const { path, directory } = deepFile(world.directory);
+    world.open(path);
+    directory.close();
+    Bun.spawnSync(["rm", "-rf", world.directory.path]);
+    return world;
+  };
+
+  const allow = gate({ decision: { kind: "allow" } });
+
+  rootTest("is not let through by a gate that may be about another one", () => {
+    const { told, paths } = verdicts(allow, gate({ filter: { include: [utf8("*.no")] } }));
+    expect(told).toEqual(["deny verdict"]);
+    expect(paths[0]).toMatch(/^\(path too long: device \d+:\d+, inode \d+\)$/);
+  });
+
+  rootTest("gets on_error where a command would have to be asked, and that is said", () => {
+    const { told, asked, warnings } = verdicts(
+      allow,
+      gate({ decision: { ...ask, onError: "allow" } }),
+    );
+    expect({ told, asked }).toEqual({ told: ["allow error"], asked: [] });
+    expect(warnings).toHaveLength(1);
+    expect(warnings[0]).toContain('on_error decided "allow": ');
+  });
+
+  rootTest("is nothing that gates with other events, or that allow, decide about", () => {
+    expect(verdicts(allow, gate({ events: gateBits.access_perm })).told).toEqual([]);
   });
 });
 

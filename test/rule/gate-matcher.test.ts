@@ -249,9 +249,13 @@ describe("roots come and go", () => {
 });
 
 describe("a file whose directory cannot be told", () => {
-  const anywhere = (made: GateMatcher, name: string): number => {
+  const anywhere = (
+    made: GateMatcher,
+    name: string,
+    somewhere: "in a tree" | "anywhere" = "anywhere",
+  ): number => {
     const question = { events: gateBits.open_perm, facts: () => file, actor: () => unknownActor };
-    return made.matchAnywhere(utf8(name), utf8(name).length, question);
+    return made.matchAnywhere(utf8(name), utf8(name).length, question, somewhere);
   };
 
   test("is judged by its name as if it lay in each directory with a gate", () => {
@@ -266,13 +270,41 @@ describe("a file whose directory cannot be told", () => {
     expect(anywhere(made, "/passwd")).toBe(-1);
   });
 
-  test("without any name, by gates that do not ask for one", () => {
-    expect(anywhere(matcher([gate()], "/srv"), "")).toBe(0);
+  test("without any name, also by gates that ask for one", () => {
     const named = gate({ filter: { include: patterns("*.no") } });
-    expect(anywhere(matcher([named], "/srv"), "")).toBe(-1);
+    const patterned: Root = { path: "/srv", claims: [{ names: utf8("*.sh") }] };
+    for (const name of ["", "/"]) {
+      expect(anywhere(matcher([gate()], "/srv"), name)).toBe(0);
+      expect(anywhere(matcher([named], "/srv"), name)).toBe(0);
+      expect(anywhere(matcher([gate()], patterned), name)).toBe(0);
+      expect(anywhere(matcher([gate()], { path: "/f", isDirectory: false }), name)).toBe(-1);
+    }
   });
 
-  test("is none of a gate on a whole filesystem, which is asked about everything on it", () => {
-    expect(anywhere(matcher([gate({ scope: "filesystem" })], "/srv"), "/a")).toBe(-1);
+  test("by gates that include what is in some directory below theirs", () => {
+    const named = gate({ filter: { include: patterns("/sub/*.no") } });
+    expect(anywhere(matcher([named], "/srv"), "/a.no")).toBe(0);
+  });
+
+  test("first by one that denies, then by one that asks, and by none that allows", () => {
+    const allow = gate({ decision: { kind: "allow" } });
+    const onError = "allow";
+    const ask = gate({
+      decision: { kind: "ask", timeoutMs: 1, onTimeout: "deny", onError, cacheMs: 0 },
+    });
+    const strictest = (...gates: PlannedGate[]): number => {
+      const claims = gates.map((_, at) => ({ gate: at }));
+      return anywhere(matcher(gates, { path: "/srv", claims }), "/a");
+    };
+    expect(strictest(allow, ask, gate())).toBe(2);
+    expect(strictest(allow, ask)).toBe(1);
+    expect(strictest(allow)).toBe(-1);
+    expect(strictest(allow, gate({ events: gateBits.access_perm }))).toBe(-1);
+  });
+
+  test("may be on a whole filesystem with a gate, if it is not outside of a container", () => {
+    const made = matcher([gate({ scope: "filesystem" })], "/srv");
+    expect(anywhere(made, "/a")).toBe(0);
+    expect(anywhere(made, "/a", "in a tree")).toBe(-1);
   });
 });
