@@ -34,11 +34,24 @@ export function isBeingWritten(path: Uint8Array, { followSymlink = false } = {})
 
 /** The same for a file that is open for reading only. */
 export function hasWriter(fd: number): boolean {
+  return writersOf(fd) === "some" && !refusesLeases(fd);
+}
+
+/** "unknown" where there are no leases (EINVAL), or none for us (EACCES). */
+export type Writers = "some" | "none" | "unknown";
+
+/**
+ * Who has a file open for writing, or maps it so: as the kernel says, without asking a server. Some clients
+ * of servers say "some" whoever writes; overlayfs does not know of maps whose descriptor is closed.
+ *
+ * @param fd open for reading only
+ */
+export function writersOf(fd: number): Writers {
   ignoreLeaseBreaks();
   if (libc.fcntl(fd, F_SETLEASE, F_RDLCK) < 0)
-    return lastErrno() === Errno.EAGAIN && !refusesLeases(fd);
+    return lastErrno() === Errno.EAGAIN ? "some" : "unknown";
   libc.fcntl(fd, F_SETLEASE, F_UNLCK);
-  return false;
+  return "none";
 }
 
 /**

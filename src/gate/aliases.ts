@@ -53,12 +53,19 @@ export class Aliases {
     if (this.#foreign.size > 0) this.#foreign.clear();
   }
 
+  /** The type of the filesystem, as mount(8) has it; null if that cannot be told. */
+  filesystemOf({ pid, mountId }: Pick<Opened, "pid" | "mountId">, device: string): string | null {
+    this.#lookIfChanged();
+    if (mountId < 0) return this.#byDevice.get(device)?.[0]?.type ?? null;
+    return (this.#own.get(mountId) ?? this.#foreignMount(pid, mountId))?.type ?? null;
+  }
+
   of(opened: Opened): Names {
     this.#lookIfChanged();
-    const { mountId, path, length } = opened;
+    const { pid, mountId, path, length } = opened;
     if (mountId < 0) return onlyItsOwn; // before Linux 5.8
     const own = this.#own.get(mountId);
-    const mount = own ?? this.#foreignMount(opened);
+    const mount = own ?? this.#foreignMount(pid, mountId);
     if (mount === null) return nowhere;
     const mounts = this.#byDevice.get(mount.device) ?? [];
     if (own !== undefined && mounts.length === 1) return onlyItsOwn;
@@ -88,7 +95,7 @@ export class Aliases {
   }
 
   /** In the mount namespace of who asks. Mounts can be moved there at any time: nothing is kept for long. */
-  #foreignMount({ pid, mountId }: Opened): MountInfo | null {
+  #foreignMount(pid: number, mountId: number): MountInfo | null {
     if (pid === 0) return null;
     const key = `${pid} ${mountId}`;
     const known = this.#foreign.get(key);

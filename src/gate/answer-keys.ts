@@ -1,5 +1,6 @@
 /** Under which keys who asks the same waits for one run, and answers are kept. */
 import { latin1 } from "../../ffi/bytes.ts";
+import { type Writers, writersOf } from "../../ffi/lease.ts";
 import { gateBits, type Verdict } from "../rule/gate.ts";
 import type { FileState } from "./file-state.ts";
 import type { Asked } from "./pending.ts";
@@ -14,6 +15,27 @@ export const noKeys: Keys = { key: "", answerKey: "" };
  * for who waits now, and no longer. Nanoseconds: two ticks of the slowest clock (CONFIG_HZ=100).
  */
 const settledNs = 20e6;
+
+/** The same where times are coarse, FAT's two seconds at most, or may be those of a server. */
+const settledCoarselyNs = 2.02e9;
+
+/**
+ * Where a file may change without a new time of change (Linux 6.18): tmpfs and its like let a map be written
+ * that was read before, and of overlayfs nobody can tell whether a map of it is left. Everywhere else the
+ * first write to a map has a time of its own, and who has made it is a writer until the map is gone.
+ */
+const traceless = new Set(["tmpfs", "devtmpfs", "ramfs", "rootfs", "hugetlbfs", "overlay"]);
+
+/**
+ * Whether an answer about a file can be kept, should it not change until that comes: a map that is written
+ * already can be written on without a trace, until the kernel has written it back.
+ *
+ * @param type of its filesystem, as mount(8) has it
+ * @param fd open for reading only
+ */
+export function leavesTraces(type: string | null, fd: number): boolean {
+  return (type === null || !traceless.has(type)) && writersOf(fd) !== "some";
+}
 
 /**
  * Others after each change of the file, and for each program. What fills a file changes it, and fills it for
@@ -38,22 +60,26 @@ export function keysOf(
  * unnoticed.
  *
  * @param state of the file by now
+ * @param writers of it, by now
  * @param now nanoseconds since 1970
  */
 export function keyAfter(
   { answerKey, waiting }: Pick<Asked, "answerKey" | "waiting">,
   answer: Verdict,
-  { key, changed }: FileState,
+  { key, changed, hasFineTimes }: FileState,
+  writers: Writers,
   now: number,
 ): string | null {
   if (answerKey === "") return null;
   // Changes that follow a look have a time of their own, where there is pre_access (Linux 6.13, FS_MGTIME).
   if (fills(waiting[0]!.events))
     return answer === "deny" ? null : `${answerKey.slice(0, answerKey.indexOf(" "))} ${key}`;
-  return now - changed > settledNs && answerKey.includes(` ${key} `) ? answerKey : null;
+  if (writers === "some") return null;
+  const settled = hasFineTimes && writers === "none" ? settledNs : settledCoarselyNs;
+  return now - changed > settled && answerKey.includes(` ${key} `) ? answerKey : null;
 }
 
 /** Whether the command is to make the file what it is read as: one that it denies could not be filled, this time. */
-function fills(events: number): boolean {
+export function fills(events: number): boolean {
   return events === gateBits.pre_access;
 }

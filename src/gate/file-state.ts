@@ -54,17 +54,25 @@ export class FileState {
     return `${this.inode} ${this.#word(statxLayout.stx_ctime)}.${this.#word(statxLayout.stx_ctime + 8)} ${this.#word(statxLayout.stx_size + 4)}.${this.#word(statxLayout.stx_size)}`;
   }
 
+  /** "major:minor" of its filesystem; of btrfs another one than in mountinfo. */
+  get device(): string {
+    return `${this.#word(statxLayout.stx_dev_major)}:${this.#word(statxLayout.stx_dev_minor)}`;
+  }
+
   /** As `FileStatus.inode`. */
   get inode(): string {
-    const major = this.#word(statxLayout.stx_dev_major);
-    const minor = this.#word(statxLayout.stx_dev_minor);
-    return `${major}:${minor}:${this.#view.getBigUint64(statxLayout.stx_ino, true)}`;
+    return `${this.device}:${this.#view.getBigUint64(statxLayout.stx_ino, true)}`;
   }
 
   /** The mount by which it was opened, as `MountInfo.id`; -1 before Linux 5.8. */
   get mountId(): number {
     const answered = this.#word(statxLayout.stx_mask) & STATX_MNT_ID;
     return answered === 0 ? -1 : this.#word(statxLayout.stx_mnt_id);
+  }
+
+  /** Some filesystems have times in whole seconds (ext4 with inodes of 128 bytes), or two (FAT). */
+  get hasFineTimes(): boolean {
+    return this.#word(statxLayout.stx_ctime + 8) !== 0;
   }
 
   /** Nanoseconds since 1970, as near as a double has it. */

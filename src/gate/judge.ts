@@ -1,13 +1,14 @@
 /** One question after the other: answered at once where that can be, else when a command has. */
 import { utf8 } from "../../ffi/bytes.ts";
 import { DescriptorLinks } from "../../ffi/descriptor-link.ts";
+import { writersOf } from "../../ffi/lease.ts";
 import type { Log } from "../log.ts";
 import type { ActorFacts } from "../rule/actor.ts";
 import type { PlannedAsk, PlannedGate, Verdict } from "../rule/gate.ts";
 import type { Question } from "../rule/gate-matcher.ts";
 import type { FileFacts } from "../rule/subject.ts";
 import { Aliases, type Names, nowhere } from "./aliases.ts";
-import { keyAfter, type Keys, keysOf, noKeys } from "./answer-keys.ts";
+import { fills, keyAfter, type Keys, keysOf, leavesTraces, noKeys } from "./answer-keys.ts";
 import { Answers } from "./answers.ts";
 import { Askers } from "./askers.ts";
 import type { Court } from "./court.ts";
@@ -190,8 +191,7 @@ export class Judge {
 
   /** What stands for a path in lines and in the log: nobody must take it for one. */
   #placeholder(): Uint8Array {
-    const { inode } = this.#state;
-    const device = inode.slice(0, inode.lastIndexOf(":"));
+    const { device, inode } = this.#state;
     const place = `device ${device}, inode ${inode.slice(device.length + 1)}`;
     if (this.#length === 0)
       return utf8(`(path too long: ${this.#readState() ? place : "unknown"})`);
@@ -232,13 +232,22 @@ export class Judge {
   ): Asked {
     const deadline = since + ask.timeoutMs;
     const court = this.#court;
-    const asked = this.pending.ask({ court, gate, ask, ...keys, deadline });
+    const answerKey = this.#canKeep(ask) ? keys.answerKey : "";
+    const asked = this.pending.ask({ court, gate, ask, key: keys.key, answerKey, deadline });
     const { generation } = court.plan;
     const isDirectory = this.#facts()?.type === "dir";
     const { range } = this.#asking;
     const of = { generation, gate: index, events, path, isDirectory, pid, range };
     this.#options.send({ kind: "ask", question: { id: asked.id, ...of, ...actor } });
     return asked;
+  }
+
+  #canKeep({ cacheMs }: PlannedAsk): boolean {
+    if (cacheMs === 0 || !this.#readState()) return false;
+    const { eventFd, events, pid } = this.#asking;
+    if (fills(events)) return true;
+    const { mountId, device } = this.#state;
+    return leavesTraces(this.#aliases.filesystemOf({ pid, mountId }, device), eventFd);
   }
 
   #keysFor(index: number): Keys {
@@ -249,11 +258,13 @@ export class Judge {
 
   /** Under which an answer is kept; null: under none. */
   #keyAfter(asked: Asked, answer: Verdict): string | null {
-    const { court, ask, waiting } = asked;
-    if (ask.cacheMs === 0 || court !== this.#court) return null; // or a gate that is not there any more
+    const { court, answerKey, waiting } = asked;
+    if (answerKey === "" || court !== this.#court) return null; // of a gate that is not there any more
     this.#hasState = null;
-    if (!this.#state.read(waiting[0]!.eventFd)) return null;
-    return keyAfter(asked, answer, this.#state, this.#options.nowNanoseconds());
+    const { eventFd } = waiting[0]!;
+    const writers = writersOf(eventFd); // before the look at its time: what a writer did until then is in it
+    if (!this.#state.read(eventFd)) return null;
+    return keyAfter(asked, answer, this.#state, writers, this.#options.nowNanoseconds());
   }
 
   #endAll({ court, gate, waiting }: Asked, verdict: Verdict, by: DecidedBy): void {

@@ -10,6 +10,8 @@ export interface MountInfo {
   /** The directory of the filesystem that is mounted, and where it is: one char for one byte. */
   readonly root: string;
   readonly point: string;
+  /** "ext4", "fuse.sshfs" */
+  readonly type: string;
 }
 
 /** @param process "self" or a pid. @returns none if it has ended */
@@ -29,9 +31,11 @@ export function mountsIn(text: string): MountInfo[] {
 }
 
 function mountIn(line: string): MountInfo | null {
-  const [id, , device, root, point] = line.split(" ");
+  const fields = line.split(" ");
+  const [id, , device, root, point] = fields;
   if (point === undefined) return null;
-  return { id: Number(id), device: device!, root: plain(root!), point: plain(point) };
+  const type = fields[fields.indexOf("-") + 1]!; // behind fields whose number varies
+  return { id: Number(id), device: device!, root: plain(root!), point: plain(point), type };
 }
 
 /** Whether a path is one of what the mount shows. */

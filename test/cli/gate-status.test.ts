@@ -2,6 +2,7 @@
 import { describe, expect } from "bun:test";
 import { type StatusDocument, statusSchema } from "../../src/daemon/status-document.ts";
 import { denied, gated, outcome } from "../gate/gated.ts";
+import { mountImage } from "../helpers/mount.ts";
 import { requires } from "../helpers/requires.ts";
 import type { RunningBinary } from "../helpers/run-binary.ts";
 import { type TempDir, tempDir } from "../helpers/temp-dir.ts";
@@ -27,6 +28,7 @@ function gateOn(dir: TempDir, name: string, decision: string): string {
 describe("facron status", () => {
   rootTest("counts what gates decide, and why, and times their commands", async () => {
     using dir = tempDir();
+    mountImage(dir.mkdir("asks"), "ext4"); // where answers are kept
     const no = dir.script("no", "exit 1");
     const never = dir.script("never", "exec sleep 60");
     const decisions = {

@@ -252,6 +252,7 @@ describe("the example with gates", () => {
 
   rootTest("decides as it says, with the scanner beside it", async () => {
     const place = sandbox();
+    place.onDisk("/srv");
     place.write("facron.toml", `[facron]\ngate_log = "all"\n${example!.lines.join("\n")}\n`);
     place.write("scan", `${script!.lines.join("\n")}\n`);
     place.write("/srv/in/good.txt", "harmless");

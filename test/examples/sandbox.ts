@@ -1,5 +1,6 @@
 /** A place where examples can be run as they are written: their /etc and /srv, their programs, no other facron. */
 import { dirname } from "node:path";
+import { mountImage } from "../helpers/mount.ts";
 import { binaryPath, runBinary, type RunningBinary } from "../helpers/run-binary.ts";
 import { type TempDir, tempDir } from "../helpers/temp-dir.ts";
 
@@ -13,6 +14,11 @@ export class Sandbox {
   /** Write a file as the examples see it: "/etc/facron.conf"; a relative one is in their directory. */
   write(path: string, content: string): void {
     this.#dir.write(path.startsWith("/") ? path : `home/${path}`, content);
+  }
+
+  /** Have a directory on a filesystem whose files tell of all that is written to them; to be called first. */
+  onDisk(path: string): void {
+    mountImage(this.#dir.mkdir(path), "ext4");
   }
 
   mkdir(path: string): void {

@@ -23,9 +23,11 @@ import { Replies } from "../../src/gate/replies.ts";
 import { Tally } from "../../src/gate/tally.ts";
 import { gateBits, type PlannedAsk, type PlannedGate } from "../../src/rule/gate.ts";
 import { cPath } from "../helpers/c-path.ts";
+import { mountImage, mountOverlay } from "../helpers/mount.ts";
 import { requires } from "../helpers/requires.ts";
-import { type TempDir, tempDir } from "../helpers/temp-dir.ts";
+import { TempDir, tempDir } from "../helpers/temp-dir.ts";
 import { gate, planOf } from "./planned.ts";
+import { Scribbler } from "./scribbler.ts";
 
 const rootTest = requires({ root: "a permission group" });
 
@@ -41,10 +43,24 @@ interface Setting {
   readonly ageMs?: number;
   /** What the close look says of whoever asks. */
   readonly isOurs?: boolean;
+  /** What the files are on. */
+  readonly on?: Filesystem;
+}
+
+type Filesystem = "tmpfs" | "overlay" | "ext4" | "xfs" | "btrfs" | "ext4 in seconds";
+
+function directoryOn(type: Filesystem): TempDir {
+  const outer = tempDir();
+  if (type === "tmpfs") return outer;
+  const point = outer.mkdir("point");
+  if (type === "overlay") mountOverlay(point);
+  else if (type === "ext4 in seconds") mountImage(point, "ext4", ["-I", "128"]);
+  else mountImage(point, type);
+  return new TempDir(point);
 }
 
 class World implements Disposable {
-  readonly directory: TempDir = tempDir();
+  readonly directory: TempDir;
   readonly sent: FromGate[] = [];
   readonly warnings: string[] = [];
   readonly tally = new Tally();
@@ -59,7 +75,9 @@ class World implements Disposable {
     pendingMax = 100,
     ageMs = 1000,
     isOurs = false,
+    on = "tmpfs",
   }: Setting) {
+    this.directory = directoryOn(on);
     const send = (message: FromGate): void => void this.sent.push(message);
     this.outbox = new Outbox({ send, cells: this.#cells });
     this.judge = new Judge(this.court(gates, plan), {
@@ -139,7 +157,7 @@ rootTest("a command of ours that is taken for a stranger is neither asked about 
 
 describe("an answer is kept", () => {
   rootTest("for the same file, unchanged, until its time is over", () => {
-    using world = new World({});
+    using world = new World({ on: "ext4" });
     const path = world.directory.write("a");
     world.open(path, 0);
     world.judge.answer(world.asked[0]!.id, "deny", 10);
@@ -150,7 +168,7 @@ describe("an answer is kept", () => {
   });
 
   rootTest("by whatever name the file is opened, and for no other event", () => {
-    using world = new World({ gates: [gate({ decision: ask, events: 0xf })] });
+    using world = new World({ on: "ext4", gates: [gate({ decision: ask, events: 0xf })] });
     const path = world.directory.write("a");
     world.open(path);
     world.judge.answer(world.asked[0]!.id, "allow", 0);
@@ -164,7 +182,7 @@ describe("an answer is kept", () => {
   });
 
   rootTest("not if the file was changed while the command looked at it", () => {
-    using world = new World({});
+    using world = new World({ on: "ext4" });
     const path = world.directory.write("a");
     world.open(path);
     appendFileSync(path, "more");
@@ -176,7 +194,7 @@ describe("an answer is kept", () => {
   rootTest(
     "not if it was changed so short a time ago that the next change may have the same time",
     () => {
-      using world = new World({ ageMs: -3_600_000 });
+      using world = new World({ on: "ext4", ageMs: -3_600_000 });
       const path = world.directory.write("a");
       world.open(path);
       world.judge.answer(world.asked[0]!.id, "allow", 0);
@@ -187,8 +205,8 @@ describe("an answer is kept", () => {
 
   rootTest("not if the command failed, nor with cache = 0", () => {
     const gates = [gate({ decision: { ...ask, cacheMs: 0 } })];
-    using failing = new World({});
-    using uncached = new World({ gates });
+    using failing = new World({ on: "ext4" });
+    using uncached = new World({ on: "ext4", gates });
     for (const [world, answer] of [
       [failing, "error"],
       [uncached, "deny"],
@@ -204,7 +222,7 @@ describe("an answer is kept", () => {
   });
 
   rootTest("not for the gates that came while it was looked for, nor is one from before", () => {
-    using world = new World({});
+    using world = new World({ on: "ext4" });
     const [early, late] = [world.directory.write("early"), world.directory.write("late")];
     world.open(early);
     world.judge.answer(world.asked[0]!.id, "allow", 0);
@@ -219,7 +237,7 @@ describe("an answer is kept", () => {
 
   rootTest("for all of a file that a command has filled (pre_access)", () => {
     const gates = [gate({ decision: ask, events: gateBits.pre_access })];
-    using world = new World({ gates, ageMs: 0 });
+    using world = new World({ on: "ext4", gates, ageMs: 0 });
     const path = world.directory.write("a");
     world.open(path, 0, gateBits.pre_access);
     appendFileSync(path, "a part");
@@ -236,6 +254,66 @@ describe("an answer is kept", () => {
     world.open(path, 5, gateBits.pre_access);
     expect(world.asked).toHaveLength(3);
   });
+});
+
+describe("an answer about a file that is written through a map", () => {
+  /** How many commands were asked: first, after an answer of each, and once more. */
+  async function askedTimes(on: Filesystem, writes: (path: string) => Promise<void>) {
+    using world = new World({ on });
+    const path = world.directory.write("a", "text");
+    world.open(path);
+    world.judge.answer(world.asked[0]!.id, "allow", 0);
+    await writes(path);
+    world.open(path, 1);
+    return world.asked.length;
+  }
+
+  for (const on of ["ext4", "xfs", "btrfs", "overlay", "tmpfs"] as const) {
+    rootTest(`is not kept beyond the first write on ${on}`, async () => {
+      const times = await askedTimes(on, async (path) => {
+        const scribbler = new Scribbler(path);
+        await scribbler.write();
+        await scribbler.close();
+      });
+      expect(times).toBe(2);
+    });
+
+    for (const keeps of ["map", "descriptor"] as const)
+      rootTest(`is not kept on ${on} while its writer has the ${keeps}`, async () => {
+        using world = new World({ on });
+        const path = world.directory.write("a", "text");
+        const scribbler = new Scribbler(path, keeps);
+        await scribbler.write();
+        world.open(path);
+        world.judge.answer(world.asked[0]!.id, "allow", 0);
+        await scribbler.write();
+        world.open(path, 1);
+        expect(world.asked).toHaveLength(2);
+        await scribbler.write();
+        await scribbler.close(); // it has written while the command looked, and is no writer any more
+        world.judge.answer(world.asked[1]!.id, "allow", 1);
+        world.open(path, 2);
+        expect(world.asked).toHaveLength(3);
+      });
+  }
+
+  for (const on of ["ext4", "xfs", "btrfs"] as const)
+    rootTest(`is kept on ${on} when all writers are gone`, async () => {
+      expect(await askedTimes(on, async () => {})).toBe(1);
+    });
+});
+
+rootTest("where times are whole seconds an answer is kept once two are over", () => {
+  const asked = (ageMs: number): number => {
+    using world = new World({ on: "ext4 in seconds", ageMs });
+    const path = world.directory.write("a");
+    world.open(path);
+    world.judge.answer(world.asked[0]!.id, "allow", 0);
+    world.open(path, 1);
+    return world.asked.length;
+  };
+  expect(asked(1_000)).toBe(2);
+  expect(asked(4_000)).toBe(1);
 });
 
 describe("who waits", () => {

@@ -9,8 +9,8 @@ describe("mountsIn", () => {
       "22 1 254:0 / / rw - ext4 /dev/vda rw\n" +
       "36 22 98:0 /a\\040b /mnt\\134\\011\\012 rw,noatime master:1 - ext3 /dev/root rw\n";
     expect(mountsIn(text)).toEqual([
-      { id: 22, device: "254:0", root: "/", point: "/" },
-      { id: 36, device: "98:0", root: "/a b", point: "/mnt\\\t\n" },
+      { id: 22, device: "254:0", root: "/", point: "/", type: "ext4" },
+      { id: 36, device: "98:0", root: "/a b", point: "/mnt\\\t\n", type: "ext3" },
     ]);
   });
 
@@ -20,7 +20,7 @@ describe("mountsIn", () => {
 });
 
 const mount = (root: string, point: string, device = "8:1"): MountInfo => {
-  return { id: 1, device, root, point };
+  return { id: 1, device, root, point, type: "ext4" };
 };
 
 test("mountOf finds a mount of a process by its id, and none of one that has ended", () => {

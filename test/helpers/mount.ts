@@ -20,11 +20,15 @@ export function mountTmpfs(path: string, options = ""): Mount {
   return mount(path, ["-t", "tmpfs", ...(options === "" ? [] : ["-o", options]), "facron-test"]);
 }
 
-/** A new ext4, btrfs or xfs in a sparse file beside `path`. Needs e2fsprogs, btrfs-progs or xfsprogs. */
-export function mountImage(path: string, type: "ext4" | "btrfs" | "xfs"): Mount {
+/** A new ext4, btrfs or xfs in a sparse file beside `path`, with options of its mkfs. Needs e2fsprogs, btrfs-progs or xfsprogs. */
+export function mountImage(
+  path: string,
+  type: "ext4" | "btrfs" | "xfs",
+  options: readonly string[] = [],
+): Mount {
   const image = `${path}.${type}`;
   run(["truncate", "--size=320M", image]); // mkfs.xfs takes no less than 300 MB
-  run([findTool(`mkfs.${type}`) ?? `mkfs.${type}`, "-q", image]);
+  run([findTool(`mkfs.${type}`) ?? `mkfs.${type}`, "-q", ...options, image]);
   return mount(path, ["-o", "loop", image]);
 }
 
