@@ -1,7 +1,9 @@
 /** Under which keys who asks the same waits for one run, and answers are kept. */
 import { latin1 } from "../../ffi/bytes.ts";
 import { type Writers, writersOf } from "../../ffi/lease.ts";
-import { gateBits, type Verdict } from "../rule/gate.ts";
+import { processStat } from "../../ffi/proc-stat.ts";
+import type { ActorFacts } from "../rule/actor.ts";
+import { gateBits, type ToldOfAsker, type Verdict } from "../rule/gate.ts";
 import type { FileState } from "./file-state.ts";
 import type { Asked } from "./pending.ts";
 
@@ -41,18 +43,31 @@ export function leavesTraces(type: string | null, fd: number): boolean {
  * Others after each change of the file, and for each program. What fills a file changes it, and fills it for
  * all: who comes meanwhile waits for that run, and when it is over the file is as it has to be.
  *
- * @param exe the path of the program, as far as it is known
+ * @param gate its index
+ * @param told what the command is told of who asks
  */
 export function keysOf(
-  { gate, events }: { readonly gate: number; readonly events: number },
+  { gate, events, pid }: { readonly gate: number; readonly events: number; readonly pid: number },
+  told: readonly ToldOfAsker[],
   state: FileState,
-  exe: () => Uint8Array | null,
+  actor: () => ActorFacts,
 ): Keys {
   const { key } = state;
   if (fills(events)) return { key: `${gate} ${state.inode}`, answerKey: `${gate} ${key}` };
-  const program = exe();
-  const one = `${gate} ${events} ${key} ${program === null ? "" : latin1(program)}`;
+  const known = actor();
+  const asker = told.map((name) => tellings[name](known, pid));
+  const one = `${gate} ${events} ${key} ${[textOf(known.exe), ...asker].join("\0")}`;
   return { key: one, answerKey: one };
+}
+
+const tellings: Readonly<Record<ToldOfAsker, (actor: ActorFacts, pid: number) => string>> = {
+  comm: ({ comm }) => textOf(comm),
+  uid: ({ uid }) => String(uid),
+  pid: (_, pid) => `${pid} ${processStat(pid)?.startTicks}`, // numbers are used again
+};
+
+function textOf(name: Uint8Array | null): string {
+  return name === null ? "" : latin1(name);
 }
 
 /**
@@ -76,7 +91,9 @@ export function keyAfter(
     return answer === "deny" ? null : `${answerKey.slice(0, answerKey.indexOf(" "))} ${key}`;
   if (writers === "some") return null;
   const settled = hasFineTimes && writers === "none" ? settledNs : settledCoarselyNs;
-  return now - changed > settled && answerKey.includes(` ${key} `) ? answerKey : null;
+  const [gate, events] = answerKey.split(" ", 2);
+  const isUnchanged = answerKey.startsWith(`${gate} ${events} ${key} `);
+  return now - changed > settled && isUnchanged ? answerKey : null;
 }
 
 /** Whether the command is to make the file what it is read as: one that it denies could not be filled, this time. */

@@ -212,7 +212,7 @@ export class Judge {
     if (this.#court.plan.dryRun) return this.#endInHand(gate, "allow", "verdict");
     if (this.#isNameless)
       return this.#endUnasked(gate, ask, this.#asking.pid === 0 ? "outside" : "no-name");
-    const keys = this.#keysFor(index);
+    const keys = this.#keysFor(index, ask);
     const known = this.#answers.get(keys.answerKey, this.#now);
     if (known !== "allow" && this.#isByOurs) return this.letThrough(this.#asking.eventFd);
     if (known !== null) return this.#endInHand(gate, known, "cache");
@@ -250,10 +250,10 @@ export class Judge {
     return leavesTraces(this.#aliases.filesystemOf({ pid, mountId }, device), eventFd);
   }
 
-  #keysFor(index: number): Keys {
+  #keysFor(index: number, { told }: PlannedAsk): Keys {
     if (!this.#readState()) return noKeys;
-    const of = { gate: index, events: this.#asking.events };
-    return keysOf(of, this.#state, () => this.#actor().exe);
+    const { events, pid } = this.#asking;
+    return keysOf({ gate: index, events, pid }, told, this.#state, () => this.#actor());
   }
 
   /** Under which an answer is kept; null: under none. */

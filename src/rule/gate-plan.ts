@@ -1,6 +1,6 @@
 /** A gate as it is written becomes one as it is asked. */
 import { resolved } from "./actor.ts";
-import type { Decision, Gate, PlannedGate } from "./gate.ts";
+import { type Decision, type Gate, type PlannedGate, toldOfAsker } from "./gate.ts";
 
 /** @param uidOf null if there is no such user: nobody is meant */
 export function plannedGate(gate: Gate, uidOf: (user: string) => number | null): PlannedGate {
@@ -17,6 +17,8 @@ export function plannedGate(gate: Gate, uidOf: (user: string) => number | null):
 /** Without what the command needs: it is the main thread that runs it. */
 function plannedDecision(decision: Decision): PlannedGate["decision"] {
   if (decision.kind !== "ask") return { kind: decision.kind };
-  const { kind, timeoutMs, onTimeout, onError, cacheMs } = decision;
-  return { kind, timeoutMs, onTimeout, onError, cacheMs };
+  const { kind, command, timeoutMs, onTimeout, onError, cacheMs } = decision;
+  const values = new Set(command.words.flat().map((part) => ("value" in part ? part.value : null)));
+  const told = toldOfAsker.filter((name) => values.has(name));
+  return { kind, timeoutMs, onTimeout, onError, cacheMs, told };
 }

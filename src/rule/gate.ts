@@ -120,7 +120,18 @@ export interface PlannedGate {
   readonly errno: number;
 }
 
-export type PlannedAsk = Pick<Ask, "kind" | "timeoutMs" | "onTimeout" | "onError" | "cacheMs">;
+export interface PlannedAsk extends Pick<
+  Ask,
+  "kind" | "timeoutMs" | "onTimeout" | "onError" | "cacheMs"
+> {
+  /** What the command is told of who asks, besides the program: an answer is for those of whom it is the same. */
+  readonly told: readonly ToldOfAsker[];
+}
+
+/** What a command can have in its words of who asks, besides the program. */
+export type ToldOfAsker = "pid" | "comm" | "uid";
+
+export const toldOfAsker = ["pid", "comm", "uid"] as const satisfies readonly ToldOfAsker[];
 
 /** Whether a group of the class FAN_CLASS_PRE_CONTENT is needed. */
 export function needsPreContent({ events, errno = 0 }: Gate): boolean {

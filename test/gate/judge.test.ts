@@ -7,6 +7,8 @@ import {
   appendFileSync,
   linkSync,
   mkdirSync,
+  readFileSync,
+  statSync,
   readdirSync,
   renameSync,
   writeFileSync,
@@ -24,6 +26,8 @@ import { Tally } from "../../src/gate/tally.ts";
 import { gateBits, type PlannedAsk, type PlannedGate } from "../../src/rule/gate.ts";
 import { cPath } from "../helpers/c-path.ts";
 import { mountImage, mountOverlay } from "../helpers/mount.ts";
+import { atTestEnd } from "../helpers/at-test-end.ts";
+import { waitFor } from "../helpers/wait-for.ts";
 import { requires } from "../helpers/requires.ts";
 import { TempDir, tempDir } from "../helpers/temp-dir.ts";
 import { gate, planOf } from "./planned.ts";
@@ -33,6 +37,7 @@ const rootTest = requires({ root: "a permission group" });
 
 const ask: PlannedAsk = {
   ...{ kind: "ask", timeoutMs: 1000, onTimeout: "allow", onError: "deny", cacheMs: 60_000 },
+  told: [],
 };
 
 interface Setting {
@@ -253,6 +258,57 @@ describe("an answer is kept", () => {
     world.judge.answer(world.asked[1]!.id, "deny", 4); // it could not be filled
     world.open(path, 5, gateBits.pre_access);
     expect(world.asked).toHaveLength(3);
+  });
+});
+
+describe("an answer is kept for", () => {
+  const user = 12_345; // nobody has it
+
+  /** Somebody with that name and number, who does nothing, from the same program. */
+  function sleeper(words: { readonly comm?: string; readonly uid?: number }): number {
+    const { comm = "sleeper", uid = 0 } = words;
+    const script = `$0 = "${comm}"; $> = ${uid}; $| = 1; print "ready\\n"; sleep 600`;
+    const child = Bun.spawn(["perl", "-e", script], { stdout: "pipe", stdin: "ignore" });
+    atTestEnd(() => child.kill("SIGKILL"));
+    return child.pid;
+  }
+
+  async function commOf(pid: number, comm: string, uid: number): Promise<number> {
+    const isSo = () =>
+      readFileSync(`/proc/${pid}/comm`, "utf8") === `${comm}\n` &&
+      statSync(`/proc/${pid}`).uid === uid;
+    await waitFor(isSo, { what: "the process to be who it is meant to be" });
+    return pid;
+  }
+
+  async function timesAsked(told: PlannedAsk["told"]): Promise<number[]> {
+    using world = new World({ on: "ext4", gates: [gate({ decision: { ...ask, told } })] });
+    const path = world.directory.write("a");
+    const askers = [
+      await commOf(sleeper({}), "sleeper", 0),
+      await commOf(sleeper({}), "sleeper", 0),
+      await commOf(sleeper({ comm: "another" }), "another", 0),
+      await commOf(sleeper({ uid: user }), "sleeper", user),
+    ];
+    return askers.map((pid, at) => {
+      const before = world.asked.length;
+      for (const now of [at, at + 0.5]) {
+        world.open(path, now, gateBits.open_perm, pid);
+        const last = world.asked.at(-1);
+        if (last !== undefined) world.judge.answer(last.id, "allow", now);
+      }
+      return world.asked.length - before;
+    });
+  }
+
+  rootTest("whoever runs the same program, if the command is told no more", async () => {
+    expect(await timesAsked([])).toEqual([1, 0, 0, 0]);
+  });
+
+  rootTest("the same name, user or process that the command is told", async () => {
+    expect(await timesAsked(["comm"])).toEqual([1, 0, 1, 0]);
+    expect(await timesAsked(["uid"])).toEqual([1, 0, 0, 1]);
+    expect(await timesAsked(["pid"])).toEqual([1, 1, 1, 1]);
   });
 });
 

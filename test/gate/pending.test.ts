@@ -11,6 +11,7 @@ import { gate, planOf } from "./planned.ts";
 
 const ask: PlannedAsk = {
   ...{ kind: "ask", timeoutMs: 1000, onTimeout: "allow", onError: "deny", cacheMs: 1000 },
+  told: [],
 };
 const asking = gate({ name: "asking", decision: ask });
 const court = new Court(planOf([asking]));

@@ -290,7 +290,7 @@ describe("a file whose directory cannot be told", () => {
     const allow = gate({ decision: { kind: "allow" } });
     const onError = "allow";
     const ask = gate({
-      decision: { kind: "ask", timeoutMs: 1, onTimeout: "deny", onError, cacheMs: 0 },
+      decision: { kind: "ask", timeoutMs: 1, onTimeout: "deny", onError, cacheMs: 0, told: [] },
     });
     const strictest = (...gates: PlannedGate[]): number => {
       const claims = gates.map((_, at) => ({ gate: at }));
