@@ -2,7 +2,15 @@
 import { lastErrno, libc } from "./libc.ts";
 import { cString, latin1, utf8 } from "./bytes.ts";
 import { AT, O } from "./fd.ts";
-import { fileStatus, ownerOf, RawStatus, readLink, STATX_NLINK, statxLayout } from "./files.ts";
+import {
+  fileStatus,
+  mountId,
+  ownerOf,
+  RawStatus,
+  readLink,
+  STATX_NLINK,
+  statxLayout,
+} from "./files.ts";
 import { Errno, SyscallError } from "./errno.ts";
 
 /** What `readProcess` found; the next call writes over it. */
@@ -62,6 +70,16 @@ export function readProcess(pid: number, looksUpNames = true): ProcessFacts {
   readComm(pathWith(commSuffix, end));
   facts.uid = ownerOf(pathWith(noSuffix, end)); // /proc/PID itself belongs to the effective uid
   return facts;
+}
+
+/**
+ * The mount by which the program of a process was opened, as `mountId` has it: its name may be one in another
+ * mount namespace. No server is asked.
+ *
+ * @returns null before Linux 5.8, or if it has no program
+ */
+export function programMount(pid: number): number | null {
+  return mountId(pathWith(exeSuffix, writeNumber(pid, directory.length)));
 }
 
 /** Whether /proc is there, and has the numbers of our own pid namespace (pid_namespaces(7), "/proc"). */

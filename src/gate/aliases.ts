@@ -53,6 +53,16 @@ export class Aliases {
     if (this.#foreign.size > 0) this.#foreign.clear();
   }
 
+  /**
+   * The name in our own mount namespace of what has that name in the one of who asks: there everybody may give
+   * any file any name. Null: it has none. In ours only who may mount there can, and the name stays as it is.
+   */
+  ownNameOf({ pid, path, length, mountId }: Opened): Uint8Array | null {
+    this.#lookIfChanged();
+    if (mountId < 0 || this.#own.has(mountId)) return path.slice(0, length);
+    return this.of({ pid, path, length, mountId }).others[0] ?? null;
+  }
+
   /** The type of the filesystem, as mount(8) has it; null if that cannot be told. */
   filesystemOf({ pid, mountId }: Pick<Opened, "pid" | "mountId">, device: string): string | null {
     this.#lookIfChanged();

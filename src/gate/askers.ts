@@ -1,9 +1,15 @@
 /** Who asks: read from /proc while the kernel holds them, and nowhere else. */
-import { readProcess } from "../../ffi/proc.ts";
+import { programMount, readProcess } from "../../ffi/proc.ts";
 import { type ActorFacts, unknownActor } from "../rule/actor.ts";
+import type { Aliases } from "./aliases.ts";
 
 export class Askers {
+  readonly #aliases: Aliases;
   readonly #known = new Map<number, ActorFacts>();
+
+  constructor(aliases: Aliases) {
+    this.#aliases = aliases;
+  }
 
   /** A process may become another program between two reads. */
   beginRead(): void {
@@ -18,10 +24,16 @@ export class Askers {
     const { comm, commLength, exe, exeLength, uid } = readProcess(pid, false);
     const facts: ActorFacts = {
       comm: commLength === 0 ? null : comm.slice(0, commLength),
-      exe: exeLength === 0 ? null : exe.slice(0, exeLength),
+      exe: exeLength === 0 ? null : this.#programOf(pid, exe, exeLength),
       uid: uid < 0 ? null : uid,
     };
     this.#known.set(pid, facts);
     return facts;
+  }
+
+  /** By the name that we know it by. */
+  #programOf(pid: number, path: Uint8Array, length: number): Uint8Array | null {
+    const mountId = programMount(pid) ?? -1;
+    return this.#aliases.ownNameOf({ pid, path, length, mountId });
   }
 }

@@ -57,7 +57,7 @@ export class Judge {
   readonly #links = new DescriptorLinks();
   readonly #state = new FileState();
   readonly #aliases = new Aliases();
-  readonly #askers = new Askers();
+  readonly #askers = new Askers(this.#aliases);
   readonly #answers = new Answers();
   readonly #notices: Notices;
   #court: Court;

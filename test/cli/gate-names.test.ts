@@ -1,6 +1,6 @@
 /** Gated files by other names: other mounts, other mount namespaces, links, and no name at all. */
 import { describe, expect } from "bun:test";
-import { linkSync } from "node:fs";
+import { copyFileSync, linkSync } from "node:fs";
 import { denied, gated, outcome, outcomeOf } from "../gate/gated.ts";
 import { requires } from "../helpers/requires.ts";
 import { tempDir } from "../helpers/temp-dir.ts";
@@ -129,6 +129,52 @@ describe("a gate on a file holds it", () => {
     expect(outcome("cat", directory.join("other/beside"))).toBe("ok");
     const mounted = `mount --bind ${file} ${directory.join("other/beside")}`;
     expect(unshared(`${mounted} && cat ${directory.join("other/beside")}`)).toBe(denied);
+  });
+});
+
+describe("a gate for a program", () => {
+  /** Only "reader" may open what is in the directory. */
+  const only = (watch: string, reader: string) =>
+    `${allowing(watch)}actor = { exe = "${reader}" }\n${denying(watch)}`;
+
+  const copyOfCat = (to: string) => {
+    copyFileSync("/bin/cat", to);
+    return to;
+  };
+
+  rootTest("is not for another that has its name in a mount namespace", async () => {
+    const directory = tempDir({ on: "disk" });
+    const file = directory.write("gated/secret");
+    const [reader, other] = ["reader", "other"].map((name) => copyOfCat(directory.join(name)));
+    const toml = only(directory.join("gated"), reader!);
+    await using facron = await gated(toml, ["--gate-log", "all"]);
+    expect(outcome(reader!, file)).toBe("ok");
+    expect(outcome(other!, file)).toBe(denied);
+    expect(unshared(`mount --bind ${other} ${reader} && ${reader} ${file}`)).toBe(denied);
+    await facron.waitForEvent(
+      "the other",
+      ({ exe, verdict }) => exe === other && verdict === "deny",
+    );
+  });
+
+  rootTest("is for it in a mount namespace too, whatever its name there", async () => {
+    const directory = tempDir({ on: "disk" });
+    const file = directory.write("gated/secret");
+    const [reader, other] = ["reader", "other"].map((name) => copyOfCat(directory.join(name)));
+    await using _ = await gated(only(directory.join("gated"), reader!));
+    expect(unshared(`${reader} ${file}`)).toBe("ok");
+    expect(unshared(`mount --bind ${reader} ${other} && ${other} ${file}`)).toBe("ok");
+  });
+
+  rootTest("is not for one that is nowhere in our own mount namespace", async () => {
+    const directory = tempDir({ on: "disk" });
+    const file = directory.write("gated/secret");
+    const place = directory.mkdir("bin");
+    const reader = copyOfCat(directory.join("bin/reader"));
+    await using facron = await gated(only(directory.join("gated"), reader));
+    const inMemory = `mount -t tmpfs none ${place} && cp /bin/cat ${reader} && ${reader} ${file}`;
+    expect(unshared(inMemory)).toBe(denied);
+    await facron.waitForEvent("the unknown", (line) => line.verdict === "deny" && !("exe" in line));
   });
 });
 
