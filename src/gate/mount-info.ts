@@ -1,5 +1,5 @@
 /** Mounts as /proc/PID/mountinfo lists them (proc_pid_mountinfo(5)), in whatever mount namespace that process is. */
-import { readFileSync } from "node:fs";
+import { readFileSync, readlinkSync } from "node:fs";
 import { fromLatin1 } from "../../ffi/bytes.ts";
 
 export interface MountInfo {
@@ -19,8 +19,29 @@ export function mountsOf(process: "self" | number): MountInfo[] {
   return mountsIn(readText(`/proc/${process}/mountinfo`));
 }
 
-/** The one with that id. @returns null if that process has none such, or has ended */
+/**
+ * The one with that id, if it is where the list says: points are told from the root of the process, and the
+ * names of files from the top of its mount namespace. So nobody who has a root of its own (chroot(2)) is
+ * believed, before the list is read and after it.
+ *
+ * @returns null if that process has none such, or has ended
+ */
 export function mountOf(process: number, id: number): MountInfo | null {
+  if (!isAtTop(process)) return null;
+  const mount = listedMountOf(process, id);
+  return isAtTop(process) ? mount : null;
+}
+
+/** Whether its root is that of its mount namespace: then the kernel has no other name for it. */
+function isAtTop(process: number): boolean {
+  try {
+    return readlinkSync(`/proc/${process}/root`) === "/";
+  } catch {
+    return false; // it has ended
+  }
+}
+
+function listedMountOf(process: number, id: number): MountInfo | null {
   const lines = readText(`/proc/${process}/mountinfo`).split("\n");
   const line = lines.find((one) => one.startsWith(`${id} `));
   return line === undefined ? null : mountIn(line);

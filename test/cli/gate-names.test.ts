@@ -78,6 +78,20 @@ describe("a gate on a directory holds what is opened", () => {
     expect(unshared(`${known} && ${placed} && cat ${first}/public/secret`)).toBe(denied);
   });
 
+  rootTest("in such a namespace below a root of its own", async () => {
+    const directory = tempDir();
+    const [parent, top] = [directory.mkdir("srv"), directory.mkdir("top")];
+    for (const name of ["public", "private"]) directory.write(`srv/${name}/secret`);
+    await using _ = await gated(allowing(`${parent}/public`) + denying(`${parent}/private`));
+    for (const below of ["public", "public/public"]) {
+      const point = `${top}/${below}`;
+      const made = `mount -t tmpfs none ${top} && mkdir -p ${top}/old ${point} && mount --bind ${parent} ${point}`;
+      const inside = below.slice("public".length);
+      const opened = `perl -MPOSIX -e '${openedInside}' ${top} ${inside}/private/secret`;
+      expect(unshared(`${made} && ${opened}`)).toBe(denied);
+    }
+  });
+
   rootTest("by way of a mount that is in no namespace any more", async () => {
     const directory = tempDir();
     const [from, to] = [directory.join("gated"), directory.mkdir("other")];
@@ -105,6 +119,16 @@ describe("a gate on a directory holds what is opened", () => {
     expect(outcome("cat", directory.join("gated/really (deleted)"))).toBe(denied);
   });
 });
+
+/** A directory becomes the root of the namespace, and its "public" that of the process, which opens a file. */
+const openedInside = `
+  my $pivot = (POSIX::uname())[4] eq "x86_64" ? 155 : 41;
+  chdir $ARGV[0] or die "chdir: $!\\n";
+  my ($new, $old) = (".", "old");
+  syscall($pivot, $new, $old) == 0 or die "pivot_root: $!\\n";
+  chroot "/public" or die "chroot: $!\\n";
+  open(my $file, "<", $ARGV[1]) or die "open: $!\\n";
+`;
 
 /** $O_PATH, then the end of its name, then the same file by its descriptor. */
 const openedAgain = `
