@@ -32,11 +32,11 @@ const traceless = new Set(["tmpfs", "devtmpfs", "ramfs", "rootfs", "hugetlbfs", 
  * Whether an answer about a file can be kept, should it not change until that comes: a map that is written
  * already can be written on without a trace, until the kernel has written it back.
  *
- * @param type of its filesystem, as mount(8) has it
+ * @param type of its filesystem, as mount(8) has it; null: not known
  * @param fd open for reading only
  */
 export function leavesTraces(type: string | null, fd: number): boolean {
-  return (type === null || !traceless.has(type)) && writersOf(fd) !== "some";
+  return type !== null && !traceless.has(type) && writersOf(fd) !== "some";
 }
 
 /**

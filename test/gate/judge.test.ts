@@ -440,10 +440,10 @@ describe("a file whose path is longer than PATH_MAX", () => {
     return { path, directory: deepest };
   }
 
-  const verdicts = (...gates: readonly PlannedGate[]) => {
+  const verdicts = (gates: readonly PlannedGate[], pid?: number) => {
     using world = new World({ gates });
     const { path, directory } = deepFile(world.directory);
-    world.open(path);
+    world.open(path, 0, gateBits.open_perm, pid);
     directory.close();
     Bun.spawnSync(["rm", "-rf", world.directory.path]);
     return world;
@@ -452,23 +452,30 @@ describe("a file whose path is longer than PATH_MAX", () => {
   const allow = gate({ decision: { kind: "allow" } });
 
   rootTest("is not let through by a gate that may be about another one", () => {
-    const { told, paths } = verdicts(allow, gate({ filter: { include: [utf8("*.no")] } }));
+    const { told, paths } = verdicts([allow, gate({ filter: { include: [utf8("*.no")] } })]);
     expect(told).toEqual(["deny verdict"]);
     expect(paths[0]).toMatch(/^\(path too long: device \d+:\d+, inode \d+\)$/);
   });
 
   rootTest("gets on_error where a command would have to be asked, and that is said", () => {
-    const { told, asked, warnings } = verdicts(
+    const { told, asked, warnings } = verdicts([
       allow,
       gate({ decision: { ...ask, onError: "allow" } }),
-    );
+    ]);
     expect({ told, asked }).toEqual({ told: ["allow error"], asked: [] });
     expect(warnings).toHaveLength(1);
     expect(warnings[0]).toContain('on_error decided "allow": ');
   });
 
+  rootTest("gets it too from whoever is outside of the pid namespace, and that is why", () => {
+    const { told, warnings } = verdicts([gate({ decision: ask })], 0);
+    expect(told).toEqual(["deny error"]);
+    expect(warnings).toHaveLength(1);
+    expect(warnings[0]).toContain("is outside of facron's pid namespace");
+  });
+
   rootTest("is nothing that gates with other events, or that allow, decide about", () => {
-    expect(verdicts(allow, gate({ events: gateBits.access_perm })).told).toEqual([]);
+    expect(verdicts([allow, gate({ events: gateBits.access_perm })]).told).toEqual([]);
   });
 });
 
