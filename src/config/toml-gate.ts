@@ -85,6 +85,7 @@ class GateReader {
       user: table.span("user"),
       cwd: table.span("cwd"),
       actor: table.span("actor"),
+      scope: table.span("scope"),
     };
     return { gate, places, isNamed: name !== undefined };
   }
@@ -122,7 +123,7 @@ class GateReader {
         if (this.#given[key] !== undefined && this.#given[key] !== false) table.needs(key, "ask");
     if (verdict !== undefined) return { kind: verdict };
     if (ask !== undefined) return this.#ask(ask, mask);
-    table.error([], 'Missing key verdict or ask in this gate: add one, e.g. verdict = "deny"');
+    table.lacks([], 'Missing key verdict or ask in this gate: add one, e.g. verdict = "deny"');
     return null;
   }
 
