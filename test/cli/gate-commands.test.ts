@@ -267,6 +267,9 @@ describe("facron check", () => {
       'Scope "mount" asks only about what is opened by way of that mount: who makes a mount namespace passes by; scope = "filesystem" or "tree" holds them',
     ]);
     expect(stdout).toContain(':10:9: warning: Scope "mount"');
+    expect((await answerTo(["explain", file])).stdout).toContain(
+      "(only what is opened by way of that mount, and the kernel asks about all of the mount)",
+    );
   });
 
   const fuseTest = requires({ root: "mounts FUSE", tools: ["bindfs"] });
