@@ -4,6 +4,7 @@ import { check } from "./errno.ts";
 
 export const statfsTypeLayout = { f_type: 0 } as const;
 
+export const PROC_SUPER_MAGIC = 0x9fa0;
 export const EXT4_SUPER_MAGIC = 0xef53;
 export const XFS_SUPER_MAGIC = 0x5846_5342;
 export const BTRFS_SUPER_MAGIC = 0x9123_683e;

@@ -23,6 +23,8 @@ export interface Shape {
   readonly words: string | null;
   /** Options that may be given more than once, and what their values are then joined by. */
   readonly lists?: Readonly<Record<string, string>>;
+  /** Options of another command that are looked for here, as they are typed: what they are for, with the cure. */
+  readonly elsewhere?: Readonly<Record<string, string>>;
 }
 
 /** Joins values that may hold any character: no word of a command line has a NUL. */
@@ -67,7 +69,7 @@ function takeOption(
   const equals = word.startsWith("--") ? word.indexOf("=") : -1;
   const given = equals < 0 ? word : word.slice(0, equals);
   const option = optionsOf(shape.args).get(given);
-  if (option === undefined) throw unknownOption(given, shape.args);
+  if (option === undefined) throw unknownOption(given, shape);
   if (!option.takesValue) {
     if (equals >= 0) throw new UsageError(`Option ${given} takes no value: write it alone`);
     values.set(option.name, null);
@@ -107,7 +109,7 @@ function hintOf(args: ArgsDef, name: string): string {
   return (definition && "valueHint" in definition ? definition.valueHint : undefined) ?? "VALUE";
 }
 
-function unknownOption(given: string, args: ArgsDef): UsageError {
+function unknownOption(given: string, { args, elsewhere }: Shape): UsageError {
   const known = optionsOf(args);
   const letters = /^-[^-]+$/.test(given) ? [...given.slice(1)].map((letter) => `-${letter}`) : [];
   const isBundle = letters.length > 1 && letters.every((letter) => known.has(letter));
@@ -116,7 +118,8 @@ function unknownOption(given: string, args: ArgsDef): UsageError {
     given,
     [...known.keys()].filter((option) => option.startsWith("--")),
   );
-  const guess = meant === null ? "see facron --help" : `did you mean ${meant}?`;
+  const near = meant === null ? "see facron --help" : `did you mean ${meant}?`;
+  const guess = elsewhere?.[given] ?? near;
   const cure = isBundle ? `write ${letters.join(" ")} apart` : guess;
   return new UsageError(`Unknown option ${quoted(given)}: ${cure}`);
 }

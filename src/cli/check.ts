@@ -6,6 +6,7 @@ import type { Configuration } from "../config/load.ts";
 import { ConfigError, type ConfigProblem, formatProblem, formatWarning } from "../errors.ts";
 import { type Shape, strictArguments } from "./arguments.ts";
 import { configurationArgs, configurationLists, configurationLoader } from "./configuration.ts";
+import { whyNoGates } from "../watch/no-gates.ts";
 import { ownPaths } from "./own-paths.ts";
 import type { Context } from "./context.ts";
 import { type ExitCode, exitCode } from "./exit-code.ts";
@@ -35,7 +36,7 @@ function verdictOn(load: () => Configuration, cwd: string): Verdict {
     const configuration = load();
     const { files, rules, gates, warnings, leftOut = [] } = configuration;
     const ours = gates.length === 0 ? [] : ownPaths(configuration, cwd);
-    const more = inspect(files, { findAccount, accountNames }, ours);
+    const more = inspect(files, { accounts: { findAccount, accountNames }, ours, whyNoGates });
     const all = inOrder([...warnings, ...more]);
     const count = { rules: rules.length, gates: gates.length, files: files.length };
     return { ...count, errors: leftOut, warnings: all };

@@ -34,7 +34,15 @@ const args = {
   json: { type: "boolean" },
 } satisfies ArgsDef;
 
-const shape: Shape = { args, words: "FILE", lists: { ...configurationLists, event: "," } };
+const whoDoesIt =
+  "who does it is for gate test, as in facron gate test --on open_perm --user root /srv/in/a.csv";
+
+const shape: Shape = {
+  args,
+  words: "FILE",
+  lists: { ...configurationLists, event: "," },
+  elsewhere: { "--exe": whoDoesIt, "--user": whoDoesIt, "--comm": whoDoesIt },
+};
 
 export function explain({ words, cwd }: Context): ExitCode {
   const given = parseArgs<typeof args>(strictArguments(words, shape), args);

@@ -79,5 +79,6 @@ export function describeAsk(ask: Ask): string[] {
 const says: Readonly<Record<Verdict, string>> = { allow: "allows", deny: "denies" };
 
 function describeScope({ scope = "tree" }: Gate): string[] {
-  return scope === "tree" ? [] : [`the kernel asks about all of the ${scope}`];
+  const by = scope === "mount" ? "only what is opened by way of that mount, and " : "";
+  return scope === "tree" ? [] : [`${by}the kernel asks about all of the ${scope}`];
 }

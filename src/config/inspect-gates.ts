@@ -29,6 +29,8 @@ interface GateInspectionOptions {
   readonly accounts: Accounts;
   readonly mounts: Mounts;
   readonly ours: readonly OwnPath[];
+  /** What keeps the kernel from asking about a path, as behind a colon; null: nothing. */
+  readonly whyNoGates: (path: Uint8Array) => string | null;
 }
 
 export class GateInspection {
@@ -58,6 +60,7 @@ export class GateInspection {
       ),
       ...this.#aboutUsers(placed),
       ...this.#aboutOwn(gate).map((message) => [at.watch[0], message] as [Span, string]),
+      [at.scope, gate.scope === "mount" && gate.decision.kind !== "allow" ? ofMount : null],
       [at.head, whyShadowed(gate, this.#before)],
     ];
     return said.flatMap(([span, message]): [Span, string][] =>
@@ -69,6 +72,8 @@ export class GateInspection {
     if (isGlob === true) return [];
     const shown = quoted(path);
     if (path.length === 1 && recursive) return [ofAll];
+    const why = this.#options.whyNoGates(path);
+    if (why !== null) return [`No gate can be on ${shown}: ${why}`];
     const mount = this.#options.mounts.of(path);
     const served =
       mount === null
@@ -147,6 +152,9 @@ function forOthers(decision: Decision): string {
 
 const needsRoot =
   "Gate needs root: the kernel lets only CAP_SYS_ADMIN decide (fanotify_init(2)); run facron as root";
+
+const ofMount =
+  'Scope "mount" asks only about what is opened by way of that mount: who makes a mount namespace passes by; scope = "filesystem" or "tree" holds them';
 
 const ofAll =
   'Gate is for all of "/": whatever any program opens waits for it, and a slow answer slows down all of the machine; name the directories that matter';

@@ -13,15 +13,19 @@ import { GateInspection, type OwnPath } from "./inspect-gates.ts";
 import { Mounts } from "./remote-mounts.ts";
 import { Places } from "./span.ts";
 
-/** In the order of the files. @param ours absolute paths that gates should leave alone */
-export function inspect(
-  files: readonly LoadedFile[],
-  accounts: Accounts,
-  ours: readonly OwnPath[],
-): ConfigProblem[] {
+export interface Around {
+  readonly accounts: Accounts;
+  /** What gates should leave alone. */
+  readonly ours: readonly OwnPath[];
+  /** What keeps the kernel from asking about an absolute path, as behind a colon; null: nothing. */
+  readonly whyNoGates: (path: Uint8Array) => string | null;
+}
+
+/** In the order of the files. */
+export function inspect(files: readonly LoadedFile[], around: Around): ConfigProblem[] {
   const mounts = new Mounts();
-  const inspection = new Inspection(accounts, mounts);
-  const gates = new GateInspection({ accounts, mounts, ours });
+  const inspection = new Inspection(around.accounts, mounts);
+  const gates = new GateInspection({ ...around, mounts });
   return files.flatMap((file) => [...inspection.warningsIn(file), ...gates.warningsIn(file)]);
 }
 

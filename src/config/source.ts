@@ -52,10 +52,13 @@ export interface PlacedGate {
 }
 
 /** As `RulePlaces`. */
-export type GatePlaces = Pick<
+export interface GatePlaces extends Pick<
   RulePlaces,
   "head" | "name" | "watch" | "on" | "program" | "user" | "cwd" | "actor"
->;
+> {
+  /** Only TOML has it. */
+  readonly scope?: Span | null;
+}
 
 /** More files that a source asks for. */
 export interface Include {

@@ -127,9 +127,15 @@ function missing(path: TomlPath): string {
   const name = nameOf(path);
   if (name === "retry.times")
     return "Missing key times in retry: add it, e.g. retry = { times = 3 }";
-  const [kind] = path;
-  const example = examples[kind === "gate" && name === "on" ? "gate.on" : name];
-  return `Missing key ${name} in this ${kind}: add it, e.g. ${example ?? `${name} = ...`}`;
+  const example = exampleFor(path) ?? `${name} = ...`;
+  return `Missing key ${name} in this ${path[0]}: add it, e.g. ${example}`;
+}
+
+/** Some keys are others in rules and in gates. */
+function exampleFor(path: TomlPath): string | undefined {
+  const name = nameOf(path);
+  if (name === "include") return 'include = ["*.csv"]';
+  return (path[0] === "gate" ? examples[`gate.${name}`] : undefined) ?? examples[name];
 }
 
 /** Some keys are others in [facron], in rules and in gates. */
@@ -164,8 +170,8 @@ function kindOf(value: unknown): string {
 function tooSmall(path: TomlPath, value: unknown): string {
   const name = nameOf(path);
   if (!Array.isArray(value)) return `Value of ${name} is too small: it is ${kinds[name]}`;
-  const example = name === "include" ? 'include = ["*.csv"]' : examples[name];
-  return `Empty list for ${name}: write at least one, e.g. ${example ?? `${name} = [...]`}`;
+  const example = exampleFor(path) ?? `${name} = [...]`;
+  return `Empty list for ${name}: write at least one, e.g. ${example}`;
 }
 
 function wrongChoice(path: TomlPath, written: string, choices: readonly string[]): string {

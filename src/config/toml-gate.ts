@@ -1,6 +1,13 @@
 /** One `[[gate]]` becomes a gate. */
 import { isFilter, type WrittenActorWish } from "../rule/actor.ts";
-import { type Decision, defaultAsk, denyErrnos, type Gate, gateBits } from "../rule/gate.ts";
+import {
+  type Ask,
+  type Decision,
+  defaultAsk,
+  denyErrnos,
+  type Gate,
+  gateBits,
+} from "../rule/gate.ts";
 import { rangeValues } from "../rule/template.ts";
 import { type GateMask, gateMaskOf, whyNoDirectories } from "./gate-mask.ts";
 import type { PlacedGate } from "./source.ts";
@@ -20,6 +27,9 @@ export interface GateContext extends TomlContext {
   /** The keys that are nothing without `ask`. */
   readonly askKeyNames: readonly (keyof TomlGate)[];
 }
+
+/** What the gate itself says of them. */
+type Times = Partial<Pick<Ask, "timeoutMs" | "cacheMs">>;
 
 /** @param index of the gate in the file; `name` is what it is called if it says nothing else */
 export function gateOf(
@@ -85,6 +95,7 @@ class GateReader {
       user: table.span("user"),
       cwd: table.span("cwd"),
       actor: table.span("actor"),
+      scope: table.span("scope"),
     };
     return { gate, places, isNamed: name !== undefined };
   }
@@ -113,6 +124,7 @@ class GateReader {
   #decision(mask: GateMask | null): Decision | null {
     const { verdict, ask } = this.#given;
     const table = this.#table;
+    const times = this.#times();
     if (verdict !== undefined && ask !== undefined) {
       table.error(["verdict"], "Cannot use both verdict and ask: keep one of them");
       return null;
@@ -121,14 +133,26 @@ class GateReader {
       for (const key of this.#context.askKeyNames)
         if (this.#given[key] !== undefined && this.#given[key] !== false) table.needs(key, "ask");
     if (verdict !== undefined) return { kind: verdict };
-    if (ask !== undefined) return this.#ask(ask, mask);
-    table.error([], 'Missing key verdict or ask in this gate: add one, e.g. verdict = "deny"');
+    if (ask !== undefined) return this.#ask(ask, mask, times);
+    table.lacks([], 'Missing key verdict or ask in this gate: add one, e.g. verdict = "deny"');
     return null;
   }
 
-  #ask(words: readonly string[], mask: GateMask | null): Decision {
+  #times(): Times {
+    const { timeout, cache } = this.#given;
+    const timeoutMs = duration(["timeout"], timeout, this.#table);
+    if (timeoutMs === 0)
+      this.#table.refuse(
+        ["timeout"],
+        timeout!,
+        'nothing can be asked in no time; write one like "2s"',
+      );
+    return present({ timeoutMs, cacheMs: duration(["cache"], cache, this.#table) });
+  }
+
+  #ask(words: readonly string[], mask: GateMask | null, times: Times): Decision {
     const table = this.#table;
-    const { timeout, on_timeout, on_error, cache, max_running } = this.#given;
+    const { on_timeout, on_error, max_running } = this.#given;
     const command = wordsOf("ask", words, table);
     const range = valuesIn(command).find((value) => rangeValues.includes(value));
     if (range !== undefined && mask !== null && mask.events !== gateBits.pre_access)
@@ -136,9 +160,6 @@ class GateReader {
         ["ask"],
         `Cannot use {${range}} here: only pre_access is about a part of a file; make that a gate of its own`,
       );
-    const timeoutMs = duration(["timeout"], timeout, table);
-    if (timeoutMs === 0)
-      table.refuse(["timeout"], timeout!, 'nothing can be asked in no time; write one like "2s"');
     const own = actionsAround(this.#given, table);
     // Of [facron], what a command gets from the kernel, and not how runs relate to each other.
     const { require_access: _, ...identity } = this.#context.defaults.identity;
@@ -147,13 +168,8 @@ class GateReader {
       kind: "ask",
       command,
       ...defaultAsk,
-      ...present({
-        timeoutMs,
-        onTimeout: on_timeout,
-        onError: on_error,
-        cacheMs: duration(["cache"], cache, table),
-        maxRunning: max_running,
-      }),
+      ...times,
+      ...present({ onTimeout: on_timeout, onError: on_error, maxRunning: max_running }),
       ...ruleActions(all),
     };
   }

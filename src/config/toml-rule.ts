@@ -170,7 +170,7 @@ class RuleReader {
     for (const [key, one] of Object.entries({ run: command, on_failure: ofFailure })) {
       const asked = valuesIn(one ?? { words: [] }).find((value) => actorValues.includes(value));
       if (wish === null && asked !== undefined)
-        this.#table.error(
+        this.#table.lacks(
           [key],
           `Cannot use {${asked}} without actor = true: add that, or remove {${asked}}`,
         );

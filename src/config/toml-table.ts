@@ -13,6 +13,8 @@ export interface TomlContext {
   readonly cwd: string;
   /** One char for one byte. */
   readonly text: string;
+  /** Keys were left out of the table, or of `[facron]`: nothing is said to be missing. */
+  readonly isPart?: boolean;
 }
 
 /** A text of the file and where it stands, its quotes included. */
@@ -59,12 +61,14 @@ export class TomlTable {
     this.error(keys, `Cannot use ${shown} as ${keys.join(".")}: ${why}`);
   }
 
+  /** The same where something is missing: it may be there, with an error of its own. */
+  lacks(keys: TomlPath, message: string): void {
+    if (this.context.isPart !== true) this.error(keys, message);
+  }
+
   needs(key: string, other: string): void {
-    const span = this.span(key) ?? this.span("run") ?? this.head;
-    this.context.findings.error(
-      span,
-      `Cannot use ${key} without ${other}: add that, or remove ${key}`,
-    );
+    const at = this.span(key) === null ? "run" : key;
+    this.lacks([at], `Cannot use ${key} without ${other}: add that, or remove ${key}`);
   }
 
   /** @returns whether it has none */

@@ -45,7 +45,7 @@ export function refuseTogether(
 
 /** What `[facron]` says of retries may be for rules that have a timeout. */
 function warnOfNoTimeout({ retry }: ActionKeys, { timeoutMs }: Policy, table: TomlTable): void {
-  if (retry?.on === undefined || timeoutMs > 0) return;
+  if (retry?.on === undefined || timeoutMs > 0 || table.context.isPart === true) return;
   const at = [retry.on].flat().indexOf("timeout");
   if (at < 0) return;
   const keys = Array.isArray(retry.on) ? ["retry", "on", at] : ["retry", "on"];
@@ -88,12 +88,12 @@ function refuseForBatch(policy: Policy, command: Command, table: TomlTable): voi
   const { batch, whenBusy, stdin } = policy;
   const takesAll = takesPaths(command);
   if (batch !== null && !takesAll && stdin === "none")
-    table.error(
+    table.lacks(
       ["batch"],
       'Cannot use batch without "{paths}" in run, or stdin: the command would hear of one path only; add one of them, or remove batch',
     );
   if (takesAll && batch === null && whenBusy !== "merge")
-    table.error(
+    table.lacks(
       ["run"],
       'Cannot use "{paths}" in run without batch: a run is for one path; write "{path}", or add batch = { max = 1000, wait = "1s" } or when_busy = "merge"',
     );

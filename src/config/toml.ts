@@ -13,6 +13,7 @@ import { ruleOf } from "./toml-rule.ts";
 import type { TomlFile, TomlSettings } from "./toml-schema.ts";
 import { defaultsOf, settingsFrom } from "./toml-settings.ts";
 import { type TomlContext, TomlTable } from "./toml-table.ts";
+import { soundPartOf, type TablePart } from "./toml-part.ts";
 import { syntaxMessage } from "./toml-syntax.ts";
 
 /** @throws {ConfigError} with everything that is wrong in it */
@@ -28,8 +29,8 @@ export function parseToml(source: Source): Parsed {
   findings.throwErrors();
   const sound = check(values, places, findings);
   const { cwd } = source;
-  const context = { places, findings, programs: new Programs(cwd), cwd, text };
-  const facron = settingsOf(values, sound);
+  const { given: facron, isPart } = settingsOf(values, sound);
+  const context = { places, findings, programs: new Programs(cwd), cwd, text, isPart };
   const table = new TomlTable(context, ["facron"]);
   const defaults = defaultsOf(facron, table, source.defaults ?? nothingGiven);
   const settings = settingsFrom(facron, table);
@@ -39,12 +40,12 @@ export function parseToml(source: Source): Parsed {
   const rules = tablesOf(
     "rule",
     { ...given, sound: sound?.rule, schema: ruleSchema },
-    (table, at) => ruleOf(table, at, { ...within, actionKeyNames }),
+    (table, at, isPart) => ruleOf(table, at, { ...within, isPart, actionKeyNames }),
   );
   const gates = tablesOf(
     "gate",
     { ...given, sound: sound?.gate, schema: gateSchema },
-    (table, at) => gateOf(table, at, { ...within, askKeyNames }),
+    (table, at, isPart) => gateOf(table, at, { ...within, isPart, askKeyNames }),
   );
   findings.throwErrors();
   const includes = (facron.include ?? []).map((pattern, at) => {
@@ -114,11 +115,11 @@ function check(values: unknown, places: TomlPlaces, findings: Findings): TomlFil
   return null;
 }
 
-/** `[facron]`, although a rule may not have the right form; nothing if it has not itself. */
-function settingsOf(values: unknown, sound: TomlFile | null): TomlSettings {
-  if (sound !== null) return sound.facron ?? {};
-  const { facron } = values as { readonly facron?: unknown };
-  return loadSchema().settingsSchema.safeParse(facron).data ?? {};
+/** `[facron]`, although a rule may not have the right form; what is sound in it, if it has not itself. */
+function settingsOf(values: unknown, sound: TomlFile | null): TablePart<TomlSettings> {
+  if (sound !== null) return { given: sound.facron ?? {}, isPart: false };
+  const { facron = {} } = values as { readonly facron?: unknown };
+  return soundPartOf(loadSchema().settingsSchema, facron) ?? { given: {}, isPart: true };
 }
 
 interface Tables<Given> {
@@ -131,21 +132,23 @@ interface Tables<Given> {
   readonly context: TomlContext;
 }
 
-/** One that has the right form is read although another has not: all errors are said at once. */
+/** What has the right form is read although something else has not: all errors are said at once. */
 function tablesOf<Given, Placed>(
   key: "rule" | "gate",
   { values, sound, source, schema, context }: Tables<Given>,
-  read: (given: Given, at: { index: number; name: string }) => Placed | null,
+  read: (given: Given, at: { index: number; name: string }, isPart: boolean) => Placed | null,
 ): Placed[] {
   const tables = (values as Readonly<Record<string, unknown>>)[key];
   if (!Array.isArray(tables)) return [];
   const lineOf = lineCounter(context.text);
   return tables.flatMap((given, index) => {
-    const data = sound?.[index] ?? schema.safeParse(given).data;
-    if (data === undefined) return [];
+    const whole = sound?.[index];
+    const part = whole === undefined ? soundPartOf(schema, given) : { given: whole, isPart: false };
+    if (part === null) return [];
     const head = context.places.value([key, index]) ?? { from: 0, length: 1 };
     const name = `${basename(source.file).toWellFormed()}:${lineOf(head.from)}`;
-    const placed = read(data, { index, name });
+    const isPart = part.isPart || context.isPart === true;
+    const placed = read(part.given, { index, name }, isPart);
     return placed === null ? [] : [placed];
   });
 }

@@ -51,6 +51,7 @@ class Daemon {
   readonly #commands: Commands;
   readonly #durable: Durable | null;
   readonly #gates: Gates;
+  readonly #gatesLeft = Promise.withResolvers<void>();
   #reader: ReaderThread | null = null;
   #hangWatch: HangWatch | null = null;
   #progress: Progress | null = null;
@@ -191,6 +192,8 @@ class Daemon {
         return this.#reloadSoon();
       case "read":
         return this.#reads.answered(message.seq);
+      case "left-gates":
+        return this.#gatesLeft.resolve();
       case "wrote":
         return this.#gates.wrote(message.bytes);
       case "counted":
@@ -333,8 +336,19 @@ class Daemon {
     this.#stoppedAt = performance.now();
     this.#log.info(`${signal}: reading what is queued, then ending`);
     // Gates first: their last lines are to be written out.
-    void within(gatesCloseMs, this.#gates.close()).then(() => this.#drain());
+    void this.#closeGates().then(() => this.#drain());
     setTimeout(() => setInterval(() => this.#endIfHanging(), 1_000).unref(), graceMs).unref();
+  }
+
+  /**
+   * The reader marks what it finds for as long as it knows of the group. If it hangs, they stay until the end of
+   * facron: a number that is closed may be another file's.
+   */
+  async #closeGates(): Promise<void> {
+    if (!this.#gates.isOpen) return;
+    this.#reader!.send({ kind: "leave-gates" });
+    if (await within(gatesCloseMs, this.#gatesLeft.promise))
+      await within(gatesCloseMs, this.#gates.close());
   }
 
   #drain(): void {

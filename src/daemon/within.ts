@@ -1,13 +1,14 @@
 /** Waiting, but not for ever. */
 
-/** Wait for it, but no longer: a disk may not answer. */
+/** Wait for it, but no longer: a disk may not answer. @returns whether it came in time */
 export async function within(
   milliseconds: number,
   promise: Promise<unknown> | undefined,
-): Promise<void> {
-  if (promise === undefined) return;
-  const { promise: over, resolve } = Promise.withResolvers<void>();
-  const timer = setTimeout(resolve, milliseconds);
-  await Promise.race([promise, over]);
+): Promise<boolean> {
+  if (promise === undefined) return true;
+  const { promise: over, resolve } = Promise.withResolvers<boolean>();
+  const timer = setTimeout(() => resolve(false), milliseconds);
+  const isInTime = await Promise.race([promise.then(() => true), over]);
   clearTimeout(timer);
+  return isInTime;
 }

@@ -8,10 +8,11 @@ import { clearFifo, listenAtFifo } from "../../ffi/fifo.ts";
 import { POLLIN, PollSet } from "../../ffi/poll.ts";
 import { quoted } from "../log.ts";
 import { TriggerCursor } from "../reader/trigger.ts";
+import { Attempts } from "./attempts.ts";
 import { type Add, Batch } from "./batch.ts";
 import { claimJournal } from "./claim.ts";
 import { changedAt, goneAt } from "./file-times.ts";
-import { faultText, isJournalFault, JournalError } from "./fault.ts";
+import { faultText, JournalError } from "./fault.ts";
 import type {
   CatchUpWish,
   FollowedRule,
@@ -38,9 +39,6 @@ const closeSlack = 2_000_000;
 /** What is done is kept no longer, even if the reader does not get to say that all is read. */
 const doneKeptMax = 60_000_000;
 
-/** How long one word about a journal that cannot be written serves. */
-const faultSilenceMs = 60_000;
-
 const controlSlot = 0;
 const wakeSlot = 1;
 
@@ -62,6 +60,7 @@ export class JournalLoop {
   readonly #poll = new PollSet(2);
   readonly #lock: Disposable;
   readonly #store: Store;
+  readonly #attempts: Attempts;
   readonly #wake: Fd | null;
   /** Names of the durable rules of the last two plans, by index: triggers of the older may still come. */
   readonly #plans = new Map<number, ReadonlyMap<number, string>>();
@@ -79,8 +78,6 @@ export class JournalLoop {
   #unwritten = new Set<number>();
   /** performance.now() at which they are old enough to be. */
   #writeRunsAt = Infinity;
-  #silentUntil = 0;
-  #isFailing = false;
   #isOver = false;
 
   /** @throws {JournalError} */
@@ -88,6 +85,7 @@ export class JournalLoop {
     this.#place = place;
     this.#wakeFd = wakeFd;
     this.#port = port;
+    this.#attempts = new Attempts(place.file, (level, text) => this.#say(level, text));
     this.#lock = claimJournal(place);
     this.#store = openStore(place);
     this.#wake = this.#listen();
@@ -128,7 +126,7 @@ export class JournalLoop {
 
   #takeOver(): void {
     let interrupted = 0;
-    this.#attempt("write", () =>
+    this.#attempts.attempt("write", () =>
       this.#store.commit(() => void (interrupted = this.#store.takeOver())),
     );
     if (interrupted > 0)
@@ -190,7 +188,7 @@ export class JournalLoop {
     if (batch.isEmpty) return;
     this.#batch = new Batch();
     const stored: FromJournal[] = [];
-    const isWritten = this.#attempt("write", () =>
+    const isWritten = this.#attempts.attempt("write", () =>
       this.#store.commit(() => {
         for (const add of batch.adds) stored.push(this.#add(add));
         if (batch.adds.length > 0) this.#store.keepNextId();
@@ -256,32 +254,6 @@ export class JournalLoop {
     for (const { tickets } of gaveUp) for (const ticket of tickets) this.#running.delete(ticket);
   }
 
-  /** @returns whether it was done; what is wrong with the file is said */
-  #attempt(doing: "read" | "write", action: () => void): boolean {
-    try {
-      action();
-    } catch (error) {
-      if (!isJournalFault(error)) throw error;
-      this.#sayFault(faultText(doing, this.#place.file, error));
-      return false;
-    }
-    if (this.#isFailing && doing === "write") {
-      this.#isFailing = false;
-      this.#silentUntil = 0;
-      this.#say("info", `The journal ${quoted(this.#place.file)} is written again`);
-    }
-    return true;
-  }
-
-  #sayFault(text: string): void {
-    this.#isFailing = true;
-    const now = performance.now();
-    if (now < this.#silentUntil) return;
-    this.#silentUntil = now + faultSilenceMs;
-    const effect = "commands are run all the same, but not again if facron is killed meanwhile";
-    this.#say("error", `${text}; ${effect}`);
-  }
-
   #follow(rules: readonly FollowedRule[], plan: number): void {
     const wish = this.#plans.size === 0 ? this.#catchUpWish(rules) : null;
     this.#followed = rules;
@@ -291,8 +263,10 @@ export class JournalLoop {
     const followed = rules.filter(({ catchesUp }) => catchesUp).map(({ name }) => name);
     this.#keepsDone = followed.length > 0;
     const now = nowMicroseconds() - clockTickMicroseconds(); // in the time of files
-    this.#attempt("write", () => this.#store.commit(() => this.#store.follow(followed, now)));
-    this.#attempt("read", () => {
+    this.#attempts.attempt("write", () =>
+      this.#store.commit(() => this.#store.follow(followed, now)),
+    );
+    this.#attempts.attempt("read", () => {
       this.#adopt();
       if (wish !== null) this.#repeats = this.#repeatsSince(wish.since);
     });
@@ -343,7 +317,7 @@ export class JournalLoop {
   /** facron queue has changed something. */
   #followQueue(): void {
     if (this.#wake !== null) clearFifo(this.#wake);
-    this.#attempt("write", () => {
+    this.#attempts.attempt("write", () => {
       const names = new Set(this.#followed.map(({ name }) => name));
       let dropped: number[] = [];
       let retried: ReturnType<Store["takeRetried"]> = [];
@@ -358,7 +332,7 @@ export class JournalLoop {
 
   #count(): void {
     let counts: JournalCounts | null = null;
-    this.#attempt("read", () => {
+    this.#attempts.attempt("read", () => {
       counts = { ...this.#store.count(), running: this.#running.size };
     });
     this.#port.send({ kind: "counted", counts });
@@ -366,7 +340,7 @@ export class JournalLoop {
 
   #close(): void {
     this.#isOver = true;
-    this.#attempt("write", () => this.#store.close());
+    this.#attempts.attempt("write", () => this.#store.close());
     this.#wake?.close();
     this.#lock[Symbol.dispose]();
     this.#port.send({ kind: "closed" });

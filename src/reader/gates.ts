@@ -92,6 +92,12 @@ export class GateWatch {
     this.#saidPreAccess = false;
   }
 
+  /** The group will be closed, and its number may then be anything. */
+  leave(): void {
+    this.#wide.clear();
+    this.#permissions.use(-1);
+  }
+
   /** Have a path held for the gates that claim it. */
   watch(at: ClaimedPath): void {
     let last: SyscallError | null = null;

@@ -127,10 +127,16 @@ export class ReaderLoop {
       if (message.kind === "plan") this.#apply(message.plan);
       else if (message.kind === "drain") this.#drain(message.flushMs);
       else if (message.kind === "count") this.#sayStatus();
+      else if (message.kind === "leave-gates") this.#leaveGates();
       else if (message.kind === "lines") this.#writeOthers(message.lines);
       else if (message.kind === "read-up") this.#readUps.ask(this.#parts.watcher.tables.list);
       else this.#configuration.watch(message.names);
     }
+  }
+
+  #leaveGates(): void {
+    this.#parts.watcher.leaveGates();
+    this.#port.send({ kind: "left-gates" });
   }
 
   #writeOthers(lines: OthersLines): void {

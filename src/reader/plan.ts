@@ -142,6 +142,8 @@ export type ToReader =
   | { readonly kind: "read-up" }
   /** Answer "counted". */
   | { readonly kind: "count" }
+  /** The group of the gates is about to be closed: touch it no more, answer "left-gates". */
+  | { readonly kind: "leave-gates" }
   /** Write these out; answer "wrote". */
   | { readonly kind: "lines"; readonly lines: OthersLines };
 
@@ -165,6 +167,7 @@ export type FromReader =
   /** @param seq of the last line until then */
   | { readonly kind: "read"; readonly seq: number }
   | { readonly kind: "counted"; readonly status: ReaderStatus }
+  | { readonly kind: "left-gates" }
   /** Lines of others were taken, of so many bytes. */
   | { readonly kind: "wrote"; readonly bytes: number }
   /** The plan asked for every path and one failed. */

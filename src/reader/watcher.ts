@@ -159,6 +159,11 @@ export class Watcher {
     for (const parent of parents) table.lookAgainIn(parent);
   }
 
+  /** Nothing is held for gates any more, whatever comes: not before the next plan. */
+  leaveGates(): void {
+    this.#gates.leave();
+  }
+
   /** Something may have appeared or gone: watch what matches now. */
   follow(): void {
     if (this.#plan !== null) this.#follow({ isNew: true });

@@ -167,6 +167,7 @@ export class PermissionMarks {
     path: Uint8Array,
     { before, after: wanted }: { readonly before: number; readonly after: number },
   ): void {
+    if (this.#group < 0) return;
     if (wanted !== 0) refuseRemote(path);
     const after = this.#withoutConflict(path, wanted);
     const [common, preAccess] = parted(after);

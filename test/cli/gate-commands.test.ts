@@ -1,6 +1,7 @@
 /** Gates in check, explain, convert and gate test, as they are typed. */
 import { describe, expect, test } from "bun:test";
 import { realpathSync, symlinkSync } from "node:fs";
+import { FuseServer } from "../helpers/fuse-server.ts";
 import { requires } from "../helpers/requires.ts";
 import { type TempDir, tempDir } from "../helpers/temp-dir.ts";
 import { runBinary } from "../helpers/run-binary.ts";
@@ -147,6 +148,14 @@ describe("facron explain", () => {
     expect(said.map(({ gate }: { gate: string }) => gate)).toEqual(["packages", "no exe", "scan"]);
   });
 
+  test.each(["--exe", "--user", "--comm"])("points to gate test for %s", async (option) => {
+    const { file } = place();
+    expectRefusal(
+      await answerTo(["explain", "-c", file, "--event", "open_perm", option, "/bin/sh", "/x"]),
+      `Unknown option "${option}": who does it is for gate test, as in facron gate test --on open_perm --user root /srv/in/a.csv`,
+    );
+  });
+
   test("--event open_perm says which gate decides, beside what is told afterwards", async () => {
     const { dir, file } = place(`${gates}[[rule]]\nname = "told"\nwatch = "IN"\non = "open"\n`);
     const path = dir.join("in/x.exe");
@@ -247,6 +256,37 @@ describe("facron check", () => {
       /:12:9: warning: Unknown user "rot": did you mean "root"\?/,
     ])
       expect(stdout).toMatch(says);
+  });
+
+  test("warns once of a gate on a mount, unless it only allows", async () => {
+    const gate = (decision: string): string =>
+      `[[gate]]\nwatch = ["IN", "IN/x"]\nrecursive = true\nscope = "mount"\non = "open_perm"\n${decision}\n`;
+    const { file } = place(gate('verdict = "allow"') + gate('ask = ["/bin/true"]'));
+    const { stdout } = await answerTo(["check", file]);
+    expect(stdout.match(/Scope "mount".*/g)).toEqual([
+      'Scope "mount" asks only about what is opened by way of that mount: who makes a mount namespace passes by; scope = "filesystem" or "tree" holds them',
+    ]);
+    expect(stdout).toContain(':10:9: warning: Scope "mount"');
+    expect((await answerTo(["explain", file])).stdout).toContain(
+      "(only what is opened by way of that mount, and the kernel asks about all of the mount)",
+    );
+  });
+
+  const fuseTest = requires({ root: "mounts FUSE", tools: ["bindfs"] });
+
+  fuseTest("warns of a gate where the start will have none: procfs, FUSE", async () => {
+    const dir = tempDir();
+    dir.mkdir("source");
+    await using _ = await FuseServer.start(dir.join("source"), dir.join("served"));
+    const text = `[[gate]]\nwatch = ["/proc/sys", "${dir.join("served")}"]\non = "open_perm"\nverdict = "deny"\n`;
+    const { stdout } = await answerTo(["check", dir.write("g.toml", text)]);
+    expect(stdout).toMatch(
+      /:2:10: warning: No gate can be on "\/proc\/sys": .* \(procfs\); leave it out of the gate$/m,
+    );
+    expect(stdout).toMatch(
+      /:2:23: warning: No gate can be on ".*served": a server answers for that filesystem/,
+    );
+    expect(stdout).not.toContain("only what is done through this mount");
   });
 
   rootTest("says that gates need root, to whoever is not", async () => {

@@ -2,6 +2,7 @@
 import { describe, expect } from "bun:test";
 import { writeFileSync } from "node:fs";
 import { denied, gated, outcome, outcomeOf } from "../gate/gated.ts";
+import { atTestEnd } from "../helpers/at-test-end.ts";
 import { openPipe } from "../helpers/pipe.ts";
 import { requires } from "../helpers/requires.ts";
 import { binaryPath, runBinary } from "../helpers/run-binary.ts";
@@ -55,6 +56,23 @@ describe("a reload", () => {
     },
     60_000,
   );
+
+  rootTest("a stop while directories are made leaves the closed group alone", async () => {
+    const directory = tempDir();
+    const tree = directory.mkdir("gated");
+    const toml = gateOn(tree, { more: "recursive = true" });
+    const config = directory.write("gates.toml", toml);
+    const script = 'i=0; while mkdir "$0/$i"; do i=$((i + 1)); done';
+    const maker = Bun.spawn(["sh", "-c", script, tree], { stderr: "ignore" });
+    atTestEnd(() => maker.kill());
+    for (let stop = 0; stop < 3; stop++) {
+      const facron = await runBinary(["--config", config]).ready();
+      facron.signal("SIGTERM");
+      expect(await facron.exit()).toMatchObject({ code: 0 });
+      expect(facron.log).not.toContain("No gate");
+      expect(facron.log).not.toContain("bad file descriptor");
+    }
+  });
 
   rootTest("takes the last gate away, and brings one again", async () => {
     const directory = tempDir();

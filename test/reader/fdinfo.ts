@@ -15,11 +15,11 @@ const wayMask = IN_DELETE_SELF | IN_MOVE_SELF;
 
 /** Those that serve rules, in the order of the kernel's list. */
 export function kernelMarks(pid: number): KernelMark[] {
-  return allMarks(pid).filter(({ mask }) => mask !== wayMask);
+  return marksIn(pid, readdirSync(`/proc/${pid}/fdinfo`)).filter(({ mask }) => mask !== wayMask);
 }
 
-function allMarks(pid: number): KernelMark[] {
-  const files = readdirSync(`/proc/${pid}/fdinfo`);
+/** Those of some of its descriptors. */
+export function marksIn(pid: number, files: readonly string[]): KernelMark[] {
   const lines = files.flatMap((file) => fdinfoOf(pid, file).split("\n"));
   return lines.flatMap((line) => {
     const [, backend] = /^(inotify|fanotify) (?:wd|ino):/.exec(line) ?? [];

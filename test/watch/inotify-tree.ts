@@ -11,7 +11,7 @@ import { OwnOutputs } from "../../src/watch/own-outputs.ts";
 import { WatchTable } from "../../src/watch/watch-table.ts";
 import type { TempDir } from "../helpers/temp-dir.ts";
 import { waitFor } from "../helpers/wait-for.ts";
-import { kernelMarks } from "../reader/fdinfo.ts";
+import { marksIn } from "../reader/fdinfo.ts";
 
 const nothing = (): void => {};
 
@@ -61,8 +61,7 @@ export async function watched(dir: TempDir, top: string) {
     table.afterRead();
     table.walk(64);
   };
-  const watches = (): number[] =>
-    kernelMarks(process.pid).flatMap(({ backend: name, wd }) => (name === "inotify" ? [wd] : []));
+  const watches = (): number[] => marksIn(process.pid, [`${backend.fd}`]).map(({ wd }) => wd);
   await waitFor(() => (table.walk(64), !table.isWalking), { what: "the walk" });
   return { table, readOn, watches, sink };
 }
