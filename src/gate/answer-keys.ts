@@ -22,11 +22,18 @@ const settledNs = 20e6;
 const settledCoarselyNs = 2.02e9;
 
 /**
- * Where a file may change without a new time of change (Linux 6.18): tmpfs and its like let a map be written
- * that was read before, and of overlayfs nobody can tell whether a map of it is left. Everywhere else the
- * first write to a map has a time of its own, and who has made it is a writer until the map is gone.
+ * Where a file may change without a new time of change (Linux 6.18): a map can be written that was read
+ * before. Everywhere else the first write to a map has a time of its own.
  */
-const traceless = new Set(["tmpfs", "devtmpfs", "ramfs", "rootfs", "hugetlbfs", "overlay"]);
+const traceless = new Set(["tmpfs", "devtmpfs", "ramfs", "rootfs", "hugetlbfs"]);
+
+/** Who has made a map is a writer until it is gone; but of overlayfs nobody can tell whether one is left. */
+const hidesMaps = new Set(["overlay"]);
+
+/** Whether somebody may write to a file, and leave no trace of it. @param type as mount(8) has it; null: not known */
+export function isTraceless(type: string | null): boolean {
+  return type !== null && traceless.has(type);
+}
 
 /**
  * Whether an answer about a file can be kept, should it not change until that comes: a map that is written
@@ -35,8 +42,8 @@ const traceless = new Set(["tmpfs", "devtmpfs", "ramfs", "rootfs", "hugetlbfs", 
  * @param type of its filesystem, as mount(8) has it; null: not known
  * @param fd open for reading only
  */
-export function leavesTraces(type: string | null, fd: number): boolean {
-  return type !== null && !traceless.has(type) && writersOf(fd) !== "some";
+export function isKeepable(type: string | null, fd: number): boolean {
+  return type !== null && !hidesMaps.has(type) && writersOf(fd) !== "some";
 }
 
 /**
@@ -44,10 +51,11 @@ export function leavesTraces(type: string | null, fd: number): boolean {
  * all: who comes meanwhile waits for that run, and when it is over the file is as it has to be.
  *
  * @param gate its index
+ * @param rewrites another number once somebody may have written without a trace
  * @param told what the command is told of who asks
  */
 export function keysOf(
-  { gate, events, pid }: { readonly gate: number; readonly events: number; readonly pid: number },
+  { gate, events, pid, rewrites }: KeyQuestion,
   told: readonly ToldOfAsker[],
   state: FileState,
   actor: () => ActorFacts,
@@ -56,8 +64,15 @@ export function keysOf(
   if (fills(events)) return { key: `${gate} ${state.inode}`, answerKey: `${gate} ${key}` };
   const known = actor();
   const asker = told.map((name) => tellings[name](known, pid));
-  const one = `${gate} ${events} ${key} ${[textOf(known.exe), ...asker].join("\0")}`;
+  const one = `${gate} ${events} ${key} ${[rewrites, textOf(known.exe), ...asker].join("\0")}`;
   return { key: one, answerKey: one };
+}
+
+export interface KeyQuestion {
+  readonly gate: number;
+  readonly events: number;
+  readonly pid: number;
+  readonly rewrites: number;
 }
 
 const tellings: Readonly<Record<ToldOfAsker, (actor: ActorFacts, pid: number) => string>> = {

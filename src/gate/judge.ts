@@ -8,7 +8,15 @@ import type { PlannedAsk, PlannedGate, Verdict } from "../rule/gate.ts";
 import type { Question } from "../rule/gate-matcher.ts";
 import type { FileFacts } from "../rule/subject.ts";
 import { Aliases, type Names, nowhere } from "./aliases.ts";
-import { fills, keyAfter, type Keys, keysOf, leavesTraces, noKeys } from "./answer-keys.ts";
+import {
+  fills,
+  isKeepable,
+  isTraceless,
+  keyAfter,
+  type Keys,
+  keysOf,
+  noKeys,
+} from "./answer-keys.ts";
 import { Answers } from "./answers.ts";
 import { Askers } from "./askers.ts";
 import type { Court } from "./court.ts";
@@ -18,6 +26,7 @@ import type { AskedQuestion, FromGate } from "./messages.ts";
 import type { Outbox } from "./outbox.ts";
 import { Notices, type WhyUnasked } from "./notices.ts";
 import { type Asked, Pending, type Waiting } from "./pending.ts";
+import { Rewrites } from "./rewrites.ts";
 import { type Replies, plainAllow } from "./replies.ts";
 import type { Tally } from "./tally.ts";
 
@@ -59,6 +68,7 @@ export class Judge {
   readonly #aliases = new Aliases();
   readonly #askers = new Askers(this.#aliases);
   readonly #answers = new Answers();
+  readonly #rewrites = new Rewrites();
   readonly #notices: Notices;
   #court: Court;
   /** The question in hand. */
@@ -244,16 +254,22 @@ export class Judge {
 
   #canKeep({ cacheMs }: PlannedAsk): boolean {
     if (cacheMs === 0 || !this.#readState()) return false;
-    const { eventFd, events, pid } = this.#asking;
-    if (fills(events)) return true;
-    const { mountId, device } = this.#state;
-    return leavesTraces(this.#aliases.filesystemOf({ pid, mountId }, device), eventFd);
+    const { eventFd, events } = this.#asking;
+    return fills(events) || isKeepable(this.#filesystem, eventFd);
   }
 
   #keysFor(index: number, { told }: PlannedAsk): Keys {
     if (!this.#readState()) return noKeys;
-    const { events, pid } = this.#asking;
-    return keysOf({ gate: index, events, pid }, told, this.#state, () => this.#actor());
+    const { eventFd, events, pid } = this.#asking;
+    const mayHide = !fills(events) && isTraceless(this.#filesystem);
+    const rewrites = mayHide ? this.#rewrites.countOf(this.#state.inode, eventFd) : 0;
+    return keysOf({ gate: index, events, pid, rewrites }, told, this.#state, () => this.#actor());
+  }
+
+  /** As mount(8) has it; null: not known. */
+  get #filesystem(): string | null {
+    const { mountId, device } = this.#state;
+    return this.#aliases.filesystemOf({ pid: this.#asking.pid, mountId }, device);
   }
 
   /** Under which an answer is kept; null: under none. */
