@@ -7,7 +7,8 @@
 import { cString, latin1Before, utf8 } from "../../ffi/bytes.ts";
 import { type Fd, O, openFd } from "../../ffi/fd.ts";
 import { POLLERR, POLLPRI, pollOne } from "../../ffi/poll.ts";
-import { bytesOf, isIn, type MountInfo, mountOf, mountsOf, seenFrom } from "./mount-info.ts";
+import type { MountInfo } from "../../ffi/mount-info.ts";
+import { bytesOf, isIn, mountOf, mountsOf, seenFrom } from "./mount-info.ts";
 
 /** A file as it was opened. The path: the first `length` bytes, as the kernel gives them. */
 export interface Opened {

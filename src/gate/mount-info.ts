@@ -1,18 +1,7 @@
-/** Mounts as /proc/PID/mountinfo lists them (proc_pid_mountinfo(5)), in whatever mount namespace that process is. */
+/** The mounts of a process, in whatever mount namespace it is, and the names that a file has in them. */
 import { readFileSync, readlinkSync } from "node:fs";
 import { fromLatin1 } from "../../ffi/bytes.ts";
-
-export interface MountInfo {
-  /** As statx(2) says it: STATX_MNT_ID. Used again once it is free. */
-  readonly id: number;
-  /** "major:minor" of the filesystem. */
-  readonly device: string;
-  /** The directory of the filesystem that is mounted, and where it is: one char for one byte. */
-  readonly root: string;
-  readonly point: string;
-  /** "ext4", "fuse.sshfs" */
-  readonly type: string;
-}
+import { mountIn, type MountInfo, mountsIn } from "../../ffi/mount-info.ts";
 
 /** @param process "self" or a pid. @returns none if it has ended */
 export function mountsOf(process: "self" | number): MountInfo[] {
@@ -47,18 +36,6 @@ function listedMountOf(process: number, id: number): MountInfo | null {
   return line === undefined ? null : mountIn(line);
 }
 
-export function mountsIn(text: string): MountInfo[] {
-  return text.split("\n").flatMap((line) => mountIn(line) ?? []);
-}
-
-function mountIn(line: string): MountInfo | null {
-  const fields = line.split(" ");
-  const [id, , device, root, point] = fields;
-  if (point === undefined) return null;
-  const type = fields[fields.indexOf("-") + 1]!; // behind fields whose number varies
-  return { id: Number(id), device: device!, root: plain(root!), point: plain(point), type };
-}
-
 /** Whether a path is one of what the mount shows. */
 export function isIn(path: string, { point }: MountInfo): boolean {
   return belowOf(path, point) !== null;
@@ -91,13 +68,6 @@ function belowOf(path: string, directory: string): string | null {
 function joined(directory: string, below: string): string {
   if (directory === "/") return below === "" ? "/" : below;
   return directory + below;
-}
-
-/** Blanks, tabs, newlines and backslashes are written in octal. */
-function plain(text: string): string {
-  return text.replace(/\\([0-7]{3})/g, (_, octal: string) =>
-    String.fromCharCode(Number.parseInt(octal, 8)),
-  );
 }
 
 function readText(path: string): string {

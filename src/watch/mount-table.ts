@@ -2,6 +2,7 @@
 import { readFileSync } from "node:fs";
 import { cString, fromLatin1 } from "../../ffi/bytes.ts";
 import { mountNumber } from "../../ffi/files.ts";
+import { mountsIn } from "../../ffi/mount-info.ts";
 
 /** Types of filesystem, as proc_pid_mountinfo(5) has them. */
 const remote = /^(nfs|cifs|smb|ncp|9p|ceph|afs|coda|lustre|gfs|ocfs|fuse|autofs)/;
@@ -106,22 +107,15 @@ function latestOf(mounts: Iterable<Mount>): number {
 /** By mount id: it is used again once it is free. */
 export function readMounts(): ReadonlyMap<string, Mount> {
   const mounts = new Map<string, Mount>();
-  for (const line of mountLines()) {
-    const [id, , device, , escaped, ...rest] = line.split(" ");
-    if (escaped === undefined) continue;
-    const isRemote = remote.test(rest[rest.indexOf("-") + 1] ?? "");
-    const path = escaped.replace(/\\([0-7]{3})/g, (_, octal: string) =>
-      String.fromCharCode(Number.parseInt(octal, 8)),
-    );
-    mounts.set(id!, { path, device: device!, isRemote });
-  }
+  for (const { id, point: path, device, type } of mountsIn(mountTableText()))
+    mounts.set(`${id}`, { path, device, isRemote: remote.test(type) });
   return mounts;
 }
 
-function mountLines(): string[] {
+function mountTableText(): string {
   try {
-    return readFileSync(mountTable, "latin1").split("\n");
+    return readFileSync(mountTable, "latin1");
   } catch {
-    return []; // no /proc: what comes and goes is not noticed
+    return ""; // no /proc: what comes and goes is not noticed
   }
 }

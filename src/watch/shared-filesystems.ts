@@ -1,6 +1,7 @@
 /** Filesystems that others change too: of what they do the kernel has no record, and that has to be said. */
 import { readFileSync } from "node:fs";
 import { latin1 } from "../../ffi/bytes.ts";
+import { mountsIn } from "../../ffi/mount-info.ts";
 import { type Log, quoted } from "../log.ts";
 import type { Root } from "./tree.ts";
 
@@ -62,18 +63,11 @@ export class SharedFilesystems {
 }
 
 /**
- * The type of each mounted filesystem by its device, from the fields 3 and, behind the lone hyphen, 1 of
- * /proc/self/mountinfo (proc_pid_mountinfo(5)). A btrfs subvolume has another device in statx(2): it is
- * not found, and need not be.
+ * The type of each mounted filesystem by its device, from /proc/self/mountinfo. A btrfs subvolume has another
+ * device in statx(2): it is not found, and need not be.
  */
 export function mountedTypes(mountinfo: string): Map<string, string> {
-  const types = new Map<string, string>();
-  for (const line of mountinfo.split("\n")) {
-    const [, , device] = line.split(" ", 3);
-    const [, type] = / - (\S+) /.exec(line) ?? [];
-    if (device !== undefined && type !== undefined) types.set(device, type);
-  }
-  return types;
+  return new Map(mountsIn(mountinfo).map(({ device, type }) => [device, type]));
 }
 
 /** "fuseblk" is a disk's. */

@@ -1,7 +1,8 @@
 /** Mounts read from text, and names of a file from one mount to the next. */
 import { readFileSync } from "node:fs";
 import { describe, expect, test } from "bun:test";
-import { type MountInfo, mountOf, mountsIn, seenFrom } from "../../src/gate/mount-info.ts";
+import { type MountInfo, mountsIn } from "../../ffi/mount-info.ts";
+import { mountOf, seenFrom } from "../../src/gate/mount-info.ts";
 
 describe("mountsIn", () => {
   test("reads ids, devices, roots and points; blanks and backslashes are octal (proc_pid_mountinfo(5))", () => {
