@@ -27,7 +27,7 @@ rootTest("a guard whose program nobody may execute is started, and started again
   expect(() => Bun.spawnSync([dir.join("bin/facron"), "--version"])).toThrow("EPERM");
   process.kill(first, "SIGKILL");
   await waitFor(() => started() !== null && started() !== first, { what: "another guard" });
-  expect(facron.log).toContain("it was killed by SIGKILL");
+  await facron.waitForLog(/it was killed by SIGKILL/);
   expect(facron.log).not.toContain("cannot be started");
 });
 
